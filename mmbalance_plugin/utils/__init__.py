@@ -1,0 +1,3 @@
+from .streams import seeded, stream, stream_seed
+
+__all__ = ['seeded', 'stream', 'stream_seed']
