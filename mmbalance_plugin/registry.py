@@ -1,0 +1,93 @@
+"""Registries of the plugin.
+
+Every registry here is a sibling of MMAction2's: a child of MMEngine's root
+registry under the scope ``mmbalance_plugin``. A config therefore names a
+component as ``type='mmbalance_plugin.X'`` whatever its default scope is, and
+needs no ``custom_imports``: MMEngine imports this file, then the locations
+below, when it first meets the prefix.
+"""
+from typing import Optional
+
+from mmengine.registry import DATA_SAMPLERS as MMENGINE_DATA_SAMPLERS
+from mmengine.registry import DATASETS as MMENGINE_DATASETS
+from mmengine.registry import HOOKS as MMENGINE_HOOKS
+from mmengine.registry import LOOPS as MMENGINE_LOOPS
+from mmengine.registry import METRICS as MMENGINE_METRICS
+from mmengine.registry import MODELS as MMENGINE_MODELS
+from mmengine.registry import OPTIM_WRAPPERS as MMENGINE_OPTIM_WRAPPERS
+from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
+from mmengine.registry import Registry
+
+from .compat import apply_shims
+
+SCOPE = 'mmbalance_plugin'
+
+# Before anything of MMAction2 or torchaudio is imported by the locations.
+apply_shims()
+
+
+class PluginImportError(RuntimeError):
+    """A module that a registry imports on demand cannot be imported.
+
+    On purpose no :class:`ImportError`: MMEngine swallows those while it
+    looks a type up, and the user would read "X is not in the registry".
+    """
+
+
+class PluginRegistry(Registry):
+    """Registry whose failed imports are reported as what they are.
+
+    MMEngine imports the locations of a registry when a type is first looked
+    up, and retries at each further look-up. The second try often fails
+    differently from the first (half a package is registered by then, so it
+    says "already registered"), hence the first error is kept and raised
+    again.
+    """
+
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self._failure: Optional[Exception] = None
+
+    def import_from_location(self) -> None:
+        """Import the registry's locations once.
+
+        Raises:
+            PluginImportError: A location cannot be imported. The message
+                holds the original error, which is also chained.
+        """
+        if self._failure is None:
+            try:
+                return super().import_from_location()
+            except PluginImportError:
+                # From a nested look-up: already says what went wrong.
+                raise
+            except Exception as error:
+                self._failure = error
+        cause = self._failure
+        raise PluginImportError(
+            f"cannot import {', '.join(self._locations)}, which holds the "
+            f'"{self.name}" registry of {SCOPE}: '
+            f'{type(cause).__name__}: {cause}') from cause
+
+
+def _registry(name: str, parent: Registry, location: str) -> PluginRegistry:
+    return PluginRegistry(
+        name, parent=parent, scope=SCOPE, locations=[f'{SCOPE}.{location}'])
+
+
+MODELS = _registry('model', MMENGINE_MODELS, 'models')
+DATASETS = _registry('dataset', MMENGINE_DATASETS, 'datasets')
+DATA_SAMPLERS = _registry('data sampler', MMENGINE_DATA_SAMPLERS, 'datasets')
+TRANSFORMS = _registry('transform', MMENGINE_TRANSFORMS,
+                       'datasets.transforms')
+METRICS = _registry('metric', MMENGINE_METRICS, 'evaluation')
+LOOPS = _registry('loop', MMENGINE_LOOPS, 'engine.loops')
+HOOKS = _registry('hook', MMENGINE_HOOKS, 'engine.hooks')
+OPTIM_WRAPPERS = _registry('optim wrapper', MMENGINE_OPTIM_WRAPPERS,
+                           'engine.optim_wrappers')
+
+__all__ = [
+    'DATASETS', 'DATA_SAMPLERS', 'HOOKS', 'LOOPS', 'METRICS', 'MODELS',
+    'OPTIM_WRAPPERS', 'PluginImportError', 'PluginRegistry', 'SCOPE',
+    'TRANSFORMS'
+]
