@@ -3,11 +3,33 @@
 One shim a module. Each acts only where a feature test says that it is
 needed, names the upstream report it answers, and is covered by a test that
 fails when the shim is taken away too early.
+
+Importing :mod:`mmbalance_plugin.registry` applies them all.
 """
+from .checkpoint import install_checkpoint_shim
+from .cpu_distributed import init_cpu_distributed, install_cpu_ddp_shim
+from .drn import install_drn_stub
+from .errors import StackError, UnsafeCheckpointError
+from .stack import check_stack
+from .torchaudio import import_torchaudio, install_torchaudio_shim
 
 
 def apply_shims() -> None:
-    """Put every needed shim in place; safe to call more than once."""
+    """Check the stack and put every needed shim in place.
+
+    Safe to call more than once.
+
+    Raises:
+        StackError: A package of the stack is missing or unusable.
+    """
+    check_stack()
+    install_drn_stub()
+    install_checkpoint_shim()
+    install_torchaudio_shim()
+    install_cpu_ddp_shim()
 
 
-__all__ = ['apply_shims']
+__all__ = [
+    'StackError', 'UnsafeCheckpointError', 'apply_shims', 'check_stack',
+    'import_torchaudio', 'init_cpu_distributed'
+]
