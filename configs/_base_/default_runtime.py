@@ -1,0 +1,36 @@
+# Everything a run needs that depends neither on data, model nor method.
+# MMAction2's scope stays the default: its types need no prefix, the
+# plugin's carry `mmbalance_plugin.`.
+default_scope = 'mmaction'
+
+default_hooks = dict(
+    runtime_info=dict(type='RuntimeInfoHook'),
+    timer=dict(type='IterTimerHook'),
+    logger=dict(type='LoggerHook', interval=50, ignore_last=False),
+    param_scheduler=dict(type='ParamSchedulerHook'),
+    # Written and replaced safely; the best one is that of the fused model.
+    checkpoint=dict(
+        type='mmbalance_plugin.AtomicCheckpointHook',
+        interval=1,
+        max_keep_ckpts=2,
+        save_best='acc/top1'),
+    sampler_seed=dict(type='DistSamplerSeedHook'),
+    sync_buffers=dict(type='SyncBuffersHook'),
+    # Tests the weights chosen on validation, writes summary.json.
+    summary=dict(type='mmbalance_plugin.SummaryHook'))
+
+env_cfg = dict(
+    cudnn_benchmark=False,
+    mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
+    dist_cfg=dict(backend='nccl'))
+
+log_processor = dict(type='LogProcessor', window_size=20, by_epoch=True)
+
+vis_backends = [dict(type='LocalVisBackend')]
+visualizer = dict(type='ActionVisualizer', vis_backends=vis_backends)
+
+log_level = 'INFO'
+load_from = None
+resume = False
+
+randomness = dict(seed=0, diff_rank_seed=False, deterministic=False)

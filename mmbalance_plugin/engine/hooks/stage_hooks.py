@@ -1,0 +1,85 @@
+"""What a staged loop adds to a runner's hooks."""
+from mmengine.dist import all_reduce_params, is_distributed
+from mmengine.hooks import EarlyStoppingHook, Hook, SyncBuffersHook
+
+STATE_KEY = 'staged_loop'
+
+
+class StageStateHook(Hook):
+    """Carry the loop's state in the runner's checkpoints.
+
+    Registered by the loop itself; not for configs.
+    """
+
+    priority = 'VERY_HIGH'
+
+    def __init__(self, loop) -> None:
+        self.loop = loop
+
+    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Runs on rank 0 only, so nothing here may be a collective."""
+        checkpoint[STATE_KEY] = self.loop.state_dict()
+
+    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Runs before weights and optimiser are loaded, on every rank.
+
+        Raises:
+            KeyError: ``--resume`` from a checkpoint of another loop.
+        """
+        if not runner._resume:
+            return
+        if STATE_KEY not in checkpoint:
+            raise KeyError(
+                f'cannot resume: the checkpoint has no {STATE_KEY!r} state, '
+                'so it was not written by this loop; start from its weights '
+                'with load_from instead of resume')
+        self.loop.load_state_dict(checkpoint[STATE_KEY])
+
+
+class StageSyncBuffersHook(SyncBuffersHook):
+    """Average the buffers of the parts that train, and only those.
+
+    mmengine's hook averages every buffer. Over three ranks (x + x + x) / 3
+    is not x in floating point, which would change a frozen anchor.
+    """
+
+    def after_train_epoch(self, runner) -> None:
+        """Average before the checkpoint of this epoch is written."""
+        if is_distributed():
+            all_reduce_params(self._buffers(runner), op='mean')
+        self.called_in_train = True
+
+    def before_val_epoch(self, runner) -> None:
+        """Nothing is left to do: this loop synchronises every epoch."""
+        self.called_in_train = False
+
+    @staticmethod
+    def _buffers(runner):
+        model = runner.train_loop.model
+        trained = runner.train_loop.stage.trained
+        if trained is None or set(trained) == set(model.modalities):
+            return list(model.buffers())
+        return [
+            buffer for modality in trained
+            for module in model.modality_modules(modality)
+            for buffer in module.buffers()
+        ]
+
+
+def install_stage_hooks(runner, loop) -> None:
+    """Register the loop's state hook and exchange the buffer hook.
+
+    Raises:
+        ValueError: An :class:`EarlyStoppingHook` stands in the config: it
+            knows no stages and keeps no state across a resume.
+    """
+    runner.register_hook(StageStateHook(loop))
+    for i, hook in enumerate(runner._hooks):
+        if isinstance(hook, EarlyStoppingHook):
+            raise ValueError(
+                'EarlyStoppingHook does not know stages: remove it from the '
+                'hooks and set early_stopping=dict(patience=...) on a stage')
+        if type(hook) is SyncBuffersHook:
+            ours = StageSyncBuffersHook()
+            ours.priority = hook.priority
+            runner._hooks[i] = ours

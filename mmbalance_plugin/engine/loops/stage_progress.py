@@ -1,0 +1,123 @@
+"""Where a stage stands: best weights, patience, pending validation."""
+import math
+from typing import Any, Dict, Mapping, Optional
+
+import torch
+
+from .stage import Stage
+
+Weights = Dict[str, torch.Tensor]
+
+
+class StageProgress:
+    """Bookkeeping of the running stage; everything here is resumed.
+
+    Attributes:
+        epoch (int): Epochs finished in this stage.
+        iter (int): Iterations finished in this stage.
+        pending (bool): The last finished epoch was not validated yet.
+        best_score (float | None): Best monitored value so far.
+        best_epoch (int): Stage epoch of the best value, counted from 1.
+        best_weights (dict | None): The trained parts' state at that epoch,
+            on the CPU.
+        waited (int): Validations since the last improvement.
+        last_metrics (dict): The latest validation's metrics.
+        seconds (float): Wall time spent in this stage.
+    """
+
+    _plain = ('epoch', 'iter', 'pending', 'best_score', 'best_epoch',
+              'waited', 'last_metrics', 'seconds', 'history')
+
+    def __init__(self) -> None:
+        self.epoch = 0
+        self.iter = 0
+        self.pending = False
+        self.best_score: Optional[float] = None
+        self.best_epoch = 0
+        self.best_weights: Optional[Weights] = None
+        self.waited = 0
+        self.last_metrics: Dict[str, float] = {}
+        self.seconds = 0.
+        self.history: list = []
+
+    def update(self, stage: Stage, metrics: Mapping[str, Any],
+               weights: Weights) -> bool:
+        """Take in one validation.
+
+        Args:
+            stage (Stage): The running stage.
+            metrics (Mapping): Metrics of this validation.
+            weights (dict[str, Tensor]): The trained parts' current state;
+                copied to the CPU only when it is the best so far.
+
+        Returns:
+            bool: Whether this is the best validation so far.
+
+        Raises:
+            KeyError: The stage's monitored metric was not emitted.
+        """
+        if stage.monitor not in metrics:
+            raise KeyError(
+                f'stage {stage.name!r} monitors {stage.monitor!r}, but '
+                f'validation emitted {sorted(metrics)}; set the stage\'s '
+                'monitor to one of these')
+        score = float(metrics[stage.monitor])
+        self.pending = False
+        self.last_metrics = {
+            k: float(v)
+            for k, v in metrics.items() if isinstance(v, (int, float))
+        }
+        sign = 1. if stage.rule == 'greater' else -1.
+        gain = float('inf')
+        if self.best_score is not None:
+            gain = sign * (score - self.best_score)
+        if math.isnan(score):  # never the best, whatever it is compared to
+            gain = -float('inf')
+        if stage.early_stopping is not None:
+            enough = gain > stage.early_stopping.min_delta
+            self.waited = 0 if enough else self.waited + 1
+        if gain <= 0:
+            return False
+        self.best_score, self.best_epoch = score, self.epoch
+        self.best_weights = {
+            k: v.detach().to('cpu', copy=True)
+            for k, v in weights.items()
+        }
+        return True
+
+    def exhausted(self, stage: Stage) -> bool:
+        """Whether early stopping ends the stage here."""
+        stopping = stage.early_stopping
+        return stopping is not None and self.waited >= stopping.patience
+
+    def record(self, stage: Stage) -> Dict[str, Any]:
+        """The finished stage as a row of ``summary.json``."""
+        return dict(
+            name=stage.name,
+            train='all' if stage.trained is None else list(stage.trained),
+            objective=stage.objective,
+            epochs=self.epoch,
+            max_epochs=stage.epochs,
+            stopped_early=self.epoch < stage.epochs,
+            monitor=stage.monitor,
+            best_score=self.best_score,
+            best_epoch=self.best_epoch,
+            last=dict(self.last_metrics),
+            seconds=round(self.seconds, 3),
+            history=list(self.history))
+
+    def state_dict(self) -> Dict[str, Any]:
+        """Plain containers and tensors only, fit for safe loading."""
+        state = {key: getattr(self, key) for key in self._plain}
+        state['best_weights'] = self.best_weights
+        return state
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Undo :meth:`state_dict`."""
+        for key in self._plain:
+            setattr(self, key, state[key])
+        weights = state['best_weights']
+        self.best_weights = None if weights is None else {
+            k: v.cpu()
+            for k, v in weights.items()
+        }

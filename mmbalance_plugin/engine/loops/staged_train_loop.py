@@ -1,0 +1,388 @@
+"""The one loop that knows stages, checkpoints, resume and DDP."""
+import copy
+import time
+from contextlib import contextmanager
+from typing import Any, Dict, Iterator, List, Optional, Sequence
+
+import torch
+from mmengine.config import Config
+from mmengine.dist import broadcast, get_rank, is_distributed
+from mmengine.model import is_model_wrapper
+from mmengine.runner import EpochBasedTrainLoop
+
+from ...registry import LOOPS
+from ...utils import stream_seed
+from ..hooks.stage_hooks import install_stage_hooks
+from ..inference import forward_dataset
+from .stage import Stage
+from .stage_progress import StageProgress
+from .workers import reseed_workers
+
+
+@LOOPS.register_module()
+class StagedTrainLoop(EpochBasedTrainLoop):
+    """Train in stages, each with its own optimiser and schedule.
+
+    A stage says which modalities train, towards which objective, for how
+    long and which weights are kept (:class:`Stage`). The optimiser, its
+    wrapper and the schedules are built afresh for every stage from the one
+    ``optim_wrapper`` and ``param_scheduler`` of the config; schedules count
+    the stage's own epochs. After the last stage the model is *assembled*:
+    every part holds its stage's best weights, a head that fits combination
+    weights fits them on the validation split, and the fused model is
+    validated once.
+
+    Args:
+        runner (Runner): The runner.
+        dataloader (DataLoader | dict): Training data.
+        max_epochs (int): Epochs of a stage that does not say its own.
+        stages (Sequence[dict]): See :class:`Stage`. Defaults to None, one
+            stage that trains everything towards the fused prediction.
+        val_begin (int): First epoch of a stage that is validated.
+            Defaults to 1.
+        val_interval (int): Epochs between validations; a stage's last
+            epoch always is validated. Defaults to 1.
+
+    Note:
+        **Random numbers.** torch's global generators are set at the start
+        of every epoch from (seed, epoch of the stage, rank), and the
+        sampler is given the stage's epoch. A stage is therefore the same
+        computation wherever it stands in the list of stages.
+
+        **Resume.** The checkpoint carries the stage, its epoch, best
+        weights and patience; a validation that was pending is run again
+        before training goes on. On a CPU the continued run is bit-equal to
+        an uninterrupted one. Data workers that persist across epochs keep
+        random states no checkpoint holds: with random transforms set
+        ``persistent_workers=False`` for exact resume.
+
+        **DDP.** The model is wrapped anew at each stage, over just the
+        parameters that train. The kept weights are rank 0's. Buffers of
+        frozen parts are left out of :class:`SyncBuffersHook`.
+
+        **AMP, accumulation, clipping** are the optim wrapper's and work as
+        in any mmengine run; each stage starts its accumulation afresh.
+    """
+
+    def __init__(self,
+                 runner,
+                 dataloader,
+                 max_epochs: int,
+                 stages: Optional[Sequence[Dict]] = None,
+                 val_begin: int = 1,
+                 val_interval: int = 1) -> None:
+        self.default_epochs = int(max_epochs)
+        self._optim_cfg = _config_only(runner.optim_wrapper, 'optim_wrapper')
+        self._scheduler_cfg = _config_only(runner.param_schedulers,
+                                           'param_scheduler')
+        self._model = unwrap(runner.model)
+        self.stages = self.plan(stages)
+        names = [stage.name for stage in self.stages]
+        if len(set(names)) != len(names):
+            raise ValueError(f'stage names must be unique, got {names}')
+        self.stage_index = 0
+        self.progress = StageProgress()
+        self.records: List[Dict[str, Any]] = []
+        self.assembled_metrics: Dict[str, Any] = {}
+        self._resumed = False
+        self._scope: Optional[Stage] = None
+        super().__init__(
+            runner,
+            dataloader,
+            max_epochs=sum(stage.epochs for stage in self.stages),
+            val_begin=val_begin,
+            val_interval=val_interval)
+        reseed_workers(self.dataloader)
+        install_stage_hooks(runner, self)
+
+    # ---- what subclasses say -------------------------------------------
+    def plan(self, stages: Optional[Sequence[Dict]]) -> List[Stage]:
+        """Turn the config's stages into :class:`Stage` objects."""
+        if not stages:
+            stages = [dict(name='joint', train='all')]
+        return [
+            Stage.from_cfg(cfg, self.modalities, self.default_epochs)
+            for cfg in stages
+        ]
+
+    def prepare_stage(self) -> None:
+        """Before a stage begins for the first time (not on resume)."""
+
+    def start_stage(self) -> None:
+        """Before a stage's first epoch in this process, resumed or not."""
+
+    def extra_state(self) -> Dict[str, Any]:
+        """What a subclass adds to the checkpoint: plain data and tensors."""
+        return {}
+
+    def load_extra_state(self, state: Dict[str, Any]) -> None:
+        """Undo :meth:`extra_state`, before the stage is configured."""
+
+    def summary(self) -> Dict[str, Any]:
+        """What a subclass adds to ``summary.json``."""
+        return {}
+
+    # ---- where the run stands ------------------------------------------
+    @property
+    def model(self) -> torch.nn.Module:
+        """nn.Module: The model without its DDP wrapper."""
+        return self._model
+
+    @property
+    def modalities(self) -> Optional[Sequence[str]]:
+        """Sequence[str] | None: The model's modalities, if it names any."""
+        return getattr(self._model, 'modalities', None)
+
+    @property
+    def stage(self) -> Stage:
+        """Stage: The running stage (the last one once all are done)."""
+        return self.stages[min(self.stage_index, len(self.stages) - 1)]
+
+    @property
+    def max_epochs(self) -> int:
+        """int: Epochs of all stages; of one stage while its schedules are
+        built, so that their default ``end`` is the stage's."""
+        return self._scope.epochs if self._scope else self._max_epochs
+
+    @property
+    def max_iters(self) -> int:
+        """int: As :attr:`max_epochs`, in iterations."""
+        return self.max_epochs * len(self.dataloader)
+
+    # ---- the run -------------------------------------------------------
+    def run(self) -> torch.nn.Module:
+        """Run the remaining stages, then assemble."""
+        runner = self.runner
+        runner.call_hook('before_train')
+        if not self._resumed:
+            self._enter_stage()
+        while self.stage_index < len(self.stages):
+            self._run_stage()
+            self._finish_stage()
+            self.stage_index += 1
+            if self.stop_training:
+                runner.logger.warning(
+                    'training was told to stop: the stages '
+                    f'{[s.name for s in self.stages[self.stage_index:]]} '
+                    'are left out')
+                break
+            if self.stage_index < len(self.stages):
+                self._enter_stage()
+        self._assemble()
+        runner.call_hook('after_train')
+        return runner.model
+
+    def _enter_stage(self) -> None:
+        self.progress = StageProgress()
+        self.prepare_stage()
+        stage = self.stage
+        if stage.init == 'scratch' and stage.trained is not None:
+            for modality in stage.trained:
+                self.model.reset_modality(modality)
+        self._configure_stage()
+        # Scalars of another stage would be printed as if they were news.
+        scalars = self.runner.message_hub.log_scalars
+        for key in [k for k in scalars if k.startswith('val/') or 'loss' in k]:
+            scalars.pop(key)
+
+    def _configure_stage(self) -> None:
+        """Freeze, wrap and build the optimiser, fresh or before a resume."""
+        runner, stage = self.runner, self.stage
+        if stage.trained is not None:
+            self.model.enter_stage(stage.trained, stage.objective,
+                                   stage.auxiliary)
+        if is_model_wrapper(runner.model):
+            # DDP fixes at construction which parameters it reduces.
+            runner.model = self.model
+            runner.model = runner.wrap_model(
+                copy.deepcopy(runner.cfg.get('model_wrapper_cfg')),
+                self.model)
+        optim_cfg = copy.deepcopy(self._optim_cfg)
+        if stage.optim_wrapper:
+            optim_cfg = Config._merge_a_into_b(
+                copy.deepcopy(stage.optim_wrapper), optim_cfg)
+        scheduler_cfg = copy.deepcopy(self._scheduler_cfg)
+        if stage.param_scheduler is not None:
+            scheduler_cfg = copy.deepcopy(stage.param_scheduler)
+        runner.param_schedulers = scheduler_cfg
+        runner.optim_wrapper = runner.build_optim_wrapper(optim_cfg)
+        runner.scale_lr(runner.optim_wrapper, runner.auto_scale_lr)
+        if scheduler_cfg is not None:
+            with self._stage_scope():
+                runner.param_schedulers = runner.build_param_scheduler(
+                    scheduler_cfg)
+
+    @contextmanager
+    def _stage_scope(self) -> Iterator[None]:
+        self._scope = self.stage
+        try:
+            yield
+        finally:
+            self._scope = None
+
+    def _run_stage(self) -> None:
+        runner, stage, progress = self.runner, self.stage, self.progress
+        runner.optim_wrapper.initialize_count_status(
+            runner.model, progress.iter,
+            stage.epochs * len(self.dataloader))
+        trained = 'everything' if stage.trained is None else ', '.join(
+            stage.trained)
+        runner.logger.info(
+            f'Stage {self.stage_index + 1}/{len(self.stages)} '
+            f'"{stage.name}": {trained} trains, {stage.objective} objective, '
+            f'epoch {progress.epoch} of {stage.epochs} done, best weights '
+            f'by {stage.monitor}')
+        self.start_stage()
+        runner.call_hook('before_stage', stage=stage)
+        if progress.pending:
+            self._validate()
+        while (progress.epoch < stage.epochs and not self.stop_training
+               and not progress.exhausted(stage)):
+            self.run_epoch()
+            if self._due(progress.epoch):
+                self._validate()
+            else:
+                progress.pending = False
+        runner.call_hook('after_stage', stage=stage)
+
+    def _due(self, epoch: int) -> bool:
+        return self.runner.val_loop is not None and (
+            epoch == self.stage.epochs or
+            (epoch >= self.val_begin and epoch % self.val_interval == 0))
+
+    def run_epoch(self) -> None:
+        """One epoch of the running stage."""
+        runner, progress = self.runner, self.progress
+        begin = time.perf_counter()
+        runner.call_hook('before_train_epoch')
+        runner.model.train()
+        self._reseed(progress.epoch)
+        for idx, data_batch in enumerate(self.dataloader):
+            self.run_iter(idx, data_batch)
+            progress.iter += 1
+        # The checkpoint is written by a hook in the next line, before the
+        # validation: what it says must hold for a run that resumes there.
+        progress.epoch += 1
+        progress.pending = self._due(progress.epoch)
+        progress.seconds += time.perf_counter() - begin
+        self.end_epoch()
+        runner.call_hook('after_train_epoch')
+        self._epoch += 1
+
+    def end_epoch(self) -> None:
+        """After an epoch's last step, before its checkpoint is written."""
+
+    def _reseed(self, epoch: int) -> None:
+        seed = self.runner.seed
+        torch.manual_seed(stream_seed(seed, 'train', epoch, get_rank()))
+        sampler = self.dataloader.sampler
+        if not hasattr(sampler, 'set_epoch'):
+            sampler = getattr(self.dataloader.batch_sampler, 'sampler', None)
+        if hasattr(sampler, 'set_epoch'):
+            sampler.set_epoch(epoch)
+
+    def _validate(self) -> None:
+        begin = time.perf_counter()
+        metrics = self.runner.val_loop.run()
+        self.progress.update(self.stage, metrics, self._trained_state())
+        self.progress.seconds += time.perf_counter() - begin
+
+    def _trained_state(self) -> Dict[str, torch.Tensor]:
+        trained = self.stage.trained
+        if trained is None or set(trained) == set(self.modalities):
+            return self.model.state_dict()
+        state = {}
+        for modality in trained:
+            state.update(self.model.modality_state_dict(modality))
+        return state
+
+    def _finish_stage(self) -> None:
+        runner, stage, progress = self.runner, self.stage, self.progress
+        best = progress.best_weights
+        if stage.keep == 'best' and best is not None:
+            missing = self.model.load_state_dict(best, strict=False)
+            if missing.unexpected_keys:
+                raise RuntimeError(f'stage {stage.name!r}: the model has no '
+                                   f'{missing.unexpected_keys}')
+        if is_distributed():
+            for tensor in self._trained_state().values():
+                broadcast(tensor)
+        # Epochs that early stopping saved no longer count towards the ETA.
+        self._max_epochs -= stage.epochs - progress.epoch
+        runner.message_hub.update_info('max_epochs', self.max_epochs)
+        runner.message_hub.update_info('max_iters', self.max_iters)
+        self.records.append(progress.record(stage))
+        kept = 'last weights kept'
+        if stage.keep == 'best' and best is not None:
+            kept = (f'best weights of epoch {progress.best_epoch} kept: '
+                    f'{stage.monitor} {progress.best_score:.4f}')
+        runner.logger.info(f'Stage "{stage.name}" done after '
+                           f'{progress.epoch} epochs; {kept}')
+
+    def _assemble(self) -> None:
+        runner, model = self.runner, self.model
+        if hasattr(model, 'leave_stage'):
+            model.leave_stage()
+        if runner.val_loop is None:
+            return
+        head = getattr(model, 'head', None)
+        if getattr(head, 'needs_fit', False):
+            outputs = forward_dataset(
+                model, runner.val_loop.dataloader, logger=runner.logger)
+            head.fit(outputs.logits, outputs.targets)
+        self.assembled_metrics = runner.val_loop.run()
+
+    # ---- checkpoints ---------------------------------------------------
+    def state_dict(self) -> Dict[str, Any]:
+        """Everything a resumed run needs beyond mmengine's own state."""
+        return dict(
+            stage_names=[stage.name for stage in self.stages],
+            stage_index=self.stage_index,
+            max_epochs=self._max_epochs,
+            progress=self.progress.state_dict(),
+            records=self.records,
+            seed=self.runner.seed,
+            init_seed=getattr(self.model, 'init_seed', None),
+            extra=self.extra_state())
+
+    def load_state_dict(self, state: Dict[str, Any]) -> None:
+        """Continue from a checkpoint: called before the weights are read,
+        so that optimiser and schedules exist when theirs arrive.
+
+        Raises:
+            ValueError: The checkpoint was written with other stages.
+        """
+        self.load_extra_state(state['extra'])
+        names = [stage.name for stage in self.stages]
+        if names != state['stage_names']:
+            raise ValueError(
+                f'the checkpoint was trained in stages '
+                f'{state["stage_names"]}, the config has {names}: resume '
+                'with the config the run was started with')
+        self.stage_index = state['stage_index']
+        self._max_epochs = state['max_epochs']
+        self.records = list(state['records'])
+        self.progress.load_state_dict(state['progress'])
+        if state['init_seed'] is not None:
+            self.model.init_seed = state['init_seed']
+        sampler = self.dataloader.sampler
+        if hasattr(sampler, 'seed'):
+            # Without a seed in the config mmengine drew a new one.
+            sampler.seed = state['seed']
+        self._resumed = True
+        if self.stage_index < len(self.stages):
+            self._configure_stage()
+
+
+def unwrap(model: torch.nn.Module) -> torch.nn.Module:
+    """The model inside a DDP wrapper, or the model itself."""
+    return model.module if is_model_wrapper(model) else model
+
+
+def _config_only(value: Any, key: str) -> Any:
+    """A copy of a config entry that can be built more than once."""
+    parts = value if isinstance(value, (list, tuple)) else [value]
+    if value is not None and not all(isinstance(p, dict) for p in parts):
+        raise TypeError(f'{key} must be a config dict, because every stage '
+                        f'builds its own; got {type(value).__name__}')
+    return copy.deepcopy(value)

@@ -1,0 +1,62 @@
+"""Which modality becomes the anchor."""
+from typing import Dict, NamedTuple
+
+import torch
+
+from ...functional import predictive_entropy
+
+
+class AnchorChoice(NamedTuple):
+    """The chosen anchor and what the choice rests on.
+
+    Attributes:
+        anchor (str): The modality.
+        accuracy (dict[str, float]): Validation accuracy in [0, 1].
+        entropy (dict[str, float]): Mean predictive entropy in nats.
+        reason (str): One sentence for the log.
+    """
+    anchor: str
+    accuracy: Dict[str, float]
+    entropy: Dict[str, float]
+    reason: str
+
+
+def choose_anchor(logits: Dict[str, torch.Tensor],
+                  targets: torch.Tensor,
+                  tolerance: float = 0.005) -> AnchorChoice:
+    """Take the most accurate modality; between similar ones, the surest.
+
+    UDI (arXiv 2509.02281), phase 1: the anchor is the modality of highest
+    validation accuracy; among those within ``tolerance`` of it, the one of
+    lowest predictive entropy H = -sum_c p_c log p_c, averaged over the
+    validation samples. The paper does not say how close "similar" is: the
+    tolerance is this project's choice.
+
+    Args:
+        logits (dict[str, Tensor]): Unimodal logits (N, C) per modality.
+        targets (Tensor): Class indices, shape (N,).
+        tolerance (float): Accuracies this close to the best count as
+            similar, as a fraction of 1. Defaults to 0.005.
+
+    Returns:
+        AnchorChoice: The anchor with all accuracies and entropies.
+    """
+    accuracy = {
+        m: float((z.argmax(1) == targets).float().mean())
+        for m, z in logits.items()
+    }
+    entropy = {
+        m: float(predictive_entropy(z.float()).mean())
+        for m, z in logits.items()
+    }
+    best = max(accuracy.values())
+    similar = [m for m, acc in accuracy.items() if best - acc <= tolerance]
+    anchor = min(similar, key=lambda m: entropy[m])
+    table = ', '.join(f'{m} {100 * accuracy[m]:.2f} % (entropy '
+                      f'{entropy[m]:.4f} nats)' for m in logits)
+    why = 'highest validation accuracy'
+    if len(similar) > 1:
+        why = (f'lowest entropy among {", ".join(similar)}, whose accuracies '
+               f'lie within {100 * tolerance:g} points of the best')
+    return AnchorChoice(anchor, accuracy, entropy,
+                        f'anchor {anchor}: {why}; {table}')

@@ -1,0 +1,157 @@
+"""How much each interaction term weighs in the coming epoch."""
+from contextlib import contextmanager
+from typing import Dict, Iterator, List
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ...functional import alignment_weights, gradient_alignments
+from ...utils.dist import average_gradients
+from .guidance import AnchorGuidance
+
+_PARAMETERS = ('encoder', 'all')
+_FALLBACKS = ('previous', 'zero')
+
+
+class AlphaController:
+    """Weights by gradient alignment, UDI (arXiv 2509.02281), phase 2.
+
+    s_k = max(0, <g_cls, g_k>), alpha_k = s_k / sum_k s_k for k in {con,
+    com}, once per epoch on the epoch's first mini-batch. The pass leaves no
+    trace: BatchNorm statistics, random states and Q_phi stay as they were.
+    Under DDP the gradients are averaged over ranks before the products, so
+    all ranks get the weights of the global batch. It runs in float32, also
+    under AMP.
+
+    What the paper leaves open is an option; defaults are this project's
+    choice.
+
+    Args:
+        dynamic (bool): False keeps the start weights: the ablation.
+            Defaults to True.
+        start (dict[str, float]): Weights before the first update. Defaults
+            to 0.5 each.
+        similarity (str): 'inner' product or 'cosine'. Defaults to 'inner'.
+        parameters (str): Gradients with respect to the follower's 'encoder',
+            which both terms share, or to 'all' its parameters. Defaults to
+            'encoder'.
+        fallback (str): Where no alignment is positive, the 'previous'
+            weights or 'zero'. Defaults to 'previous'.
+        begin (int): First epoch of the stage with an update; before it
+            Q_phi has seen no data. Defaults to 1, the second epoch.
+    """
+
+    def __init__(self,
+                 dynamic: bool = True,
+                 start: Dict[str, float] = None,
+                 similarity: str = 'inner',
+                 parameters: str = 'encoder',
+                 fallback: str = 'previous',
+                 begin: int = 1) -> None:
+        for key, value, allowed in (('parameters', parameters, _PARAMETERS),
+                                    ('fallback', fallback, _FALLBACKS),
+                                    ('similarity', similarity,
+                                     ('inner', 'cosine'))):
+            if value not in allowed:
+                raise ValueError(f'controller.{key} must be one of {allowed},'
+                                 f' got {value!r}')
+        self.dynamic = dynamic
+        self.start = dict(start or dict(con=.5, com=.5))
+        self.similarity = similarity
+        self.parameters = parameters
+        self.fallback = fallback
+        self.begin = begin
+
+    def due(self, epoch: int) -> bool:
+        """Whether the weights change at the start of a stage's epoch."""
+        return self.dynamic and epoch >= self.begin
+
+    def update(self, model: nn.Module, guidance: AnchorGuidance,
+               data_batch: dict) -> Dict[str, float]:
+        """Set the guidance's weights from one mini-batch.
+
+        Args:
+            model (MultimodalRecognizer): The bare model, in the follower's
+                stage and in train mode.
+            guidance (AnchorGuidance): Its ``alphas`` are replaced.
+            data_batch (dict): As the data loader gives it.
+
+        Returns:
+            dict[str, float]: The alignment <g_cls, g_k> (or cosine) per
+            term, for the log.
+        """
+        g_task, g_aux = self.gradients(model, guidance, data_batch)
+        aligned = gradient_alignments(g_task, g_aux, self.similarity)
+        weights = alignment_weights(g_task, g_aux, self.similarity)
+        values = torch.stack([*aligned.values(), *weights.values()]).tolist()
+        names = list(g_aux)
+        alphas = dict(zip(names, values[len(names):]))
+        if any(alpha > 0 for alpha in alphas.values()):
+            guidance.alphas = alphas
+        elif self.fallback == 'zero':
+            guidance.alphas = {name: 0. for name in names}
+        return dict(zip(names, values))
+
+    def gradients(self, model: nn.Module, guidance: AnchorGuidance,
+                  data_batch: dict):
+        """Gradients of the task loss and of each term, averaged over ranks.
+
+        Returns:
+            tuple: Tensors of the task loss, and a dict of those per term.
+        """
+        follower = guidance.follower
+        modules = model.modality_modules(follower)
+        if self.parameters == 'encoder':
+            modules = [model.encoders[follower]]
+        parameters = [
+            p for module in modules for p in module.parameters()
+            if p.requires_grad
+        ]
+        data = model.data_preprocessor(data_batch, True)
+        inputs, samples = data['inputs'], data['data_samples']
+        with _no_trace(model), torch.enable_grad():
+            features = model.extract_feat(inputs, (follower, ))
+            logits = model.head.unimodal_logits(features, (follower, ))
+            targets = torch.cat([sample.gt_label for sample in samples])
+            task = F.cross_entropy(logits[follower], targets)
+            terms = guidance.terms(
+                model,
+                inputs,
+                features,
+                logits,
+                samples,
+                update_estimator=False)
+            g_task = _grad(task, parameters)
+            g_aux = {k: _grad(term, parameters) for k, term in terms.items()}
+        for grads in (g_task, *g_aux.values()):
+            average_gradients(grads)
+        model.encoded[follower] += len(samples)
+        return g_task, g_aux
+
+
+def _grad(loss: Tensor, parameters: List[Tensor]) -> List[Tensor]:
+    if not loss.requires_grad:
+        return [torch.zeros_like(p) for p in parameters]
+    grads = torch.autograd.grad(
+        loss, parameters, retain_graph=True, allow_unused=True)
+    return [
+        torch.zeros_like(p) if g is None else g
+        for p, g in zip(parameters, grads)
+    ]
+
+
+@contextmanager
+def _no_trace(model: nn.Module) -> Iterator[None]:
+    """Put buffers (BatchNorm statistics) and random states back."""
+    buffers = [(b, b.clone()) for b in model.buffers()]
+    devices = []
+    if torch.cuda.is_available() and torch.cuda.is_initialized():
+        devices = [torch.cuda.current_device()]
+    try:
+        with torch.random.fork_rng(devices=devices):
+            yield
+    finally:
+        with torch.no_grad():
+            for buffer, saved in buffers:
+                buffer.copy_(saved)

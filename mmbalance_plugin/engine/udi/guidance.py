@@ -1,0 +1,90 @@
+"""What the anchor adds to a follower's objective."""
+from typing import Dict, Optional, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from .anchor_cache import AnchorCache
+
+TERMS = ('con', 'com')
+
+
+class AnchorGuidance(nn.Module):
+    """The interaction terms of UDI's phase 2, for one follower.
+
+    alpha_con * JS(yhat^a || yhat^m) + alpha_com * vCLUB(phi^a; phi^m), both
+    optional. The anchor runs without gradient, in eval mode, or is read
+    from a cache. The module stays outside the recognizer: its estimator is
+    no part of the model and unknown to DDP.
+
+    Args:
+        anchor (str): Anchor modality.
+        follower (str): The modality that trains.
+        consistency (nn.Module | None): Takes (anchor logits, follower
+            logits).
+        complementarity (nn.Module | None): Takes (anchor features,
+            follower features); see :class:`CLUBLoss`.
+        alphas (dict[str, float]): Start weights of 'con' and 'com'.
+    """
+
+    def __init__(self, anchor: str, follower: str,
+                 consistency: Optional[nn.Module],
+                 complementarity: Optional[nn.Module],
+                 alphas: Dict[str, float]) -> None:
+        super().__init__()
+        self.anchor, self.follower = anchor, follower
+        self.consistency = consistency
+        self.complementarity = complementarity
+        self.alphas = dict(alphas)
+        self.cache: Optional[AnchorCache] = None
+
+    def terms(self,
+              model: nn.Module,
+              inputs: Dict[str, Tensor],
+              features: Dict[str, Tensor],
+              logits: Dict[str, Tensor],
+              data_samples: Sequence,
+              update_estimator: bool = True) -> Dict[str, Tensor]:
+        """The unweighted terms of one batch.
+
+        Args:
+            model (MultimodalRecognizer): Runs the anchor where no cache
+                holds its outputs.
+            inputs (dict[str, Tensor]): The batch's inputs.
+            features (dict[str, Tensor]): Follower features (B, D_m).
+            logits (dict[str, Tensor]): Follower logits (B, C).
+            data_samples (Sequence): For their ``sample_idx``.
+            update_estimator (bool): Whether Q_phi takes its steps first.
+                Defaults to True.
+
+        Returns:
+            dict[str, Tensor]: 'con' and 'com', scalars, where in use.
+        """
+        if self.cache is not None:
+            anchor_features, anchor_logits = self.cache.look_up(data_samples)
+        else:
+            with torch.no_grad():
+                feats = model.extract_feat(inputs, (self.anchor, ))
+                anchor_features = feats[self.anchor]
+                anchor_logits = model.head.unimodal_logits(
+                    feats, (self.anchor, ))[self.anchor]
+        terms = {}
+        if self.consistency is not None:
+            terms['con'] = self.consistency(anchor_logits,
+                                            logits[self.follower])
+        if self.complementarity is not None:
+            terms['com'] = self.complementarity(
+                anchor_features,
+                features[self.follower],
+                update_estimator=update_estimator)
+        return terms
+
+    def forward(self, model: nn.Module, inputs: Dict[str, Tensor],
+                features: Dict[str, Tensor], logits: Dict[str, Tensor],
+                targets: Tensor, data_samples: Sequence) -> Dict[str, Tensor]:
+        """Weighted terms under loss names; the recognizer adds them."""
+        terms = self.terms(model, inputs, features, logits, data_samples)
+        return {
+            f'loss_{name}_{self.follower}': self.alphas[name] * term
+            for name, term in terms.items()
+        }
