@@ -106,7 +106,7 @@ class Stage:
                 raise ValueError(
                     f'stage {self.name!r} trains {list(self.train)}, but the '
                     'model has no named modalities: use '
-                    'mmbalance_plugin.MultimodalRecognizer, or train=\'all\'')
+                    "mmbalance_plugin.MultimodalRecognizer, or train='all'")
             self.objective = self.objective or 'fused'
         else:
             trained = modalities if self.train == 'all' else self.train
@@ -114,7 +114,7 @@ class Stage:
             if unknown or not trained:
                 raise ValueError(
                     f'stage {self.name!r}: cannot train {unknown or trained}; '
-                    f'the model\'s modalities are {list(modalities)}')
+                    f"the model's modalities are {list(modalities)}")
             whole = set(trained) == set(modalities)
             self.train = tuple(m for m in modalities if m in trained)
             self.objective = self.objective or ('fused'

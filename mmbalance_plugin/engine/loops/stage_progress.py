@@ -59,7 +59,7 @@ class StageProgress:
         if stage.monitor not in metrics:
             raise KeyError(
                 f'stage {stage.name!r} monitors {stage.monitor!r}, but '
-                f'validation emitted {sorted(metrics)}; set the stage\'s '
+                f"validation emitted {sorted(metrics)}; set the stage's "
                 'monitor to one of these')
         score = float(metrics[stage.monitor])
         self.pending = False

@@ -4,12 +4,19 @@ from typing import Any, Dict, List, Optional, Sequence, Union
 from ...registry import LOOPS, MODELS
 from ...utils import stream_seed
 from ..inference import forward_dataset
-from ..udi import (AlphaController, AnchorChoice, AnchorGuidance,
-                   build_anchor_cache, choose_anchor)
+from ..udi import (
+    AlphaController,
+    AnchorChoice,
+    AnchorGuidance,
+    build_anchor_cache,
+    choose_anchor,
+)
 from .stage import Stage
 from .staged_train_loop import StagedTrainLoop
 
 _STARTS = ('scratch', 'unimodal')
+_CONSISTENCY = dict(type='mmbalance_plugin.JSDivergenceLoss')
+_COMPLEMENTARITY = dict(type='mmbalance_plugin.CLUBLoss')
 
 
 @LOOPS.register_module()
@@ -80,10 +87,8 @@ class UDITrainLoop(StagedTrainLoop):
                  anchor_tolerance: float = 0.005,
                  anchor_dataloader: Optional[Dict] = None,
                  follower_start: str = 'scratch',
-                 consistency: Optional[Dict] = dict(
-                     type='mmbalance_plugin.JSDivergenceLoss'),
-                 complementarity: Optional[Dict] = dict(
-                     type='mmbalance_plugin.CLUBLoss'),
+                 consistency: Optional[Dict] = _CONSISTENCY,
+                 complementarity: Optional[Dict] = _COMPLEMENTARITY,
                  controller: Optional[Dict] = None,
                  cache_anchor: Union[str, bool] = 'auto',
                  early_stopping: Optional[Dict] = None,
@@ -133,7 +138,7 @@ class UDITrainLoop(StagedTrainLoop):
             raise ValueError('UDITrainLoop needs a MultimodalRecognizer with '
                              f'at least two modalities, got {modalities}')
         if self.wanted_anchor not in ('auto', *modalities):
-            raise ValueError(f'anchor must be \'auto\' or one of '
+            raise ValueError(f"anchor must be 'auto' or one of "
                              f'{list(modalities)}, got '
                              f'{self.wanted_anchor!r}')
         alone = [

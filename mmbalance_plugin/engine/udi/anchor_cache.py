@@ -64,7 +64,7 @@ def build_anchor_cache(model: torch.nn.Module,
             dataloader, (anchor, ),
             features=True,
             logger=logger,
-            title=f'caching the anchor\'s ({anchor}) outputs')
+            title=f"caching the anchor's ({anchor}) outputs")
         count = len(dataloader.dataset)
         model.encoded[anchor] += count
         expected = torch.arange(count, device=outputs.indices.device)
@@ -74,7 +74,7 @@ def build_anchor_cache(model: torch.nn.Module,
         problem = 'sample_idx is not the position in the dataset'
     if mode is True:
         raise ValueError(
-            f'cache_anchor=True, but {problem}: set cache_anchor=\'auto\' or '
+            f"cache_anchor=True, but {problem}: set cache_anchor='auto' or "
             'False, or take the randomness out of the training pipeline')
     print_log(f'The anchor runs in every step, because {problem}',
               logger or 'current')

@@ -3,11 +3,10 @@ from contextlib import contextmanager
 from typing import Dict, Iterator, List
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...functional import alignment_weights, gradient_alignments
-from ...utils.dist import average_gradients
+from ...functional import gradient_alignments, weights_from_alignments
+from ...utils.dist import reduce_gradients
 from .guidance import AnchorGuidance
 
 _PARAMETERS = ('encoder', 'all')
@@ -83,7 +82,7 @@ class AlphaController:
         """
         g_task, g_aux = self.gradients(model, guidance, data_batch)
         aligned = gradient_alignments(g_task, g_aux, self.similarity)
-        weights = alignment_weights(g_task, g_aux, self.similarity)
+        weights = weights_from_alignments(aligned)
         values = torch.stack([*aligned.values(), *weights.values()]).tolist()
         names = list(g_aux)
         alphas = dict(zip(names, values[len(names):]))
@@ -114,7 +113,7 @@ class AlphaController:
             features = model.extract_feat(inputs, (follower, ))
             logits = model.head.unimodal_logits(features, (follower, ))
             targets = torch.cat([sample.gt_label for sample in samples])
-            task = F.cross_entropy(logits[follower], targets)
+            task = model.head.criterion(logits[follower], targets)
             terms = guidance.terms(
                 model,
                 inputs,
@@ -124,17 +123,21 @@ class AlphaController:
                 update_estimator=False)
             g_task = _grad(task, parameters)
             g_aux = {k: _grad(term, parameters) for k, term in terms.items()}
-        for grads in (g_task, *g_aux.values()):
-            average_gradients(grads)
         model.encoded[follower] += len(samples)
-        return g_task, g_aux
+        return reduce_gradients(g_task), {
+            k: reduce_gradients(grads)
+            for k, grads in g_aux.items()
+        }
 
 
 def _grad(loss: Tensor, parameters: List[Tensor]) -> List[Tensor]:
-    if not loss.requires_grad:
-        return [torch.zeros_like(p) for p in parameters]
-    grads = torch.autograd.grad(
-        loss, parameters, retain_graph=True, allow_unused=True)
+    # A term without gradient (CLUB while its estimate is not positive), or
+    # one that misses a parameter, counts as zero there; ranks then agree on
+    # what there is to reduce.
+    grads = [None] * len(parameters)
+    if loss.requires_grad:
+        grads = torch.autograd.grad(
+            loss, parameters, retain_graph=True, allow_unused=True)
     return [
         torch.zeros_like(p) if g is None else g
         for p, g in zip(parameters, grads)
