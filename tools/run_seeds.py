@@ -1,0 +1,62 @@
+"""Train configs over several seeds; what is finished already is kept.
+
+python tools/run_seeds.py configs/joint_av_digits.py configs/udi_av_digits.py \
+    --seeds 0 1 2 3 4 --out work_dirs/results
+
+Each run goes to OUT/CONFIG/seed_N. A run that was interrupted continues
+from its last checkpoint; one with a summary.json is left alone.
+"""
+import argparse
+import os
+import os.path as osp
+import shutil
+import subprocess
+import sys
+import time
+
+TRAIN = osp.join(osp.dirname(osp.abspath(__file__)), 'train.py')
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description='Train configs over several seeds.')
+    parser.add_argument('configs', nargs='+')
+    parser.add_argument('--seeds', type=int, nargs='+', default=[0])
+    parser.add_argument('--out', default='work_dirs/results')
+    parser.add_argument('--keep-checkpoints', action='store_true',
+                        help='else they are deleted when a run has finished')
+    parser.add_argument('--cfg-options', nargs='+', default=[],
+                        help='passed on to every run')
+    args = parser.parse_args()
+    runs = [(config, seed) for seed in args.seeds for config in args.configs]
+    begin, trained = time.monotonic(), 0
+    for i, (config, seed) in enumerate(runs):
+        name = osp.splitext(osp.basename(config))[0]
+        work_dir = osp.join(args.out, name, f'seed_{seed}')
+        if osp.isfile(osp.join(work_dir, 'summary.json')):
+            print(f'[{i + 1}/{len(runs)}] {work_dir}: finished before')
+            continue
+        os.makedirs(work_dir, exist_ok=True)
+        command = [sys.executable, TRAIN, config, '--work-dir', work_dir,
+                   '--seed', str(seed), '--resume']
+        if args.cfg_options:
+            command += ['--cfg-options', *args.cfg_options]
+        with open(osp.join(work_dir, 'output.txt'), 'a') as output:
+            code = subprocess.run(command, stdout=output,
+                                  stderr=subprocess.STDOUT).returncode
+        if code != 0:
+            sys.exit(f'{" ".join(command)}\nended with exit code {code}; '
+                     f'see {osp.join(work_dir, "output.txt")}')
+        if not args.keep_checkpoints:
+            for entry in os.listdir(work_dir):
+                if entry.endswith('.pth'):
+                    os.remove(osp.join(work_dir, entry))
+            shutil.rmtree(osp.join(work_dir, 'vis_data'), ignore_errors=True)
+        trained += 1
+        left = (time.monotonic() - begin) / trained * (len(runs) - i - 1)
+        print(f'[{i + 1}/{len(runs)}] {work_dir}: done, eta {left:.0f} s',
+              flush=True)
+
+
+if __name__ == '__main__':
+    main()
