@@ -7,8 +7,8 @@ https://github.com/open-mmlab/mmengine/issues/1655 (answered upstream, not
 released, by switching safe loading off:
 https://github.com/open-mmlab/mmengine/pull/1670).
 
-Here safe loading stays on, for everybody. HistoryBuffer is pickled as a call of
-its own constructor on plain lists, which is then the only name to allow;
+Here safe loading stays on, for everybody. HistoryBuffer is pickled as a call
+of its own constructor on plain lists, which is then the only name to allow;
 whatever else surrounds the weights is made plain when it is saved. A file
 that safe loading refuses all the same gives an error that says what to do.
 """
@@ -16,6 +16,7 @@ import copy
 import copyreg
 import functools
 import io
+import logging
 import pickle
 import re
 from typing import Set
@@ -76,7 +77,7 @@ def plain_checkpoint(checkpoint: dict) -> dict:
             'checkpoint cannot be resumed from. Store plain Python or '
             'tensors there.',
             logger='current',
-            level='WARNING')
+            level=logging.WARNING)
 
     plain = {}
     for key, value in checkpoint.items():

@@ -53,10 +53,11 @@ def to_plain(value: Any,
     if isinstance(value, np.ndarray):
         return inner(value.tolist(), path)
     if isinstance(value, Mapping):
-        kind = type(value) if type(value) in _MAPPINGS else dict
-        return kind((inner(k, path), inner(v, f'{path}.{k}'))
-                    for k, v in value.items()
-                    if not (drop_callables and callable(v)))
+        items = {
+            inner(k, path): inner(v, f'{path}.{k}')
+            for k, v in value.items() if not (drop_callables and callable(v))
+        }
+        return type(value)(items) if type(value) in _MAPPINGS else items
     if isinstance(value, tuple):
         return tuple(inner(v, f'{path}[{i}]') for i, v in enumerate(value))
     if isinstance(value, (list, range)):
