@@ -1,0 +1,13 @@
+from .functional import (
+                         class_recalls,
+                         macro_f1,
+                         mean_average_precision,
+                         mean_class_accuracy,
+                         top1_accuracy,
+)
+from .multimodal_metric import MultimodalMetric
+
+__all__ = [
+    'MultimodalMetric', 'class_recalls', 'macro_f1', 'mean_average_precision',
+    'mean_class_accuracy', 'top1_accuracy'
+]

@@ -1,0 +1,191 @@
+"""Decision-level fusion: combining what each modality predicts alone.
+
+Every rule takes a dict of unimodal logits ``{modality: (B, C)}`` and returns
+log-probabilities (B, C) that are normalised over the classes, in float32 or
+better whatever the logits are. Which rule is right depends on the data. The
+product rules (:func:`sum_logits`, :func:`sum_log_probability`) suit
+modalities that carry their own evidence, :func:`mean_probability` survives a
+branch that is confidently wrong.
+"""
+import math
+from typing import Dict, List, Sequence, Tuple, Union
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from scipy.optimize import minimize
+from torch import Tensor
+
+from ._tensors import at_least_float32
+
+POOLS = ('probs', 'log_probs')
+# A fitted weight never is exactly 0: on a sample that only this modality
+# finds possible the NLL would be infinite, and its gradient useless.
+MIN_WEIGHT = 1e-6
+
+
+def _stack(logits: Dict[str, Tensor]) -> Tensor:
+    """Stack unimodal logits to (M, B, C), checking that they belong together.
+
+    Args:
+        logits (dict[str, Tensor]): Logits (B, C) of each modality.
+    """
+    if not logits:
+        raise ValueError('there is nothing to fuse: no modality was given')
+    shapes = {name: tuple(value.shape) for name, value in logits.items()}
+    if len(set(shapes.values())) > 1 or len(next(iter(shapes.values()))) != 2:
+        raise ValueError('the logits of all modalities must share one shape '
+                         f'(B, C), but got {shapes}')
+    return at_least_float32(torch.stack(list(logits.values())))
+
+
+def mean_probability(logits: Dict[str, Tensor]) -> Tensor:
+    """Log of the mean of the modalities' probabilities.
+
+    Args:
+        logits (dict[str, Tensor]): Logits (B, C) of each modality.
+
+    Returns:
+        Tensor: ``log(mean_m softmax(z^m))``, shape (B, C).
+    """
+    log_probs = F.log_softmax(_stack(logits), dim=-1)
+    return log_probs.logsumexp(dim=0) - math.log(len(logits))
+
+
+def sum_logits(logits: Dict[str, Tensor]) -> Tensor:
+    """Log-probabilities of the sum of the modalities' logits.
+
+    Args:
+        logits (dict[str, Tensor]): Logits (B, C) of each modality.
+
+    Returns:
+        Tensor: ``log_softmax(sum_m z^m)``, shape (B, C).
+    """
+    return F.log_softmax(_stack(logits).sum(dim=0), dim=-1)
+
+
+def sum_log_probability(logits: Dict[str, Tensor]) -> Tensor:
+    """Normalised sum of the modalities' log-probabilities.
+
+    Note:
+        ``log softmax(z)`` and ``z`` differ by a number that is the same for
+        every class, so this is the same function as :func:`sum_logits` up
+        to rounding. Both names exist because the literature uses both.
+
+    Args:
+        logits (dict[str, Tensor]): Logits (B, C) of each modality.
+
+    Returns:
+        Tensor: ``log_softmax(sum_m log softmax(z^m))``, shape (B, C).
+    """
+    log_probs = F.log_softmax(_stack(logits), dim=-1)
+    return F.log_softmax(log_probs.sum(dim=0), dim=-1)
+
+
+def pool_weighted(logits: Dict[str, Tensor],
+                  weights: Union[Tensor, Sequence[float]],
+                  pool: str = 'probs') -> Tensor:
+    """Weighted pool of the modalities' predictions.
+
+    Args:
+        logits (dict[str, Tensor]): Logits (B, C) of each modality.
+        weights (Tensor | Sequence[float]): One weight a modality, in the
+            order of ``logits``, not negative, summing to 1.
+        pool (str): 'probs' for ``log sum_m w_m p^m`` (linear pool) or
+            'log_probs' for ``log_softmax(sum_m w_m log p^m)`` (logarithmic
+            pool). Defaults to 'probs'.
+
+    Returns:
+        Tensor: Log-probabilities of shape (B, C).
+    """
+    log_probs = F.log_softmax(_stack(logits), dim=-1)
+    weights = torch.as_tensor(weights).to(log_probs)
+    if weights.shape != (len(logits), ):
+        raise ValueError(f'{len(logits)} modalities ({", ".join(logits)}) '
+                         f'need as many weights, but got shape '
+                         f'{tuple(weights.shape)}')
+    weights = weights[:, None, None]
+    if pool == 'probs':
+        # log 0 = -inf drops the modality out of the sum, as it should.
+        return (log_probs + weights.log()).logsumexp(dim=0)
+    if pool == 'log_probs':
+        return F.log_softmax((weights * log_probs).sum(dim=0), dim=-1)
+    raise ValueError(f"pool must be one of {POOLS}, but got '{pool}'")
+
+
+def fit_pool_weights(logits: Dict[str, Tensor],
+                     targets: Tensor,
+                     pool: str = 'probs') -> Tensor:
+    """Weights of the modalities that minimise the NLL of the pool.
+
+    The negative log-likelihood of either pool is convex in the weights, so
+    the answer on the simplex does not depend on the start. It is found on
+    the CPU in float64. Fit on data that trained nothing (a validation
+    split): on training data the branch that overfits most wins.
+
+    Args:
+        logits (dict[str, Tensor]): Logits (N, C) of each modality.
+        targets (Tensor): True classes, integers of shape (N, ).
+        pool (str): 'probs' or 'log_probs', see :func:`pool_weighted`.
+            Defaults to 'probs'.
+
+    Returns:
+        Tensor: Weights of shape (M, ), float64 on the CPU, in the order of
+        ``logits``; at least about 1e-6 each, summing to 1.
+    """
+    if pool not in POOLS:
+        raise ValueError(f"pool must be one of {POOLS}, but got '{pool}'")
+    log_probs = F.log_softmax(
+        _stack(logits).detach().to('cpu', torch.float64), dim=-1).numpy()
+    labels = targets.detach().cpu().numpy().reshape(-1)
+    if not len(labels) or len(labels) != log_probs.shape[1]:
+        raise ValueError(f'{log_probs.shape[1]} predictions and {len(labels)} '
+                         'targets: fitting needs as many of each, at least 1')
+    if not np.isfinite(log_probs[:, np.arange(len(labels)), labels]).all():
+        names: List[str] = [
+            name for name, value in zip(logits, log_probs)
+            if not np.isfinite(value).all()
+        ]
+        raise ValueError(f'the logits of {names} are not finite')
+    if len(logits) == 1:
+        return torch.ones(1, dtype=torch.float64)
+    objective = (_linear_pool_nll if pool == 'probs' else _log_pool_nll)
+    count = len(logits)
+    result = minimize(
+        objective,
+        np.full(count, 1. / count),
+        args=(log_probs, labels),
+        jac=True,
+        method='SLSQP',
+        bounds=[(MIN_WEIGHT, 1.)] * count,
+        constraints=dict(
+            type='eq', fun=lambda w: w.sum() - 1, jac=np.ones_like),
+        options=dict(ftol=1e-12, maxiter=500))
+    if not np.isfinite(result.x).all():
+        raise RuntimeError(f'fitting the weights failed: {result.message}')
+    weights = np.clip(result.x, MIN_WEIGHT, None)
+    return torch.from_numpy(weights / weights.sum())
+
+
+def _linear_pool_nll(weights: np.ndarray, log_probs: np.ndarray,
+                     labels: np.ndarray) -> Tuple[float, np.ndarray]:
+    """Mean NLL of the linear pool and its gradient."""
+    true = log_probs[:, np.arange(len(labels)), labels]
+    # Relative to the best modality of each sample: no underflow to log 0.
+    top = true.max(axis=0)
+    ratio = np.exp(true - top)
+    mixed = weights @ ratio
+    return (-(np.log(mixed) + top).mean(), -(ratio / mixed).mean(axis=1))
+
+
+def _log_pool_nll(weights: np.ndarray, log_probs: np.ndarray,
+                  labels: np.ndarray) -> Tuple[float, np.ndarray]:
+    """Mean NLL of the logarithmic pool and its gradient."""
+    rows = np.arange(len(labels))
+    pooled = np.tensordot(weights, log_probs, axes=1)
+    peak = pooled.max(axis=1, keepdims=True)
+    scores = np.exp(pooled - peak)
+    norm = scores.sum(axis=1, keepdims=True)
+    nll = (np.log(norm[:, 0]) + peak[:, 0] - pooled[rows, labels]).mean()
+    expected = ((scores / norm) * log_probs).sum(axis=2)
+    return nll, (expected - log_probs[:, rows, labels]).mean(axis=1)

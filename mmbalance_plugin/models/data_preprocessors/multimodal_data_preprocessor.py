@@ -1,0 +1,147 @@
+"""Preprocessing of a batch, modality by modality, with checks."""
+from typing import Dict, List, Optional, Union
+
+import torch
+from mmaction.models.data_preprocessors import MultiModalDataPreprocessor
+from torch import Tensor
+
+from mmbalance_plugin.registry import MODELS
+
+from ..modalities import check_modality_names
+from .stack_preprocessor import StackPreprocessor
+
+
+@MODELS.register_module()
+class MultimodalDataPreprocessor(MultiModalDataPreprocessor):
+    """MMAction2's multi-modal preprocessor that checks what it is given.
+
+    A modality that is missing or that nobody asked for, samples of unequal
+    shapes (MMAction2 would pad them with zeros) and values that are not
+    finite are errors that name the modality and the sample.
+
+    Args:
+        preprocessors (dict[str, dict | None]): For every modality either the
+            config of a preprocessor (with ``type``, such as MMAction2's
+            ``ActionDataPreprocessor``), or arguments of
+            :class:`StackPreprocessor` (without ``type``: ``mean``, ``std``),
+            or None to stack only.
+        check_finite (bool): Whether to look for NaN and infinity in float
+            inputs. Done before they leave the CPU, never on a GPU, where it
+            would stall. Defaults to True.
+        non_blocking (bool): Whether transfers to the device may overlap, as
+            pinned memory permits. Defaults to False.
+
+    Note:
+        Each modality is stacked first and moved to the device in one piece.
+        The data samples stay where they are; the recognizer moves the labels
+        at once.
+
+    Raises:
+        ValueError: A preprocessor blends samples (mixup and the like): it
+            would mix one modality and the labels, but not the others.
+    """
+
+    def __init__(self,
+                 preprocessors: Dict[str, Optional[dict]],
+                 check_finite: bool = True,
+                 non_blocking: bool = False) -> None:
+        names = check_modality_names(preprocessors,
+                                     'MultimodalDataPreprocessor')
+        configs = {name: dict(preprocessors[name] or {}) for name in names}
+        blended = [m for m in names if configs[m].get('blending') is not None]
+        if blended:
+            raise ValueError(
+                f'the preprocessors of {blended} have blending, which would '
+                'mix one modality and the labels of all; remove it')
+        super().__init__({
+            name: config
+            for name, config in configs.items() if 'type' in config
+        })
+        self.modalities = names
+        self.check_finite = check_finite
+        self._non_blocking = non_blocking
+        for name in names:
+            if 'type' not in configs[name]:
+                self.preprocessors[name] = StackPreprocessor(**configs[name])
+            self.preprocessors[name].modality = name
+
+    def forward(self, data: dict, training: bool = False) -> dict:
+        """Preprocess a batch.
+
+        Args:
+            data (dict): ``inputs`` {modality: list of tensors, or a stacked
+                tensor (B, ...)} and, except for bare inference,
+                ``data_samples``.
+            training (bool): Passed on to the preprocessors. Defaults to
+                False.
+
+        Returns:
+            dict: ``inputs`` {modality: (B, ...)} on the device, and
+            ``data_samples``.
+        """
+        inputs, samples = data['inputs'], data.get('data_samples')
+        self._check(inputs, samples)
+        batch = dict()
+        for name in self.modalities:
+            stacked = self._stack(name, inputs[name], samples)
+            preprocessor = self.preprocessors[name]
+            if not isinstance(preprocessor, StackPreprocessor):
+                # MMAction2's stack for themselves.
+                stacked = list(stacked.unbind())
+            batch[name], samples = preprocessor.preprocess(
+                stacked, samples, training)
+        return dict(data, inputs=batch, data_samples=samples)
+
+    def _check(self, inputs: dict, samples: Optional[list]) -> None:
+        if not isinstance(inputs, dict):
+            raise ValueError(
+                'inputs must be a dict of modalities (PackActionInputs with '
+                f'collect_keys makes one), but got {type(inputs).__name__}')
+        missing = [name for name in self.modalities if name not in inputs]
+        unknown = [name for name in inputs if name not in self.modalities]
+        if missing or unknown:
+            problem = ' and '.join(
+                ([f'lacks {missing}'] if missing else []) +
+                ([f'has {unknown}, which nobody takes'] if unknown else []))
+            raise ValueError(
+                f'the batch {problem}; the data preprocessor knows '
+                f'{list(self.modalities)} (compare collect_keys of the '
+                'packing with preprocessors)')
+        sizes = {name: len(value) for name, value in inputs.items()}
+        if samples is not None:
+            sizes['data_samples'] = len(samples)
+        if len(set(sizes.values())) > 1 or not min(sizes.values()):
+            raise ValueError('a batch must hold one item a sample of each '
+                             f'modality, but got {sizes}')
+
+    def _stack(self, name: str, values: Union[Tensor, List[Tensor]],
+               samples: Optional[list]) -> Tensor:
+        if not isinstance(values, Tensor):
+            for index, value in enumerate(values):
+                if not isinstance(value, Tensor):
+                    raise ValueError(
+                        f"'{name}' of {_name(samples, index)} is a "
+                        f'{type(value).__name__}, not a tensor')
+                if value.shape != values[0].shape:
+                    raise ValueError(
+                        f"'{name}' has unequal shapes in one batch: "
+                        f'{tuple(values[0].shape)} of {_name(samples, 0)}, '
+                        f'{tuple(value.shape)} of {_name(samples, index)}; '
+                        'crop, pad or resample it in the pipeline')
+            values = torch.stack(list(values))
+        # The sum is not finite if any value is not, and costs one pass.
+        if (self.check_finite and values.device.type == 'cpu'
+                and values.is_floating_point()
+                and not values.sum(dtype=torch.float64).isfinite()):
+            finite = values.flatten(1).isfinite().all(dim=1)
+            index = int((~finite).nonzero()[0])
+            raise ValueError(f"'{name}' of {_name(samples, index)} holds NaN "
+                             'or infinity')
+        return values.to(self.device, non_blocking=self._non_blocking)
+
+
+def _name(samples: Optional[list], index: int) -> str:
+    number = None if samples is None else getattr(samples[index],
+                                                  'sample_idx', None)
+    return f'item {index} of the batch' if number is None else (
+        f'the sample with sample_idx={number}')

@@ -1,0 +1,88 @@
+"""Preprocessing of a modality that is no image."""
+from typing import List, Optional, Sequence, Tuple, Union
+
+import torch
+from torch import Tensor, nn
+
+from mmbalance_plugin.registry import MODELS
+
+Statistics = Optional[Union[float, Sequence[float]]]
+
+
+@MODELS.register_module()
+class StackPreprocessor(nn.Module):
+    """Stacks samples to a float32 batch, optionally standardised.
+
+    Unlike MMAction2's ``ActionDataPreprocessor`` it takes samples of any
+    number of dimensions (a batch of vectors stays (B, D)) and never pads.
+
+    Args:
+        mean (float | Sequence[float], optional): To be subtracted, one number
+            or one a channel. Defaults to None: 0.
+        std (float | Sequence[float], optional): To be divided by. Defaults to
+            None: 1.
+        channel_dim (int, optional): Dimension of a sample that holds the
+            channels. Defaults to None: the first one of vectors (D, ) and
+            maps (C, H, W), the second one of frames (N, C, H, W) and clips
+            (N, C, T, H, W).
+    """
+
+    def __init__(self,
+                 mean: Statistics = None,
+                 std: Statistics = None,
+                 channel_dim: Optional[int] = None) -> None:
+        super().__init__()
+        self.modality: Optional[str] = None
+        self.channel_dim = channel_dim
+        for name, value in (('mean', mean), ('std', std)):
+            if value is not None:
+                value = torch.as_tensor(value, dtype=torch.float32).flatten()
+                if not value.isfinite().all() or (name == 'std'
+                                                  and (value <= 0).any()):
+                    raise ValueError(f'{name} must be finite (and std '
+                                     f'positive), but got {value.tolist()}')
+            # Part of the config, not of the checkpoint.
+            self.register_buffer(name, value, persistent=False)
+
+    def preprocess(self,
+                   inputs: Union[Tensor, List[Tensor]],
+                   data_samples: Optional[list] = None,
+                   training: bool = False) -> Tuple[Tensor, Optional[list]]:
+        """Stack and standardise.
+
+        Args:
+            inputs (Tensor | list[Tensor]): A batch, stacked or not.
+            data_samples (list, optional): Passed through. Defaults to None.
+            training (bool): Makes no difference. Defaults to False.
+
+        Returns:
+            tuple[Tensor, list | None]: The batch and the samples.
+        """
+        batch = inputs if isinstance(inputs, Tensor) else torch.stack(
+            list(inputs))
+        batch = batch.float()
+        if self.mean is not None:
+            batch = batch - self._align(self.mean, batch, 'mean')
+        if self.std is not None:
+            batch = batch / self._align(self.std, batch, 'std')
+        return batch, data_samples
+
+    def _align(self, value: Tensor, batch: Tensor, name: str) -> Tensor:
+        if value.numel() == 1:
+            return value
+        owner = f"{name} of '{self.modality}'" if self.modality else name
+        shape = tuple(batch.shape[1:])
+        dim = self.channel_dim
+        if dim is None:
+            if len(shape) not in (1, 3, 4, 5):
+                raise ValueError(
+                    f'{owner} has {value.numel()} values, but it is not '
+                    f'known which dimension of a sample {shape} holds the '
+                    'channels; set channel_dim')
+            dim = 0 if len(shape) in (1, 3) else 1
+        dim %= len(shape)
+        if shape[dim] != value.numel():
+            raise ValueError(
+                f'{owner} has {value.numel()} values, but dimension {dim} of '
+                f'a sample of shape {shape} has {shape[dim]}')
+        return value.reshape([-1] + [1] * (len(shape) - dim - 1))

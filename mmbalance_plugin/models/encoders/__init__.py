@@ -1,0 +1,3 @@
+from .modality_encoder import ModalityEncoder
+
+__all__ = ['ModalityEncoder']

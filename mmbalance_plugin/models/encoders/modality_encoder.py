@@ -1,0 +1,140 @@
+"""From one modality's input to one feature vector a sample."""
+from typing import Optional, Union
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from mmbalance_plugin.registry import MODELS
+
+POOLS = ('avg', 'max', 'cls')
+SEQUENCES = ('BLD', 'BDL')
+
+
+@MODELS.register_module()
+class ModalityEncoder(BaseModule):
+    """Any backbone, pooled to a feature (B, D), optionally projected.
+
+    Inputs are what MMAction2 packs, batched: frames (B, N, C, H, W) and clips
+    (B, N, C, T, H, W) have their N folded into the batch and their N features
+    averaged again; images or spectrograms (B, C, H, W), sequences (B, L, D)
+    and vectors (B, D) go in as they are.
+
+    The backbone may return a vector (B, D), tokens (B, L, D), a feature map
+    (B, C, H, W) or (B, C, T, H, W), or a tuple or list of them, of which the
+    last one is taken.
+
+    Args:
+        backbone (dict): Config of the backbone, of any registry that MMEngine
+            can reach: 'mmaction.ResNet', 'mmbalance_plugin.X', or an import
+            path such as 'torch.nn.Identity'.
+        feat_channels (int): Channels of what the backbone returns. A backbone
+            that returns another number is an error, not a surprise.
+        proj_channels (int, optional): If given, a linear layer maps the
+            pooled feature to this many channels. Defaults to None.
+        pool (str): 'avg' or 'max' over positions or tokens, or 'cls' for the
+            first token. Defaults to 'avg'.
+        sequence (str): How to read a backbone's three-dimensional output:
+            'BLD' (tokens) or 'BDL' (the map of a 1D convolution).
+            Defaults to 'BLD'.
+        fold (str | bool): Whether dimension 1 of the input counts frames,
+            clips or segments to be folded into the batch. 'auto' folds
+            inputs of five and six dimensions; set False for a backbone that
+            takes (B, C, T, H, W), True for e.g. segments (B, N, D).
+            Defaults to 'auto'.
+        init_cfg (dict | list[dict], optional): Initialisation of this module
+            and its children. Defaults to None.
+
+    Raises:
+        ValueError: An argument is none of the above, or in forward the
+            backbone's output does not fit ``feat_channels``.
+    """
+
+    def __init__(self,
+                 backbone: dict,
+                 feat_channels: int,
+                 proj_channels: Optional[int] = None,
+                 pool: str = 'avg',
+                 sequence: str = 'BLD',
+                 fold: Union[str, bool] = 'auto',
+                 init_cfg: Optional[Union[dict, list]] = None) -> None:
+        super().__init__(init_cfg)
+        if pool not in POOLS:
+            raise ValueError(f"pool must be one of {POOLS}, but got '{pool}'")
+        if sequence not in SEQUENCES:
+            raise ValueError(f'sequence must be one of {SEQUENCES}, but got '
+                             f"'{sequence}'")
+        if fold not in ('auto', True, False):
+            raise ValueError("fold must be 'auto', True or False, but got "
+                             f'{fold!r}')
+        # Set by the recognizer, so that errors can say whose encoder it is.
+        self.modality: Optional[str] = None
+        self.feat_channels = feat_channels
+        self.pool = pool
+        self.sequence = sequence
+        self.fold = fold
+        self.backbone = MODELS.build(backbone)
+        self.proj = None
+        if proj_channels is not None:
+            self.proj = nn.Linear(feat_channels, proj_channels)
+
+    @property
+    def out_channels(self) -> int:
+        """int: D, the channels of the feature."""
+        return self.feat_channels if self.proj is None else \
+            self.proj.out_features
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Encode a batch.
+
+        Args:
+            inputs (Tensor): A batch of this modality, see the class.
+
+        Returns:
+            Tensor: Features of shape (B, D).
+        """
+        folded = inputs.ndim in (5, 6) if self.fold == 'auto' else self.fold
+        if not folded:
+            features = self._pool(self.backbone(inputs), len(inputs))
+        else:
+            batch, pieces = inputs.shape[:2]
+            features = self._pool(
+                self.backbone(inputs.flatten(0, 1)), batch * pieces)
+            features = features.unflatten(0, (batch, pieces)).mean(dim=1)
+        return features if self.proj is None else self.proj(features)
+
+    def _pool(self, outputs, batch: int) -> Tensor:
+        """Pool what the backbone returned to (batch, feat_channels)."""
+        if isinstance(outputs, (tuple, list)) and outputs:
+            outputs = outputs[-1]
+        if not isinstance(outputs, Tensor) or not 2 <= outputs.ndim <= 5:
+            found = tuple(outputs.shape) if isinstance(
+                outputs, Tensor) else type(outputs).__name__
+            raise ValueError(
+                f'{self._name()} returned {found}; a vector (B, D), tokens '
+                '(B, L, D), a feature map (B, C, H, W) or (B, C, T, H, W), '
+                'or a tuple that ends with one of them is needed')
+        tokens = outputs.ndim == 3 and self.sequence == 'BLD'
+        channels = outputs.shape[-1 if tokens else 1]
+        if outputs.shape[0] != batch or channels != self.feat_channels:
+            hint = " (or sequence='BDL')" if tokens else ''
+            raise ValueError(
+                f'{self._name()} returned shape {tuple(outputs.shape)} for a '
+                f'batch of {batch}, that is {channels} channels, but '
+                f'feat_channels={self.feat_channels}; set '
+                f'feat_channels={channels}{hint}')
+        if outputs.ndim == 2:
+            return outputs
+        if self.pool == 'cls':
+            if not tokens:
+                raise ValueError(
+                    f"{self._name()} returned shape {tuple(outputs.shape)}, "
+                    "which has no class token; use pool='avg' or 'max'")
+            return outputs[:, 0]
+        dims = [1] if tokens else list(range(2, outputs.ndim))
+        return outputs.mean(dims) if self.pool == 'avg' else torch.amax(
+            outputs, dims)
+
+    def _name(self) -> str:
+        owner = '' if self.modality is None else f" of '{self.modality}'"
+        return f'the backbone {type(self.backbone).__name__}{owner}'

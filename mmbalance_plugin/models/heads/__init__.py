@@ -1,0 +1,12 @@
+from .base import MultimodalHead
+from .concat_head import ConcatHead
+from .decision_head import DecisionHead
+from .film_head import FiLMHead
+from .gated_head import GatedHead
+from .mlp_head import MLPHead
+from .sum_head import SumHead
+
+__all__ = [
+    'ConcatHead', 'DecisionHead', 'FiLMHead', 'GatedHead', 'MLPHead',
+    'MultimodalHead', 'SumHead'
+]

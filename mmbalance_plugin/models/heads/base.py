@@ -1,0 +1,280 @@
+"""What every fusion head has in common."""
+from abc import ABCMeta, abstractmethod
+from contextlib import contextmanager
+from typing import Callable, Dict, Iterable, Iterator, Optional, Union
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModule, PretrainedInit, initialize
+from torch import Tensor, nn
+
+from mmbalance_plugin.registry import MODELS
+from mmbalance_plugin.utils.streams import seeded
+
+from ..modalities import check_modality_names
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Run a block with a module in eval mode, then put each mode back.
+
+    The flags are set one by one because a sub-module's ``train`` may do more
+    than set its flag, and not all of them need be in the same mode.
+    """
+    modes = [(part, part.training) for part in module.modules()]
+    try:
+        for part, _ in modes:
+            part.training = False
+        yield
+    finally:
+        for part, mode in modes:
+            part.training = mode
+
+
+def is_pretrained(init_cfg: dict) -> bool:
+    """Whether an ``init_cfg`` loads weights instead of drawing them."""
+    return init_cfg['type'] in ('Pretrained', PretrainedInit)
+
+
+class MultimodalHead(BaseModule, metaclass=ABCMeta):
+    """Base of the heads: features of all modalities to logits.
+
+    A subclass defines :meth:`forward`. If it is linear in the features it
+    sets ``linear = True`` and defines :meth:`split_logits`; if it keeps one
+    classifier a modality it builds them with :meth:`build_branches`.
+    Everything else has a default.
+
+    The initial weights of each branch come from a stream of their own, named
+    by the modality and derived from torch's initial seed at construction, so
+    that they do not depend on which other branches there are.
+
+    Args:
+        num_classes (int): Number of classes C.
+        in_channels (dict[str, int]): Channels D_m of each modality's feature.
+            The recognizer fills this in from its encoders.
+        loss_cls (dict, optional): Config of a loss that is called with
+            logits (B, C) and targets (B, ). Defaults to None, which means
+            cross-entropy.
+        init_cfg (dict | list[dict], optional): Initialisation, applied to
+            each branch alone where there are branches. Defaults to None:
+            PyTorch's.
+
+    Attributes:
+        modalities (tuple[str]): Names of the modalities, in order.
+        branches (nn.ModuleDict | None): The classifiers of the modalities, if
+            they are separate modules.
+        init_seed (int): Base of the streams of the initial weights.
+    """
+
+    linear = False
+    """bool: Whether :meth:`split_logits` exists: the unimodal logits then
+    add up to the fused ones."""
+
+    needs_fit = False
+    """bool: Whether :meth:`fit` is to be called with validation logits once
+    the branches are trained."""
+
+    def __init__(self,
+                 num_classes: int,
+                 in_channels: Dict[str, int],
+                 loss_cls: Optional[dict] = None,
+                 init_cfg: Optional[Union[dict, list]] = None) -> None:
+        super().__init__(init_cfg)
+        self.num_classes = num_classes
+        self.in_channels = dict(in_channels)
+        self.modalities = check_modality_names(
+            self.in_channels,
+            type(self).__name__)
+        self.init_seed = torch.initial_seed()
+        self.loss_cls = None if loss_cls is None else MODELS.build(loss_cls)
+        self.branches: Optional[nn.ModuleDict] = None
+
+    def build_branches(self, build: Callable[[int], nn.Module]) -> None:
+        """Build ``self.branches``, each under its own stream.
+
+        Args:
+            build (Callable[[int], nn.Module]): Called with D_m, returns the
+                classifier of a modality.
+        """
+        branches = nn.ModuleDict()
+        for name, channels in self.in_channels.items():
+            with seeded(self.init_seed, 'init', f'branch/{name}'):
+                branches[name] = build(channels)
+        self.branches = branches
+
+    def init_weights(self) -> None:
+        """Apply ``init_cfg``, part by part under named streams."""
+        if self.is_init:
+            return
+        cfgs = self.init_cfg or []
+        cfgs = [cfgs] if isinstance(cfgs, dict) else list(cfgs)
+        # Weights that are loaded overwrite those that are drawn.
+        loaded = [cfg for cfg in cfgs if is_pretrained(cfg)]
+        drawn = [cfg for cfg in cfgs if not is_pretrained(cfg)]
+        parts = {'head': self} if self.branches is None else self.branches
+        if drawn:
+            for name, part in parts.items():
+                with seeded(self.init_seed, 'init', name, 'weights'):
+                    initialize(part, drawn)
+        if loaded:
+            initialize(self, loaded)
+        self.is_init = True
+
+    @abstractmethod
+    def forward(self, features: Dict[str, Tensor]) -> Tensor:
+        """Fused logits.
+
+        Args:
+            features (dict[str, Tensor]): Feature (B, D_m) of every modality.
+
+        Returns:
+            Tensor: Logits (B, C): what gives the fused probabilities after a
+            softmax.
+        """
+
+    def unimodal_logits(
+            self,
+            features: Dict[str, Tensor],
+            modalities: Optional[Iterable[str]] = None) -> Dict[str, Tensor]:
+        """Logits of each modality alone.
+
+        The exact split where the head is linear in the features, zero-out
+        elsewhere.
+
+        Args:
+            features (dict[str, Tensor]): Features (B, D_m), of the wanted
+                modalities at least.
+            modalities (Iterable[str], optional): The wanted modalities.
+                Defaults to None: those in ``features``.
+
+        Returns:
+            dict[str, Tensor]: Logits (B, C) of each wanted modality.
+        """
+        if self.linear:
+            return self.split_logits(features, modalities)
+        return self.zero_out_logits(features, modalities)
+
+    def split_logits(
+            self,
+            features: Dict[str, Tensor],
+            modalities: Optional[Iterable[str]] = None) -> Dict[str, Tensor]:
+        """Shares of the modalities, which add up to the fused logits.
+
+        Raises:
+            ValueError: The head is not linear in the features.
+        """
+        raise ValueError(
+            f'{type(self).__name__} is not linear in the features, so its '
+            "logits have no split; use 'zero_out' or 'auto'")
+
+    def zero_out_logits(
+            self,
+            features: Dict[str, Tensor],
+            modalities: Optional[Iterable[str]] = None) -> Dict[str, Tensor]:
+        """Fused logits with zeros in place of all other modalities.
+
+        Under ``torch.no_grad`` the head runs in eval mode: no statistics of
+        a normalisation layer and no random stream moves.
+
+        Note:
+            An approximation. A head's biases and gates answer to the zeros
+            too, so two equally informative modalities need not score the
+            same.
+
+        Args:
+            features (dict[str, Tensor]): Features (B, D_m), of the wanted
+                modalities at least.
+            modalities (Iterable[str], optional): The wanted modalities.
+                Defaults to None: those in ``features``.
+
+        Returns:
+            dict[str, Tensor]: Logits (B, C) of each wanted modality.
+        """
+        wanted = self.select(features, modalities)
+        if not torch.is_grad_enabled():
+            with evaluating(self):
+                return self._zero_out(wanted)
+        return self._zero_out(wanted)
+
+    def _zero_out(self, wanted: Dict[str, Tensor]) -> Dict[str, Tensor]:
+        logits = dict()
+        for name, feature in wanted.items():
+            alone = {
+                other: feature.new_zeros(len(feature), channels)
+                for other, channels in self.in_channels.items()
+            }
+            alone[name] = feature
+            logits[name] = self(alone)
+        return logits
+
+    def criterion(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """The classification loss of logits, in float32 or better.
+
+        Args:
+            logits (Tensor): Logits (B, C).
+            targets (Tensor): True classes (B, ), integers.
+
+        Returns:
+            Tensor: A scalar.
+        """
+        if logits.dtype in (torch.float16, torch.bfloat16):
+            logits = logits.float()
+        if self.loss_cls is None:
+            return F.cross_entropy(logits, targets)
+        return self.loss_cls(logits, targets)
+
+    def loss(self, features: Dict[str, Tensor],
+             targets: Tensor) -> Dict[str, Tensor]:
+        """The joint objective.
+
+        Args:
+            features (dict[str, Tensor]): Feature (B, D_m) of every modality.
+            targets (Tensor): True classes (B, ).
+
+        Returns:
+            dict[str, Tensor]: ``{'loss_cls': scalar}``.
+        """
+        return dict(loss_cls=self.criterion(self(features), targets))
+
+    def fit(self, logits: Dict[str, Tensor], targets: Tensor) -> None:
+        """Fit what is fitted rather than trained, if anything is.
+
+        Args:
+            logits (dict[str, Tensor]): Unimodal logits (N, C) on validation.
+            targets (Tensor): True classes (N, ).
+
+        Raises:
+            ValueError: This head has nothing to fit.
+        """
+        raise ValueError(f'{type(self).__name__} has nothing to fit')
+
+    def select(
+            self,
+            features: Dict[str, Tensor],
+            modalities: Optional[Iterable[str]] = None) -> Dict[str, Tensor]:
+        """Pick features by name, checking names and widths.
+
+        Args:
+            features (dict[str, Tensor]): Features by modality.
+            modalities (Iterable[str], optional): The wanted ones. Defaults
+                to None: those in ``features``.
+
+        Returns:
+            dict[str, Tensor]: The wanted features, in the order asked for.
+        """
+        wanted = tuple(features if modalities is None else modalities)
+        for name in wanted:
+            if name not in self.in_channels:
+                raise ValueError(f"{type(self).__name__} has no modality "
+                                 f"'{name}'; it has {list(self.modalities)}")
+            if name not in features:
+                raise ValueError(
+                    f"{type(self).__name__} needs the feature of '{name}', "
+                    f'but got those of {list(features)}')
+            if features[name].shape[-1] != self.in_channels[name]:
+                raise ValueError(
+                    f"the feature of '{name}' has shape "
+                    f'{tuple(features[name].shape)}, but '
+                    f'{type(self).__name__} expects (B, '
+                    f'{self.in_channels[name]})')
+        return {name: features[name] for name in wanted}

@@ -1,0 +1,51 @@
+"""Fusion by concatenation."""
+from typing import Dict, Iterable, Optional
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mmbalance_plugin.registry import MODELS
+
+from .base import MultimodalHead
+
+
+@MODELS.register_module()
+class ConcatHead(MultimodalHead):
+    """One linear classifier on the concatenated features.
+
+    ``f(x) = sum_m W^m phi^m + b``. The split of the logits is exact: each
+    modality has its block of the weight and b / M.
+
+    Args:
+        num_classes (int): Number of classes.
+        in_channels (dict[str, int]): Channels of each modality's feature.
+        kwargs: See :class:`MultimodalHead`.
+    """
+
+    linear = True
+
+    def __init__(self, num_classes: int, in_channels: Dict[str, int],
+                 **kwargs) -> None:
+        super().__init__(num_classes, in_channels, **kwargs)
+        self.fc = nn.Linear(sum(self.in_channels.values()), num_classes)
+
+    def forward(self, features: Dict[str, Tensor]) -> Tensor:
+        """See :meth:`MultimodalHead.forward`."""
+        chosen = self.select(features, self.modalities)
+        return self.fc(torch.cat(list(chosen.values()), dim=1))
+
+    def split_logits(
+            self,
+            features: Dict[str, Tensor],
+            modalities: Optional[Iterable[str]] = None) -> Dict[str, Tensor]:
+        """See :meth:`MultimodalHead.split_logits`."""
+        chosen = self.select(features, modalities)
+        blocks = dict(
+            zip(self.modalities,
+                self.fc.weight.split(list(self.in_channels.values()), dim=1)))
+        bias = self.fc.bias / len(self.modalities)
+        return {
+            name: F.linear(feature, blocks[name], bias)
+            for name, feature in chosen.items()
+        }

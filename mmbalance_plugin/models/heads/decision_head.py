@@ -1,0 +1,114 @@
+"""Late fusion: one classifier a modality, combined at the decision."""
+from typing import Dict, Iterable, Optional
+
+import torch
+from torch import Tensor, nn
+
+from mmbalance_plugin.functional.fusion import (
+    POOLS,
+    fit_pool_weights,
+    mean_probability,
+    pool_weighted,
+    sum_log_probability,
+    sum_logits,
+)
+from mmbalance_plugin.registry import MODELS
+
+from .base import MultimodalHead
+
+RULES = dict(
+    mean=mean_probability,
+    sum_logits=sum_logits,
+    sum_log_probs=sum_log_probability,
+    fitted=None)
+
+
+@MODELS.register_module()
+class DecisionHead(MultimodalHead):
+    """One linear classifier a modality; their predictions are combined.
+
+    The branches share no parameter, so each modality can be trained alone,
+    at another time. Trained jointly, the objective is the negative
+    log-likelihood of the combined probabilities.
+
+    Args:
+        num_classes (int): Number of classes.
+        in_channels (dict[str, int]): Channels of each modality's feature.
+        combine (str): How predictions are combined. Defaults to 'mean'.
+
+            - 'mean': mean of the probabilities.
+            - 'sum_logits': sum of the logits.
+            - 'sum_log_probs': sum of the log-probabilities, normalised; the
+              same predictions as 'sum_logits' up to rounding.
+            - 'fitted': pool with one weight a modality, not negative and
+              summing to 1, that :meth:`fit` chooses by the negative
+              log-likelihood on validation. Equal weights until then.
+        pool (str): What 'fitted' averages: 'probs' (as 'mean') or
+            'log_probs' (as 'sum_log_probs'). Defaults to 'probs'.
+        kwargs: See :class:`MultimodalHead`.
+
+    Note:
+        The weights of 'fitted' are a buffer, saved in checkpoints. Under
+        distributed training call :meth:`fit` on every rank with the same
+        (gathered) predictions.
+    """
+
+    def __init__(self,
+                 num_classes: int,
+                 in_channels: Dict[str, int],
+                 combine: str = 'mean',
+                 pool: str = 'probs',
+                 **kwargs) -> None:
+        super().__init__(num_classes, in_channels, **kwargs)
+        if combine not in RULES:
+            raise ValueError(f'combine must be one of {tuple(RULES)}, but '
+                             f"got '{combine}'")
+        if pool not in POOLS:
+            raise ValueError(f"pool must be one of {POOLS}, but got '{pool}'")
+        self.combine = combine
+        self.pool = pool
+        self.needs_fit = combine == 'fitted'
+        self.build_branches(lambda channels: nn.Linear(channels, num_classes))
+        if self.needs_fit:
+            count = len(self.modalities)
+            self.register_buffer('weights', torch.full((count, ), 1 / count))
+
+    def forward(self, features: Dict[str, Tensor]) -> Tensor:
+        """Log-probabilities (B, C) of the combined prediction.
+
+        See :meth:`MultimodalHead.forward`.
+        """
+        return self.fuse(self.unimodal_logits(features, self.modalities))
+
+    def unimodal_logits(
+            self,
+            features: Dict[str, Tensor],
+            modalities: Optional[Iterable[str]] = None) -> Dict[str, Tensor]:
+        """What each branch says. See :meth:`MultimodalHead.unimodal_logits`.
+        """
+        chosen = self.select(features, modalities)
+        return {
+            name: self.branches[name](feature)
+            for name, feature in chosen.items()
+        }
+
+    def fuse(self, logits: Dict[str, Tensor]) -> Tensor:
+        """Combine unimodal logits that were computed before.
+
+        Args:
+            logits (dict[str, Tensor]): Logits (B, C) of every modality.
+
+        Returns:
+            Tensor: Log-probabilities (B, C).
+        """
+        logits = {name: logits[name] for name in self.modalities}
+        if self.needs_fit:
+            return pool_weighted(logits, self.weights, self.pool)
+        return RULES[self.combine](logits)
+
+    def fit(self, logits: Dict[str, Tensor], targets: Tensor) -> None:
+        """Choose the weights of 'fitted'; see :meth:`MultimodalHead.fit`."""
+        if not self.needs_fit:
+            return super().fit(logits, targets)
+        logits = {name: logits[name] for name in self.modalities}
+        self.weights.copy_(fit_pool_weights(logits, targets, self.pool))

@@ -1,0 +1,3 @@
+from .multimodal_recognizer import MultimodalRecognizer
+
+__all__ = ['MultimodalRecognizer']

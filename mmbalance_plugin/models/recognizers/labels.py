@@ -1,0 +1,56 @@
+"""Reading the labels of a batch."""
+from typing import Optional, Sequence
+
+import torch
+from torch import Tensor
+
+
+def stack_labels(data_samples: Optional[Sequence],
+                 num_classes: int,
+                 device: Optional[torch.device] = None) -> Tensor:
+    """Labels of a batch as one tensor, moved to the device once.
+
+    Args:
+        data_samples (Sequence[ActionDataSample]): Samples with ``gt_label``
+            of shape (1, ).
+        num_classes (int): Number of classes. Labels that are still on the
+            CPU are checked against it; on a GPU that would stall it.
+        device (torch.device, optional): Where to put the labels. Defaults to
+            None: where they are.
+
+    Returns:
+        Tensor: Integers of shape (B, ).
+
+    Raises:
+        ValueError: Labels are missing, not one a sample, or out of range.
+    """
+    if not data_samples:
+        raise ValueError('the loss needs data_samples with labels, but got '
+                         f'{data_samples!r}')
+    labels = []
+    for index, sample in enumerate(data_samples):
+        label = getattr(sample, 'gt_label', None)
+        if label is None or label.numel() != 1:
+            found = 'no gt_label' if label is None else (
+                f'a gt_label of shape {tuple(label.shape)}')
+            raise ValueError(
+                f'{_name(sample, index)} has {found}; one class index is '
+                'needed (multi-label targets and label mixing are not '
+                'supported)')
+        labels.append(label.reshape(1))
+    targets = torch.cat(labels).long()
+    if targets.device.type == 'cpu':
+        wrong = (targets < 0) | (targets >= num_classes)
+        if wrong.any():
+            index = int(wrong.nonzero()[0])
+            raise ValueError(
+                f'{_name(data_samples[index], index)} has label '
+                f'{int(targets[index])}, but the head has '
+                f'num_classes={num_classes}')
+    return targets if device is None else targets.to(device)
+
+
+def _name(sample, index: int) -> str:
+    number = getattr(sample, 'sample_idx', None)
+    return f'sample {index} of the batch' if number is None else (
+        f'the sample with sample_idx={number}')

@@ -1,0 +1,108 @@
+"""The unimodal scores that every balancing method reads."""
+from typing import Dict, Optional, Tuple
+
+import torch
+from torch import Tensor
+
+SCORE_MODES = ('split', 'zero_out', 'auto')
+
+
+class UnimodalScores:
+    """Scores of :class:`MultimodalRecognizer` during joint training.
+
+    How well does each modality, alone, support the true class? Once
+    :attr:`score_mode` is set, each joint training pass answers with the
+    features it has anyway, in float32 and without gradient, and adds the
+    answer up on the device: a consumer that steps every few micro-batches
+    takes the sums of all of them. Needs ``head``.
+
+    Attributes:
+        score_sums (dict[str, Tensor]): Summed softmax probability of the
+            true class since the last :meth:`pop_scores`, a scalar a modality.
+        score_count (int): Number of samples in these sums.
+        batch_scores (dict[str, Tensor]): The same sums of the latest batch
+            alone.
+
+    Note:
+        The sums are those of this process. Under distributed training their
+        consumer reduces sums and count over the ranks before taking ratios.
+    """
+
+    def _init_scores(self, score: Optional[str]) -> None:
+        self.score_sums: Dict[str, Tensor] = dict()
+        self.score_count = 0
+        self.batch_scores: Dict[str, Tensor] = dict()
+        self._score_mode: Optional[str] = None
+        self.score_mode = score
+
+    @property
+    def score_mode(self) -> Optional[str]:
+        """str | None: How modalities are scored.
+
+        None: not at all. 'split': by the exact split of a linear head.
+        'zero_out': with zeros in place of the other modalities. 'auto': by
+        the head's ``unimodal_logits``, that is the split where there is one,
+        the branch's own logits of a decision head, zero-out elsewhere.
+        """
+        return self._score_mode
+
+    @score_mode.setter
+    def score_mode(self, mode: Optional[str]) -> None:
+        if mode is not None and mode not in SCORE_MODES:
+            raise ValueError(f'score must be None or one of {SCORE_MODES}, '
+                             f'but got {mode!r}')
+        if mode == 'split' and not self.head.linear:
+            raise ValueError(
+                f"score='split' needs a head that is linear in the features, "
+                f"but {type(self.head).__name__} is not; use 'zero_out' or "
+                "'auto'")
+        self._score_mode = mode
+
+    def pop_scores(self) -> Tuple[Dict[str, Tensor], int]:
+        """Take the sums and the count, and start from nothing again.
+
+        Returns:
+            tuple[dict[str, Tensor], int]: ``score_sums`` and ``score_count``.
+        """
+        taken = self.score_sums, self.score_count
+        self.score_sums, self.score_count = dict(), 0
+        return taken
+
+    def unimodal_scores(self, features: Dict[str, Tensor],
+                        targets: Tensor) -> Dict[str, Tensor]:
+        """Summed true-class probability of each modality alone.
+
+        Args:
+            features (dict[str, Tensor]): Features (B, D_m).
+            targets (Tensor): True classes (B, ).
+
+        Returns:
+            dict[str, Tensor]: A scalar a modality, on the device, without
+            gradient.
+        """
+        score = dict(
+            split=self.head.split_logits,
+            zero_out=self.head.zero_out_logits,
+            auto=self.head.unimodal_logits)[self._score_mode or 'auto']
+        dtype = next((p.dtype for p in self.head.parameters()), torch.float32)
+        # Autocast is off not only for precision: weights that it casts while
+        # gradients are off would be reused, without gradient, by the loss.
+        with torch.no_grad(), torch.autocast(
+                targets.device.type, enabled=False):
+            logits = score(
+                {name: value.to(dtype)
+                 for name, value in features.items()})
+            return {
+                name: value.float().softmax(dim=1).gather(
+                    1, targets[:, None]).sum()
+                for name, value in logits.items()
+            }
+
+    def _accumulate_scores(self, features: Dict[str, Tensor],
+                           targets: Tensor) -> None:
+        self.batch_scores = self.unimodal_scores(features, targets)
+        for name, value in self.batch_scores.items():
+            previous = self.score_sums.get(name)
+            self.score_sums[name] = value.clone() if previous is None else \
+                previous + value
+        self.score_count += len(targets)
