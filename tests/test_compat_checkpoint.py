@@ -61,7 +61,7 @@ class ToyMetric(BaseMetric):
 @pytest.fixture
 def make_runner(tmp_path):
 
-    def make(name, epochs, **kwargs):
+    def make(name, **kwargs):
         loader = dict(
             dataset=ToyData(),
             batch_size=2,
@@ -69,12 +69,12 @@ def make_runner(tmp_path):
         return Runner(
             model=ToyModel(),
             work_dir=str(tmp_path / name),
-            experiment_name=f'{name}-{epochs}',
+            experiment_name=name,
             train_dataloader=loader,
             val_dataloader=loader,
             val_evaluator=dict(type=ToyMetric),
             val_cfg=dict(),
-            train_cfg=dict(by_epoch=True, max_epochs=epochs),
+            train_cfg=dict(by_epoch=True, max_epochs=4),
             optim_wrapper=dict(
                 optimizer=dict(type='SGD', lr=0.01, momentum=0.9)),
             param_scheduler=dict(
@@ -122,14 +122,14 @@ def test_only_history_buffer_is_allowed():
 
 
 def test_resume_equals_the_uninterrupted_run(make_runner, tmp_path):
-    whole = make_runner('whole', 4)
+    whole = make_runner('whole')
     whole.train()
-    make_runner('cut', 2).train()
-    checkpoint = torch.load(tmp_path / 'cut' / 'epoch_2.pth')
+    path = tmp_path / 'whole' / 'epoch_2.pth'
+    checkpoint = torch.load(path)
     assert checkpoint['meta']['dataset_meta']['classes'] == ['a', 'b']
     best = checkpoint['message_hub']['runtime_info']['best_score']
     assert type(best) is float
-    resumed = make_runner('cut', 4, resume=True)
+    resumed = make_runner('resumed', load_from=str(path), resume=True)
     resumed.train()
     assert resumed.epoch == 4
     expected = whole.model.state_dict()
