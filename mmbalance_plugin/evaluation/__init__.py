@@ -1,9 +1,12 @@
+"""Metrics. Importing this package registers them."""
+import mmbalance_plugin.registry  # noqa: F401
+
 from .functional import (
-                         class_recalls,
-                         macro_f1,
-                         mean_average_precision,
-                         mean_class_accuracy,
-                         top1_accuracy,
+    class_recalls,
+    macro_f1,
+    mean_average_precision,
+    mean_class_accuracy,
+    top1_accuracy,
 )
 from .multimodal_metric import MultimodalMetric
 

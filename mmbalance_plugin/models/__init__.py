@@ -1,4 +1,17 @@
 """Models. Importing this package registers all of them."""
-from . import data_preprocessors, encoders, heads, recognizers
+# First of all: without the shims MMAction2's models do not import.
+import mmbalance_plugin.registry  # noqa: F401
 
-__all__ = ['data_preprocessors', 'encoders', 'heads', 'recognizers']
+from . import (
+    backbones,
+    data_preprocessors,
+    encoders,
+    heads,
+    losses,
+    recognizers,
+)
+
+__all__ = [
+    'backbones', 'data_preprocessors', 'encoders', 'heads', 'losses',
+    'recognizers'
+]
