@@ -1,39 +1,17 @@
 """What every fusion head has in common."""
 from abc import ABCMeta, abstractmethod
-from contextlib import contextmanager
-from typing import Callable, Dict, Iterable, Iterator, Optional, Union
+from typing import Callable, Dict, Iterable, Optional, Union
 
 import torch
 import torch.nn.functional as F
-from mmengine.model import BaseModule, PretrainedInit, initialize
+from mmengine.model import BaseModule, initialize
 from torch import Tensor, nn
 
 from mmbalance_plugin.registry import MODELS
 from mmbalance_plugin.utils.streams import seeded
 
 from ..modalities import check_modality_names
-
-
-@contextmanager
-def evaluating(module: nn.Module) -> Iterator[None]:
-    """Run a block with a module in eval mode, then put each mode back.
-
-    The flags are set one by one because a sub-module's ``train`` may do more
-    than set its flag, and not all of them need be in the same mode.
-    """
-    modes = [(part, part.training) for part in module.modules()]
-    try:
-        for part, _ in modes:
-            part.training = False
-        yield
-    finally:
-        for part, mode in modes:
-            part.training = mode
-
-
-def is_pretrained(init_cfg: dict) -> bool:
-    """Whether an ``init_cfg`` loads weights instead of drawing them."""
-    return init_cfg['type'] in ('Pretrained', PretrainedInit)
+from ..modes import evaluating, is_pretrained
 
 
 class MultimodalHead(BaseModule, metaclass=ABCMeta):

@@ -1,23 +1,19 @@
 """The recognizer: encoders, features, head."""
-import copy
 from contextlib import contextmanager
-from itertools import chain
 from typing import Callable, Dict, Iterable, Iterator, List, Optional, Union
 
-import torch
 from mmaction.structures import ActionDataSample
-from mmengine.dist import broadcast_object_list
-from mmengine.model import BaseModel, initialize
+from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 from mmbalance_plugin.registry import MODELS
-from mmbalance_plugin.utils.streams import seeded
 
 from ..data_preprocessors import MultimodalDataPreprocessor
-from ..heads.base import is_pretrained
 from ..modalities import check_modality_names
 from .labels import stack_labels
+from .predictions import write_predictions
 from .scores import UnimodalScores
+from .seeded_parts import SeededParts
 from .stages import StagedParts
 
 # Callables of others that must not become sub-modules, even if they are
@@ -26,15 +22,12 @@ FOREIGN = ('auxiliary', 'feature_transform')
 
 
 @MODELS.register_module()
-class MultimodalRecognizer(StagedParts, UnimodalScores, BaseModel):
+class MultimodalRecognizer(SeededParts, StagedParts, UnimodalScores,
+                           BaseModel):
     """One encoder a modality, and a head that fuses the features.
 
-    Training in stages is described at :class:`StagedParts`, the unimodal
-    scores at :class:`UnimodalScores`.
-
-    Each part is built and initialised under a random stream of its own,
-    derived from ``init_seed`` and its name. An encoder or a branch therefore
-    starts from the same weights whichever other modalities there are.
+    Initial weights are described at :class:`SeededParts`, training in stages
+    at :class:`StagedParts`, the unimodal scores at :class:`UnimodalScores`.
 
     Args:
         encoders (dict[str, dict]): Config of each modality's encoder, in the
@@ -53,8 +46,6 @@ class MultimodalRecognizer(StagedParts, UnimodalScores, BaseModel):
 
     Attributes:
         modalities (tuple[str]): Names of all modalities.
-        init_seed (int): May be set, e.g. to that of a resumed run, before
-            :meth:`reset_modality`.
         encoded (dict[str, int]): How many samples each encoder has seen in
             training passes. May be set.
         feature_transform (Callable | None): Called in joint training as
@@ -73,29 +64,13 @@ class MultimodalRecognizer(StagedParts, UnimodalScores, BaseModel):
                  init_cfg: Optional[Union[dict, list]] = None,
                  score: Optional[str] = None,
                  init_seed: Optional[int] = None) -> None:
-        cfgs = [init_cfg] if isinstance(init_cfg, dict) else init_cfg or []
-        if not all(is_pretrained(cfg) for cfg in cfgs):
-            raise ValueError(
-                "init_cfg of the recognizer can only be of type 'Pretrained';"
-                ' put other initialisations into the encoders, their '
-                'backbones or the head, whose random streams are separate')
         modalities = check_modality_names(encoders, 'MultimodalRecognizer')
         if data_preprocessor is None:
             data_preprocessor = MultimodalDataPreprocessor(
                 dict.fromkeys(modalities))
         super().__init__(data_preprocessor, init_cfg)
         self.modalities = modalities
-        self.init_seed = torch.initial_seed() if init_seed is None else \
-            init_seed
-        self._config = copy.deepcopy(
-            dict(encoders=encoders, head=head, init_cfg=init_cfg))
-        self.encoders = nn.ModuleDict()
-        for name in self.modalities:
-            with seeded(self.init_seed, 'init', f'encoder/{name}'):
-                self.encoders[name] = self._build_encoder(
-                    name, encoders[name])
-        with seeded(self.init_seed, 'init', 'head'):
-            self.head = self._build_head(head)
+        self._build_parts(encoders, head, init_cfg, init_seed)
         self.encoded: Dict[str, int] = dict.fromkeys(self.modalities, 0)
         self._counting = False
         self.feature_transform: Optional[Callable] = None
@@ -107,69 +82,6 @@ class MultimodalRecognizer(StagedParts, UnimodalScores, BaseModel):
             object.__setattr__(self, name, value)
         else:
             super().__setattr__(name, value)
-
-    @staticmethod
-    def _build_encoder(name: str, cfg: dict) -> nn.Module:
-        cfg = dict(cfg)
-        cfg.setdefault('type', 'mmbalance_plugin.ModalityEncoder')
-        encoder = MODELS.build(cfg)
-        if not hasattr(encoder, 'out_channels'):
-            raise ValueError(
-                f"the encoder {type(encoder).__name__} of '{name}' has no "
-                'out_channels; wrap a backbone in ModalityEncoder')
-        encoder.modality = name
-        return encoder
-
-    def _build_head(self, cfg: dict) -> nn.Module:
-        cfg = dict(cfg)
-        widths = {m: self.encoders[m].out_channels for m in self.modalities}
-        if dict(cfg.setdefault('in_channels', widths)) != widths:
-            raise ValueError(
-                f"the head's in_channels={dict(cfg['in_channels'])} differ "
-                f'from what the encoders give, {widths}; leave them out')
-        return MODELS.build(cfg)
-
-    def init_weights(self) -> None:
-        """Initialise each part under its own stream; acts once."""
-        if self.is_init:
-            return
-        for name, encoder in self.encoders.items():
-            with seeded(self.init_seed, 'init', f'encoder/{name}', 'weights'):
-                if hasattr(encoder, 'init_weights'):
-                    encoder.init_weights()
-        with seeded(self.init_seed, 'init', 'head', 'weights'):
-            self.head.init_weights()
-        if self.init_cfg:
-            initialize(self, self.init_cfg)
-        self.is_init = True
-
-    @torch.no_grad()
-    def reset_modality(self, modality: str) -> None:
-        """Put a modality back to its initial weights, bit for bit.
-
-        The model is built anew from its config and the modality's values are
-        copied, so parameters keep their identity and may be in an optimiser
-        or in DDP. Under distributed training every rank must call this; all
-        take rank 0's ``init_seed``.
-
-        Args:
-            modality (str): Whose encoder and branch of the head to reset.
-        """
-        old = self.modality_modules(modality)
-        seed = [self.init_seed]
-        broadcast_object_list(seed)
-        fresh = MultimodalRecognizer(
-            **copy.deepcopy(self._config), init_seed=seed[0])
-        # A GPU draws other numbers than the CPU: initialise where the model
-        # was initialised.
-        fresh.to(next(old.parameters()).device)
-        if self.is_init:
-            fresh.init_weights()
-        new = fresh.modality_modules(modality)
-        for mine, its in zip(
-                chain(old.parameters(), old.buffers()),
-                chain(new.parameters(), new.buffers())):
-            mine.copy_(its)
 
     @contextmanager
     def counting(self) -> Iterator[None]:
@@ -322,24 +234,5 @@ class MultimodalRecognizer(StagedParts, UnimodalScores, BaseModel):
             fused prediction; all on the CPU.
         """
         outputs = self._forward(inputs)
-        logits = dict(outputs['unimodal'])
-        names = list(logits)
-        stacked = [logits[name] for name in names]
-        if self.complete:
-            stacked.append(outputs['logits'])
-        # One transfer for the whole batch.
-        scores = torch.stack([value.float() for value in stacked])
-        scores = scores.softmax(dim=-1).detach().cpu()
-        if data_samples is None:
-            data_samples = [ActionDataSample() for _ in range(scores.shape[1])]
-        if len(data_samples) != scores.shape[1]:
-            raise ValueError(f'{len(data_samples)} data_samples for a batch '
-                             f'of {scores.shape[1]}')
-        labels = scores[-1].argmax(dim=-1, keepdim=True)
-        for index, sample in enumerate(data_samples):
-            alone = {m: scores[k, index] for k, m in enumerate(names)}
-            sample.set_field(alone, 'pred_scores')
-            if self.complete:
-                sample.set_pred_score(scores[-1, index])
-                sample.set_pred_label(labels[index])
-        return data_samples
+        return write_predictions(outputs['unimodal'], outputs['logits'],
+                                 data_samples)

@@ -1,0 +1,124 @@
+"""Parts whose initial weights depend only on the seed and their name."""
+import copy
+from itertools import chain
+from typing import Dict, Optional, Tuple, Union
+
+import torch
+from mmengine.dist import broadcast_object_list
+from mmengine.model import BaseModule, initialize
+from torch import nn
+
+from mmbalance_plugin.registry import MODELS
+from mmbalance_plugin.utils.streams import seeded
+
+from ..modes import is_pretrained
+
+
+class SeededParts:
+    """Construction and initial weights of :class:`MultimodalRecognizer`.
+
+    Each part is built and initialised under a random stream of its own,
+    derived from ``init_seed`` and its name. An encoder or a branch of the
+    head therefore starts from the same weights whichever other modalities
+    there are. Needs ``modalities`` and ``prefixes``.
+
+    Attributes:
+        encoders (nn.ModuleDict): Modality to encoder.
+        head (MultimodalHead): The head.
+        init_seed (int): Base seed of the initial weights. May be set, e.g.
+            to that of a resumed run, before :meth:`reset_modality`.
+    """
+
+    def _build_parts(self, encoders: Dict[str, dict], head: dict,
+                     init_cfg: Optional[Union[dict, list]],
+                     init_seed: Optional[int]) -> None:
+        cfgs = [init_cfg] if isinstance(init_cfg, dict) else init_cfg or []
+        if not all(is_pretrained(cfg) for cfg in cfgs):
+            raise ValueError(
+                "init_cfg of the recognizer can only be of type 'Pretrained';"
+                ' put other initialisations into the encoders, their '
+                'backbones or the head, whose random streams are separate')
+        self._config = copy.deepcopy(
+            dict(encoders=encoders, head=head, init_cfg=init_cfg))
+        self.init_seed = torch.initial_seed() if init_seed is None else \
+            init_seed
+        self.encoders = nn.ModuleDict()
+        for name in self.modalities:
+            with seeded(self.init_seed, 'init', f'encoder/{name}'):
+                self.encoders[name] = _build_encoder(name, encoders[name])
+        widths = {m: self.encoders[m].out_channels for m in self.modalities}
+        with seeded(self.init_seed, 'init', 'head'):
+            self.head = _build_head(head, widths)
+
+    def init_weights(self) -> None:
+        """Initialise each part under its own stream; acts once."""
+        if self.is_init:
+            return
+        for name, encoder in self.encoders.items():
+            with seeded(self.init_seed, 'init', f'encoder/{name}', 'weights'):
+                if hasattr(encoder, 'init_weights'):
+                    encoder.init_weights()
+        with seeded(self.init_seed, 'init', 'head', 'weights'):
+            self.head.init_weights()
+        if self.init_cfg:
+            initialize(self, self.init_cfg)
+        self.is_init = True
+
+    @torch.no_grad()
+    def reset_modality(self, modality: str) -> None:
+        """Put a modality back to its initial weights, bit for bit.
+
+        The model is built anew from its config and the modality's values are
+        copied, so parameters keep their identity and may be in an optimiser
+        or in DDP. Under distributed training every rank must call this; all
+        take rank 0's ``init_seed``.
+
+        Args:
+            modality (str): Whose encoder and branch of the head to reset.
+        """
+        names = [prefix.rstrip('.') for prefix in self.prefixes(modality)]
+        old = nn.ModuleList([self.get_submodule(name) for name in names])
+        seed = [self.init_seed]
+        broadcast_object_list(seed)
+        fresh = _Parts(self.modalities, self._config, seed[0])
+        # A GPU draws other numbers than the CPU: initialise where the model
+        # was initialised.
+        fresh.to(next(old.parameters()).device)
+        if self.is_init:
+            fresh.init_weights()
+        new = nn.ModuleList([fresh.get_submodule(name) for name in names])
+        for mine, its in zip(
+                chain(old.parameters(), old.buffers()),
+                chain(new.parameters(), new.buffers())):
+            mine.copy_(its)
+
+
+class _Parts(SeededParts, BaseModule):
+    """The parts without a recognizer around them."""
+
+    def __init__(self, modalities: Tuple[str, ...], config: dict,
+                 init_seed: int) -> None:
+        super().__init__(config['init_cfg'])
+        self.modalities = modalities
+        self._build_parts(**copy.deepcopy(config), init_seed=init_seed)
+
+
+def _build_encoder(name: str, cfg: dict) -> nn.Module:
+    cfg = dict(cfg)
+    cfg.setdefault('type', 'mmbalance_plugin.ModalityEncoder')
+    encoder = MODELS.build(cfg)
+    if not hasattr(encoder, 'out_channels'):
+        raise ValueError(
+            f"the encoder {type(encoder).__name__} of '{name}' has no "
+            'out_channels; wrap a backbone in ModalityEncoder')
+    encoder.modality = name
+    return encoder
+
+
+def _build_head(cfg: dict, widths: Dict[str, int]) -> nn.Module:
+    cfg = dict(cfg)
+    if dict(cfg.setdefault('in_channels', widths)) != widths:
+        raise ValueError(
+            f"the head's in_channels={dict(cfg['in_channels'])} differ from "
+            f'what the encoders give, {widths}; leave them out')
+    return MODELS.build(cfg)
