@@ -7,7 +7,7 @@ fails when the shim is taken away too early.
 Importing :mod:`mmbalance_plugin.registry` applies them all.
 """
 from .checkpoint import install_checkpoint_shim
-from .cpu_distributed import init_cpu_distributed, install_cpu_ddp_shim
+from .cpu_distributed import install_cpu_distributed_shim
 from .drn import install_drn_stub
 from .errors import StackError, UnsafeCheckpointError
 from .stack import check_stack
@@ -26,10 +26,10 @@ def apply_shims() -> None:
     install_drn_stub()
     install_checkpoint_shim()
     install_torchaudio_shim()
-    install_cpu_ddp_shim()
+    install_cpu_distributed_shim()
 
 
 __all__ = [
     'StackError', 'UnsafeCheckpointError', 'apply_shims', 'check_stack',
-    'import_torchaudio', 'init_cpu_distributed'
+    'import_torchaudio'
 ]
