@@ -61,8 +61,7 @@ class StageSyncBuffersHook(SyncBuffersHook):
             return list(model.buffers())
         return [
             buffer for modality in trained
-            for module in model.modality_modules(modality)
-            for buffer in module.buffers()
+            for buffer in model.modality_modules(modality).buffers()
         ]
 
 

@@ -100,13 +100,10 @@ class AlphaController:
             tuple: Tensors of the task loss, and a dict of those per term.
         """
         follower = guidance.follower
-        modules = model.modality_modules(follower)
+        part = model.modality_modules(follower)
         if self.parameters == 'encoder':
-            modules = [model.encoders[follower]]
-        parameters = [
-            p for module in modules for p in module.parameters()
-            if p.requires_grad
-        ]
+            part = model.encoders[follower]
+        parameters = [p for p in part.parameters() if p.requires_grad]
         data = model.data_preprocessor(data_batch, True)
         inputs, samples = data['inputs'], data['data_samples']
         with _no_trace(model), torch.enable_grad():
