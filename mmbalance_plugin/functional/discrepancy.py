@@ -1,0 +1,62 @@
+from typing import Dict
+
+from torch import Tensor
+
+from ._tensors import at_least_float32
+
+MIN_SCORE_SUM = 1e-12
+
+
+def discrepancy_ratios(score_sums: Dict[str, Tensor]) -> Dict[str, Tensor]:
+    r"""How far each modality is ahead of the others.
+
+    For modality :math:`m` with the summed probability of the true class
+    :math:`S^m = \sum_i s^m_i`, each sum clamped from below at 1e-12,
+
+    .. math::
+        \rho^m = \frac{1}{M-1} \sum_{j \ne m} \frac{S^m}{S^j}
+
+    that is OGM-GE's discrepancy ratio (CVPR 2022, arXiv 2203.15332,
+    extended beyond two modalities as the mean of the pairwise ratios). A
+    ratio above one means: supports the true class better than the others
+    do. The ratio of the weakest modality never exceeds one, not by a
+    rounding error either.
+
+    Args:
+        score_sums (Dict[str, Tensor]): Modality to the sum of its true-class
+            probabilities, 0-d, all on one device. Sums or means over the
+            same samples give the same ratios. Under DDP and gradient
+            accumulation pass the sums over all ranks and micro-batches: the
+            mean of local ratios is not the ratio of the global batch.
+
+    Returns:
+        Dict[str, Tensor]: Modality to ratio, in the order of the input, in
+        float32 or better, on the device of the sums; nothing is copied to
+        the host. A sum that underflowed counts as 1e-12, so every ratio is
+        finite, and modalities that all underflowed are level (ratio 1). A
+        NaN score gives NaN ratios.
+
+    Raises:
+        ValueError: Fewer than two modalities: there is nothing to compare.
+
+    Examples:
+        >>> import torch
+        >>> discrepancy_ratios({'rgb': torch.tensor(3.),
+        ...                     'flow': torch.tensor(1.)})
+        {'rgb': tensor(3.), 'flow': tensor(0.3333)}
+    """
+    if len(score_sums) < 2:
+        raise ValueError(
+            'discrepancy ratios compare modalities with each other and need '
+            f'the scores of at least two, got {sorted(score_sums)}')
+    sums = {
+        name: at_least_float32(value).clamp(min=MIN_SCORE_SUM)
+        for name, value in score_sums.items()
+    }
+    # Sum, then divide: a mean that multiplies by 1 / (M - 1) could round the
+    # weakest of several equal modalities above one.
+    return {
+        name: sum(own / other for rival, other in sums.items()
+                  if rival != name) / (len(sums) - 1)
+        for name, own in sums.items()
+    }

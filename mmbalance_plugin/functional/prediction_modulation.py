@@ -1,0 +1,96 @@
+from typing import Dict
+
+import torch
+from torch import Tensor
+
+from ._tensors import at_least_float32
+
+
+def opm_drop_probabilities(ratios: Dict[str, Tensor], q_base: float,
+                           lam: float) -> Dict[str, Tensor]:
+    r"""OPM's probability of dropping each modality's feature.
+
+    .. math::
+        q^m = q_{base} (1 + \lambda \tanh(\rho^m - 1))
+        \quad\text{if } \rho^m > 1, \text{ else } 0
+
+    clipped to [0, 1] (arXiv 2410.11582). It jumps from 0 to ``q_base`` as
+    soon as a modality is ahead. The weakest modality has a ratio of at most
+    one and is therefore never dropped, so no sample loses every modality.
+
+    Args:
+        ratios (Dict[str, Tensor]): Modality to ratio, from
+            :func:`discrepancy_ratios`, 0-d.
+        q_base (float): Drop probability of a modality that is barely ahead
+            (released code: 0.5).
+        lam (float): How much the probability grows with the lead (released
+            code: 0.5).
+
+    Returns:
+        Dict[str, Tensor]: Modality to probability, on the device of the
+        ratios, without a copy to the host. A NaN ratio is not above one and
+        gives 0, so that a mask drawn from it stays valid.
+
+    Examples:
+        >>> import torch
+        >>> ratios = {'rgb': torch.tensor(3.), 'flow': torch.tensor(1 / 3)}
+        >>> opm_drop_probabilities(ratios, q_base=0.5, lam=0.5)
+        {'rgb': tensor(0.7410), 'flow': tensor(0.)}
+    """
+
+    def probability(ratio: Tensor) -> Tensor:
+        ratio = at_least_float32(ratio)
+        ahead = q_base * (1 + lam * torch.tanh(ratio - 1))
+        return torch.where(ratio > 1, ahead.clamp(0, 1),
+                           torch.zeros_like(ratio))
+
+    return {name: probability(ratio) for name, ratio in ratios.items()}
+
+
+def opm_dropped_share(probabilities: Dict[str, Tensor],
+                      widths: Dict[str, int]) -> Tensor:
+    r"""Expected share of the feature channels that OPM drops.
+
+    .. math:: \theta = \sum_m D_m q^m / \sum_m D_m
+
+    Args:
+        probabilities (Dict[str, Tensor]): Modality to drop probability, 0-d.
+        widths (Dict[str, int]): Modality to feature width :math:`D_m`.
+
+    Returns:
+        Tensor: :math:`\theta`, 0-d, in [0, 1).
+
+    Raises:
+        ValueError: The two arguments name different modalities.
+    """
+    if set(probabilities) != set(widths):
+        raise ValueError(
+            f'drop probabilities are given for {sorted(probabilities)} but '
+            f'feature widths for {sorted(widths)}')
+    dropped = sum(widths[name] * at_least_float32(q)
+                  for name, q in probabilities.items())
+    return dropped / sum(widths.values())
+
+
+def opm_rescale_factor(probabilities: Dict[str, Tensor],
+                       widths: Dict[str, int]) -> Tensor:
+    r"""Factor that makes up for the dropped features on average.
+
+    The released code scales all features by :math:`1 / (1 - \theta)` in a
+    step that drops, with :math:`\theta` from :func:`opm_dropped_share`. It
+    is finite because the weakest modality is never dropped.
+
+    Args:
+        probabilities (Dict[str, Tensor]): Modality to drop probability, 0-d.
+        widths (Dict[str, int]): Modality to feature width.
+
+    Returns:
+        Tensor: The factor, 0-d, at least 1.
+
+    Examples:
+        >>> import torch
+        >>> probabilities = {'rgb': torch.tensor(.5), 'flow': torch.tensor(0.)}
+        >>> opm_rescale_factor(probabilities, {'rgb': 8, 'flow': 8})
+        tensor(1.3333)
+    """
+    return 1 / (1 - opm_dropped_share(probabilities, widths))
