@@ -1,0 +1,159 @@
+"""Collectives that mmengine.dist lacks: with gradients, and for gradients.
+
+Each of them does nothing but return its input where no process group of more
+than one rank exists. All ranks must call them in the same order, and those
+with gradients call a collective in the backward pass as well.
+"""
+from typing import List, Optional, Sequence, Tuple
+
+import torch
+from mmengine import dist
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+
+class _AllReduceSum(torch.autograd.Function):
+    """Sum over ranks; the gradient is summed over ranks in turn.
+
+    torch.distributed.nn has the same, but deprecated.
+    """
+
+    @staticmethod
+    def forward(ctx, tensor: Tensor) -> Tensor:
+        return _summed(tensor)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad: Tensor) -> Tensor:
+        return _summed(grad)
+
+
+def _summed(tensor: Tensor) -> Tensor:
+    # A copy: the caller's tensor may be saved for some other gradient.
+    tensor = tensor.clone(memory_format=torch.contiguous_format)
+    dist.all_reduce(tensor, op='sum')
+    return tensor
+
+
+def all_reduce_sum_with_grad(tensor: Tensor) -> Tensor:
+    """Sum a tensor over all ranks, differentiably.
+
+    A quantity that every rank computes from such sums has the same value on
+    all ranks. If each rank calls backward on it, a rank's gradient is
+    ``world_size`` times its share of the quantity's gradient, so that DDP's
+    average over ranks is exactly the gradient of the global quantity.
+
+    Args:
+        tensor (Tensor): Of the same shape on all ranks.
+
+    Returns:
+        Tensor: The sum, bit-identical on all ranks.
+    """
+    if dist.get_world_size() == 1:
+        return tensor
+    return _AllReduceSum.apply(tensor)
+
+
+def all_reduce_mean_with_grad(tensor: Tensor) -> Tensor:
+    """Average a tensor over all ranks, differentiably.
+
+    See :func:`all_reduce_sum_with_grad`. Every rank counts the same,
+    however many samples it holds.
+
+    Args:
+        tensor (Tensor): Of the same shape on all ranks.
+
+    Returns:
+        Tensor: The mean, bit-identical on all ranks.
+    """
+    return all_reduce_sum_with_grad(tensor) / dist.get_world_size()
+
+
+def global_moments(features: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
+    """Mean and biased variance of the features over the global batch.
+
+    Exact for local batches of different sizes and, as the variance is taken
+    about the global mean, for features far away from zero. Two small
+    all-reduces, differentiable.
+
+    Args:
+        features (Tensor): The local part, shape (N_local, D), floating.
+
+    Returns:
+        Tuple[Tensor, Tensor, Tensor]: Mean (D,), variance (D,) and the
+        global number of samples (0-d, floating, on the device).
+    """
+    size = features.new_full((1, ), len(features))
+    packed = all_reduce_sum_with_grad(
+        torch.cat([features.sum(dim=0), size]))
+    count = packed[-1].detach()
+    mean = packed[:-1] / count
+    squares = (features - mean).square().sum(dim=0)
+    return mean, all_reduce_sum_with_grad(squares) / count, count
+
+
+def gather_with_grad(tensor: Tensor) -> Tuple[Tensor, int]:
+    """Concatenate the ranks' tensors along the first axis, differentiably.
+
+    Local sizes may differ; they are exchanged through the host, which costs
+    a device synchronisation where there is more than one rank.
+
+    Args:
+        tensor (Tensor): The local part, shape (N_local, ...).
+
+    Returns:
+        Tuple[Tensor, int]: The global tensor, in the order of the ranks, and
+        the row at which the local part starts.
+    """
+    if dist.get_world_size() == 1:
+        return tensor, 0
+    local = torch.tensor([len(tensor)], device=tensor.device)
+    sizes = [int(size) for size in dist.all_gather(local)]
+    start = sum(sizes[:dist.get_rank()])
+    whole = tensor.new_zeros((sum(sizes), *tensor.shape[1:]))
+    rows = torch.arange(start, start + len(tensor), device=tensor.device)
+    return all_reduce_sum_with_grad(whole.index_copy(0, rows, tensor)), start
+
+
+def reduce_gradients(grads: Sequence[Optional[Tensor]],
+                     op: str = 'mean') -> List[Optional[Tensor]]:
+    """Combine gradients over the ranks by hand, in one collective per dtype.
+
+    For gradients that DDP does not see: taken with ``torch.autograd.grad``,
+    or of a module outside of DDP.
+
+    Args:
+        grads (Sequence[Tensor | None]): One gradient per parameter. An entry
+            must be None on all ranks or on none.
+        op (str): 'mean' or 'sum'. Defaults to 'mean'.
+
+    Returns:
+        List[Tensor | None]: The combined gradients, bit-identical on all
+        ranks; None stays None. New tensors where there is more than one
+        rank, else the given ones.
+
+    Raises:
+        ValueError: ``op`` is unknown.
+    """
+    if op not in ('mean', 'sum'):
+        raise ValueError(f"op must be 'mean' or 'sum', got {op!r}")
+    if dist.get_world_size() == 1:
+        return list(grads)
+    # Gradients may be expanded views, which nothing can be written into.
+    combined = [
+        None if grad is None else grad.detach().clone(
+            memory_format=torch.contiguous_format) for grad in grads
+    ]
+    dist.all_reduce_params([g for g in combined if g is not None], op=op)
+    return combined
+
+
+def broadcast_tensors(tensors: Sequence[Tensor], src: int = 0) -> None:
+    """Overwrite tensors in place with those of one rank.
+
+    Args:
+        tensors (Sequence[Tensor]): Tensors of the same shapes on all ranks.
+        src (int): The rank whose values all get. Defaults to 0.
+    """
+    for tensor in tensors:
+        dist.broadcast(tensor.detach(), src=src)
