@@ -110,6 +110,7 @@ class AlphaController:
             features = model.extract_feat(inputs, (follower, ))
             logits = model.head.unimodal_logits(features, (follower, ))
             targets = torch.cat([sample.gt_label for sample in samples])
+            targets = targets.to(logits[follower].device)
             task = model.head.criterion(logits[follower], targets)
             terms = guidance.terms(
                 model,
