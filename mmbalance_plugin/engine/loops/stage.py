@@ -36,8 +36,8 @@ class Stage:
             classifier train; everything else is frozen. Defaults to 'all'.
         objective (str): 'fused', the loss of the fused prediction, or
             'unimodal', the sum of the trained modalities' own losses.
-            Defaults to 'fused' where all modalities train, otherwise to
-            'unimodal'.
+            Defaults to 'fused' where all of several modalities train,
+            otherwise to 'unimodal'.
         epochs (int): The most epochs the stage takes. Defaults to the
             loop's ``max_epochs``.
         monitor (str): Validation metric that chooses the best weights and
@@ -115,7 +115,9 @@ class Stage:
                 raise ValueError(
                     f'stage {self.name!r}: cannot train {unknown or trained}; '
                     f"the model's modalities are {list(modalities)}")
-            whole = set(trained) == set(modalities)
+            # Alone, a modality trains the same way whichever others the model
+            # has: with just one the fused loss is the same up to rounding.
+            whole = set(trained) == set(modalities) and len(modalities) > 1
             self.train = tuple(m for m in modalities if m in trained)
             self.objective = self.objective or ('fused'
                                                 if whole else 'unimodal')
