@@ -1,0 +1,59 @@
+# Everything below works in a virtual environment of the checkout's own.
+#
+#   make demo        train UDI on real spoken and handwritten digits
+#   make test        lint and the fast tests
+#   make test-full   every test
+#   make clean       remove the virtual environment
+#
+# Another interpreter: make demo PYTHON=python3.12
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+DATASETS := av_digits multiple_features
+
+# One thread a process: the tests start several, and threads that wait for
+# each other cost more than they bring on networks this small.
+TEST_ENV := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
+
+.PHONY: help install data demo test test-full lint clean
+.DELETE_ON_ERROR:
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+install: $(STAMP)
+
+# pip runs again only when what it would install has changed.
+$(STAMP): setup.cfg setup.py constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) not found: \
+	install Python 3.10 or newer, or name one: make PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 10) \
+	and "Python 3.10 or newer is needed, $(PYTHON) is %d.%d. Name another \
+	one: make PYTHON=python3.12" % v[:2])'
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check \
+		-c constraints.txt -e '.[dev,mmcv-lite]'
+	@touch $@
+
+# Safe to repeat: what is there and whole is kept.
+data: $(STAMP)
+	@for name in $(DATASETS); do \
+		$(BIN)/python tools/prepare_data.py $$name || exit 1; \
+	done
+
+demo: data
+	$(BIN)/python tools/train.py configs/udi_av_digits.py
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+
+test: lint data
+	$(TEST_ENV) $(BIN)/python -m pytest -m 'not slow'
+
+test-full: lint data
+	$(TEST_ENV) $(BIN)/python -m pytest
+
+clean:
+	rm -rf $(VENV) build *.egg-info
