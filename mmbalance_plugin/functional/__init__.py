@@ -18,13 +18,14 @@ from .prediction_modulation import (
     opm_dropped_share,
     opm_rescale_factor,
 )
+from .shapley import coalitions, shapley_values
 from .standardization import feature_moments, standardize
 
 __all__ = [
     'alignment_weights', 'club_against', 'club_log_likelihood',
-    'club_sampled', 'club_upper_bound', 'discrepancy_ratios',
+    'club_sampled', 'club_upper_bound', 'coalitions', 'discrepancy_ratios',
     'feature_moments', 'gradient_alignments', 'js_divergence',
     'ogm_coefficients', 'opm_drop_probabilities', 'opm_dropped_share',
-    'opm_rescale_factor', 'predictive_entropy', 'standardize',
-    'weights_from_alignments'
+    'opm_rescale_factor', 'predictive_entropy', 'shapley_values',
+    'standardize', 'weights_from_alignments'
 ]
