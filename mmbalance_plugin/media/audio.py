@@ -1,0 +1,281 @@
+"""Sound as mono float32 at the rate and in the window asked for."""
+from typing import Iterator, List, Optional, Tuple
+
+import av
+import numpy as np
+
+from .errors import MediaError, MissingStreamError
+from .reader import MediaReader
+
+#: Seconds by which a time stamp may miss the sample count before it is
+#: believed: containers round their stamps, some to a millisecond.
+_SLACK = 0.02
+
+#: Longer silence between two packets than this is a damaged time stamp.
+_LONGEST_GAP = 60.0
+
+#: Containers whose tables place sound exactly after a jump, and how many
+#: seconds of sound must lie before the window for a jump to pay.
+_JUMPS_IN = ('mov', 'matroska', 'wav')
+_WORTH_A_JUMP = 10.0
+#: Codecs need a run-up before their output is what it would have been.
+_RUN_UP = 0.5
+
+#: Share of each speaker in the mono mix, before they are made to sum to 1:
+#: what broadcasting uses (ITU-R BS.775), without the subwoofer.
+_SHARES = dict(
+    FL=0.5**0.5, FR=0.5**0.5, FC=1.0, LFE=0.0, BL=0.5, BR=0.5, SL=0.5,
+    SR=0.5, BC=0.5, FLC=0.5**0.5, FRC=0.5**0.5)
+
+
+def decode_audio(reader: MediaReader,
+                 sample_rate: int,
+                 start: float = 0.0,
+                 end: Optional[float] = None,
+                 allow_truncated: bool = False) -> np.ndarray:
+    """Decode a window of a file's sound.
+
+    Samples are placed by the file's clock, the one of the picture: where
+    the sound starts after ``start`` or pauses, there is silence; where it
+    ends before ``end``, the result is shorter (see :func:`fit_length`).
+
+    Channels are mixed with the weights of :func:`mono_weights`, so that
+    mono and stereo files of the same sound come out equally loud.
+
+    Args:
+        reader (MediaReader): The opened file.
+        sample_rate (int): Samples per second of the result.
+        start (float): Start of the window in seconds since the file's
+            start. Defaults to 0.
+        end (float, optional): End of the window. Defaults to None: as long
+            as there is sound.
+        allow_truncated (bool): Whether a file that ends well before its
+            header says is taken for what is there. Defaults to False.
+
+    Returns:
+        np.ndarray: float32, shape (n,), nominally within [-1, 1].
+
+    Raises:
+        MissingStreamError: The file has no sound, or none in the window.
+        MediaError: The sound is damaged or truncated.
+    """
+    stream = reader.require('audio')
+    reader.restart_clock()
+    if start < 0 or (end is not None and end <= start):
+        raise MediaError(
+            reader.path, f'the window from {start} s to {end} s is empty')
+    mix = _Mix(reader, start, end)
+    for frame in _frames(reader, start, end):
+        mix.add(frame)
+        if mix.full:
+            break
+    if mix.position is None:
+        if stream.duration:
+            raise MediaError(
+                reader.path, 'promises sound but none can be decoded')
+        raise MissingStreamError(
+            reader.path, 'has a sound stream of no length')
+    if not mix.full and not allow_truncated:
+        _check_complete(reader, mix.position / mix.rate)
+    return resample(mix.result(), mix.rate, sample_rate)
+
+
+def _check_complete(reader: MediaReader, ended: float) -> None:
+    stream = reader.audio
+    if stream.duration is None:
+        return
+    begin = (stream.start_time or 0) * stream.time_base
+    promised = float(begin + stream.duration * stream.time_base)
+    promised -= reader.origin
+    if promised - ended > max(0.25, 0.05 * promised):
+        raise MediaError(
+            reader.path, f'is truncated: the sound should last '
+            f'{promised:.2f} s and ends after {ended:.2f} s')
+
+
+def _frames(reader: MediaReader, start: float,
+            end: Optional[float]) -> Iterator[av.AudioFrame]:
+    """Decoded sound from at or before ``start`` on."""
+    jump = (
+        start > _WORTH_A_JUMP
+        and reader.container.format.name.split(',')[0] in _JUMPS_IN)
+    if jump:
+        stream = reader.audio
+        reader.seek(
+            stream, int((start - _RUN_UP + reader.origin) / stream.time_base))
+        frames = _decoded(reader)
+        first = next(frames, None)
+        if (first is not None and first.pts is not None
+                and first.pts * stream.time_base - reader.origin
+                <= start - _RUN_UP / 2):
+            yield first
+            yield from frames
+            return
+    if jump or not reader.fresh:
+        reader.reopen()
+    yield from _decoded(reader)
+
+
+def _decoded(reader: MediaReader) -> Iterator[av.AudioFrame]:
+    for packet in reader.packets(reader.audio):
+        yield from reader.decode(packet, 'sound')
+
+
+class _Mix:
+    """Collects a window of mono samples at the file's own rate."""
+
+    def __init__(self, reader: MediaReader, start: float,
+                 end: Optional[float]) -> None:
+        self.path, self.origin = reader.path, reader.origin
+        self.start, self.end = start, end
+        self.position = None  # of the next sample, since the file's start
+        self.rate = self.layout = None
+        self.full = False
+        self.pieces: List[np.ndarray] = []
+
+    def add(self, frame: av.AudioFrame) -> None:
+        """Append a decoded frame, or what of it lies in the window."""
+        self._check_format(frame)
+        place = self.position
+        if frame.pts is not None and frame.time_base:
+            stamp = round((float(frame.pts * frame.time_base) - self.origin)
+                          * self.rate)
+            if place is None or abs(stamp - place) > _SLACK * self.rate:
+                place = stamp
+        place = place or 0
+        begin = max(self.first, self.position or 0)
+        if place - begin > _LONGEST_GAP * self.rate:
+            raise MediaError(
+                self.path, f'its sound pauses for '
+                f'{(place - begin) / self.rate:.0f} s: damaged time stamps')
+        stop = place + frame.samples
+        if self.last is not None and stop >= self.last:
+            stop, self.full = self.last, True
+        if stop > begin:
+            gap = min(place, stop) - begin
+            if gap > 0:
+                self.pieces.append(np.zeros(gap, dtype=np.float32))
+                begin += gap
+            if stop > begin:
+                wave = _to_mono(self.path, frame)
+                self.pieces.append(wave[begin - place:stop - place])
+        self.position = max(stop, self.position or 0)
+
+    def _check_format(self, frame: av.AudioFrame) -> None:
+        layout = (frame.sample_rate, frame.layout.nb_channels)
+        if self.layout is None:
+            if not 1000 <= frame.sample_rate <= 768000:
+                raise MediaError(
+                    self.path, f'its sound claims {frame.sample_rate} samples '
+                    'a second: damaged header')
+            self.layout, self.rate = layout, frame.sample_rate
+            self.first = round(self.start * self.rate)
+            self.last = None
+            if self.end is not None:
+                self.last = max(round(self.end * self.rate), self.first + 1)
+        elif layout != self.layout:
+            raise MediaError(
+                self.path, f'its sound changes from {self.layout} to {layout} '
+                '(samples a second, channels)')
+
+    def result(self) -> np.ndarray:
+        if not self.pieces:
+            raise MissingStreamError(
+                self.path, f'has no sound after {self.start:.2f} s (it ends '
+                f'at {self.position / self.rate:.2f} s)')
+        wave = np.concatenate(self.pieces)
+        if not np.isfinite(wave).all():
+            raise MediaError(self.path, 'its sound holds NaN or infinity')
+        return wave
+
+
+def mono_weights(channels: Tuple[str, ...]) -> np.ndarray:
+    """How much of each channel goes into the mono mix.
+
+    Args:
+        channels (tuple[str]): Speakers as FFmpeg names them: ``FL``, ``FR``,
+            ``FC``, ``LFE`` ...
+
+    Returns:
+        np.ndarray: float32, sums to 1. Left and right get the same, the
+        centre 3 dB more, the surround channels 3 dB less, the subwoofer
+        nothing. Equal shares where a speaker is unknown.
+    """
+    shares = np.array([_SHARES.get(name, np.nan) for name in channels])
+    if np.isnan(shares).any() or not shares.sum():
+        shares = np.ones(len(channels))
+    return (shares / shares.sum()).astype(np.float32)
+
+
+def _to_mono(path: str, frame: av.AudioFrame) -> np.ndarray:
+    """One decoded frame as float32 (n,), whatever its sample format."""
+    try:
+        data = frame.to_ndarray()
+    except ValueError as error:
+        raise MediaError(path, f'sound cannot be read: {error}') from error
+    count = frame.layout.nb_channels
+    if not frame.format.is_planar:
+        data = data.reshape(-1, count).T
+    wave = data.astype(np.float32, copy=False)
+    if data.dtype.kind == 'u':
+        wave -= 128
+    if count == 1:
+        wave = wave[0]
+    else:
+        names = tuple(channel.name for channel in frame.layout.channels)
+        wave = mono_weights(names) @ wave
+    if data.dtype.kind in 'iu':
+        wave = wave * np.float32(0.5**(8 * data.dtype.itemsize - 1))
+    return wave
+
+
+def resample(wave: np.ndarray, rate: int, sample_rate: int) -> np.ndarray:
+    """Change the sample rate of a mono wave with FFmpeg's resampler.
+
+    Args:
+        wave (np.ndarray): float32, shape (n,).
+        rate (int): Its samples per second.
+        sample_rate (int): Those of the result.
+
+    Returns:
+        np.ndarray: float32 of round(n * sample_rate / rate) samples (at
+        least one), not delayed against the input.
+    """
+    if rate == sample_rate or not len(wave):
+        return wave
+    frame = av.AudioFrame.from_ndarray(
+        np.ascontiguousarray(wave)[None], format='fltp', layout='mono')
+    frame.sample_rate = rate
+    resampler = av.AudioResampler('fltp', 'mono', sample_rate)
+    frames = resampler.resample(frame) + resampler.resample(None)
+    result = np.concatenate([f.to_ndarray()[0] for f in frames])
+    return _exactly(result, max(1, round(len(wave) * sample_rate / rate)))
+
+
+def _exactly(wave: np.ndarray, length: int) -> np.ndarray:
+    if len(wave) < length:
+        return np.pad(wave, (0, length - len(wave)), mode='edge')
+    return wave[:length]
+
+
+def fit_length(wave: np.ndarray, length: int, pad: str) -> np.ndarray:
+    """Bring a wave to a length by cutting its end or padding it.
+
+    Args:
+        wave (np.ndarray): Shape (n,), n > 0.
+        length (int): Samples wanted.
+        pad (str): What a shorter wave is filled with: ``'repeat'`` (the wave
+            again and again), ``'zero'`` (silence) or ``'none'`` (nothing: it
+            stays shorter).
+
+    Returns:
+        np.ndarray: Shape (length,), or shorter with ``'none'``.
+    """
+    if len(wave) >= length or pad == 'none':
+        return wave[:length]
+    if pad == 'zero':
+        return np.pad(wave, (0, length - len(wave)))
+    if pad == 'repeat':
+        return np.resize(wave, length)
+    raise ValueError(
+        f"pad must be 'repeat', 'zero' or 'none', got {pad!r}")

@@ -1,0 +1,197 @@
+"""Which frames a video has, and when each of them is shown."""
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Optional, Tuple
+
+import numpy as np
+
+from .errors import MediaError
+from .reader import MediaReader
+
+#: Streams whose packets do not stand for one shown frame each, or carry no
+#: time of display: their frames are counted by decoding them once.
+COUNTED_CODECS = {'vp8', 'theora'}
+
+_REMEMBERED = 4096
+_memory: 'OrderedDict[Tuple, FrameIndex]' = OrderedDict()
+
+
+@dataclass(frozen=True)
+class FrameIndex:
+    """The frames of a video in the order in which they are shown.
+
+    Attributes:
+        times (np.ndarray): Seconds since the file's start at which each
+            frame is shown, shape (N,), increasing.
+        pts (np.ndarray, optional): The same in the stream's own unit, int64,
+            shape (N,). None where frames can only be told by counting.
+        keys (np.ndarray, optional): ``pts`` of the frames where decoding
+            can start, increasing.
+        end (float): When the last frame ends, in seconds.
+    """
+    times: np.ndarray
+    end: float
+    pts: Optional[np.ndarray] = None
+    keys: Optional[np.ndarray] = None
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    @property
+    def fps(self) -> float:
+        """Mean number of frames per second."""
+        return len(self) / (self.end - self.times[0])
+
+    def span(self,
+             start: Optional[float] = None,
+             end: Optional[float] = None) -> Tuple[int, int]:
+        """First and one past the last frame shown in [start, end) seconds."""
+        first, last = 0, len(self)
+        if start is not None:
+            first = int(np.searchsorted(self.times, start - 1e-6))
+        if end is not None:
+            last = int(np.searchsorted(self.times, end - 1e-6))
+        return first, last
+
+
+def frame_index(reader: MediaReader,
+                allow_truncated: bool = False) -> FrameIndex:
+    """List the frames of a video without decoding them where possible.
+
+    The packets are read and their times sorted, which is exact under
+    variable frame rate and B-frames and costs about a hundredth of
+    decoding. Streams that carry no usable times are decoded once instead.
+    Indices of the latest few thousand files are remembered by path, size
+    and modification time.
+
+    Args:
+        reader (MediaReader): The opened file.
+        allow_truncated (bool): Whether a file that ends well before its
+            header says is taken for what is there. Defaults to False.
+
+    Returns:
+        FrameIndex: At least one frame.
+
+    Raises:
+        MissingStreamError: The file has no picture.
+        MediaError: It holds no frame, is truncated or damaged.
+    """
+    reader.restart_clock()
+    stream = reader.require('video')
+    key = reader.signature + (stream.index, allow_truncated)
+    if key in _memory:
+        _memory.move_to_end(key)
+        return _memory[key]
+    index = _from_packets(reader, allow_truncated) or _by_decoding(reader)
+    _memory[key] = index
+    if len(_memory) > _REMEMBERED:
+        _memory.popitem(last=False)
+    return index
+
+
+def _from_packets(reader: MediaReader,
+                  allow_truncated: bool) -> Optional[FrameIndex]:
+    """Read all packets; None if they do not tell the frames apart."""
+    if not reader.fresh:
+        reader.reopen()
+    stream = reader.video
+    # Where only the container knows its duration, the sound may be what
+    # lasts that long.
+    watch_all = stream.duration is None and reader.audio is not None
+    shown, keys, reach, latest = [], [], {}, None
+    regular = stream.codec_context.name not in COUNTED_CODECS
+    # AVI stores decoding times only; with B-frames they say nothing about
+    # the order of display.
+    if reader.container.format.name == 'avi' and _reorders(stream):
+        regular = False
+    for packet in reader.packets(stream, others=watch_all):
+        if packet.pts is None:
+            regular &= not packet.size
+            continue
+        end = packet.pts + (packet.duration or 0)
+        reach[packet.stream_index] = max(
+            reach.get(packet.stream_index, end), end)
+        if packet.stream_index != stream.index or not packet.size:
+            continue
+        if packet.is_keyframe:
+            keys.append(packet.pts)
+        elif not keys:
+            regular = False
+        if not packet.is_discard:
+            shown.append(packet.pts)
+            if latest is None or packet.pts > latest[0]:
+                latest = packet.pts, packet.duration or 0
+    if not allow_truncated:
+        _check_complete(reader, reach)
+    pts = np.unique(np.asarray(shown, dtype=np.int64))
+    if not regular or not len(pts) or len(pts) != len(shown):
+        return None
+    unit = float(stream.time_base)
+    times = pts * unit - reader.origin
+    last = _last_duration(stream, times, latest[1] * unit)
+    return FrameIndex(
+        times=times, end=float(times[-1]) + last, pts=pts,
+        keys=np.unique(np.asarray(keys, dtype=np.int64)))
+
+
+def _reorders(stream) -> bool:
+    """Whether the stream may hold B-frames; yes if PyAV cannot tell."""
+    return bool(getattr(stream.codec_context, 'has_b_frames', True))
+
+
+def _last_duration(stream, times: np.ndarray, stated: float) -> float:
+    """How long the last frame is shown: as stated, else as the others."""
+    if stated > 0:
+        return stated
+    if len(times) > 1:
+        return float(times[-1] - times[0]) / (len(times) - 1)
+    rate = stream.average_rate or stream.guessed_rate
+    return 1 / float(rate) if rate else 0.04
+
+
+def _check_complete(reader: MediaReader, reach: dict) -> None:
+    stream = reader.video
+    ends = {
+        i: float(end * reader.container.streams[i].time_base)
+        for i, end in reach.items()
+    }
+    if stream.duration is not None:
+        start = stream.start_time or 0
+        promised = float((start + stream.duration) * stream.time_base)
+        got = ends.get(stream.index, reader.origin)
+    elif reader.duration is not None:
+        promised = reader.origin + reader.duration
+        got = max(ends.values(), default=reader.origin)
+    else:
+        return
+    length = promised - reader.origin
+    if promised - got > max(0.25, 0.05 * length):
+        raise MediaError(
+            reader.path, f'is truncated: the picture should last {length:.2f} '
+            f's and ends after {got - reader.origin:.2f} s')
+
+
+def _by_decoding(reader: MediaReader) -> FrameIndex:
+    """Decode everything once and take the times of the frames put out."""
+    reader.reopen()
+    stream = reader.video
+    pts = []
+    for packet in reader.packets(stream):
+        for frame in reader.decode(packet, 'picture'):
+            pts.append(frame.pts)
+    if not pts:
+        raise MediaError(reader.path, 'holds no frame that can be decoded')
+    unit = float(stream.time_base)
+    if None not in pts and np.all(np.diff(pts) > 0):
+        times = np.asarray(pts) * unit - reader.origin
+    else:
+        rate = stream.average_rate or stream.guessed_rate
+        if not rate:
+            raise MediaError(
+                reader.path, 'neither its frames nor its header tell the '
+                'time of display')
+        start = stream.start_time * unit if stream.start_time else 0.0
+        times = np.arange(len(pts)) / float(rate) + max(
+            0.0, start - reader.origin)
+    return FrameIndex(
+        times=times, end=float(times[-1]) + _last_duration(stream, times, 0))

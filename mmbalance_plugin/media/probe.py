@@ -1,0 +1,108 @@
+"""What a media file holds, without or with decoding it."""
+from dataclasses import dataclass
+from typing import Optional
+
+from .audio import decode_audio
+from .errors import MissingStreamError
+from .index import frame_index
+from .reader import MediaReader
+from .video import check_frames
+
+
+@dataclass(frozen=True)
+class MediaInfo:
+    """What :func:`probe` found.
+
+    Attributes:
+        path (str): The file.
+        container (str): FFmpeg's name of the format, e.g. ``'matroska'``.
+        duration (float, optional): Seconds the header promises.
+        video_codec (str, optional): None where there is no picture.
+        width (int): Of the picture in pixels, 0 without one.
+        height (int): Of the picture in pixels, 0 without one.
+        fps (float): Mean frame rate, 0 where unknown.
+        frames (int, optional): Number of frames; only with ``full``.
+        audio_codec (str, optional): None where there is no sound.
+        sample_rate (int): Samples per second, 0 without sound.
+        channels (int): Number of channels, 0 without sound.
+        samples (int, optional): Samples per channel, silence before a late
+            start included; only with ``full``.
+    """
+    path: str
+    container: str
+    duration: Optional[float]
+    video_codec: Optional[str] = None
+    width: int = 0
+    height: int = 0
+    fps: float = 0.0
+    frames: Optional[int] = None
+    audio_codec: Optional[str] = None
+    sample_rate: int = 0
+    channels: int = 0
+    samples: Optional[int] = None
+
+    @property
+    def has_video(self) -> bool:
+        return self.video_codec is not None
+
+    @property
+    def has_audio(self) -> bool:
+        return self.audio_codec is not None
+
+
+def probe(path: str,
+          full: bool = False,
+          timeout: Optional[float] = 60.0) -> MediaInfo:
+    """Read a file's header, or check it to the last frame and sample.
+
+    Args:
+        path (str): The file.
+        full (bool): Whether to decode everything, which finds damage that
+            the header does not show. Defaults to False.
+        timeout (float, optional): Seconds that each step may take. Defaults
+            to 60.
+
+    Returns:
+        MediaInfo: What the file holds.
+
+    Raises:
+        MediaError: The file cannot be opened, or with ``full`` not be
+            decoded completely.
+    """
+    with MediaReader(path, timeout=timeout) as reader:
+        found = dict(
+            path=reader.path,
+            container=reader.container.format.name.split(',')[0],
+            duration=reader.duration)
+        video, audio = reader.video, reader.audio
+        if video is not None:
+            rate = video.average_rate or video.guessed_rate
+            found.update(
+                video_codec=video.codec_context.name,
+                width=video.codec_context.width,
+                height=video.codec_context.height,
+                fps=float(rate) if rate else 0.0)
+        if audio is not None:
+            found.update(
+                audio_codec=audio.codec_context.name,
+                sample_rate=audio.codec_context.sample_rate,
+                channels=audio.codec_context.layout.nb_channels)
+        if full:
+            found.update(_decode_all(reader))
+    return MediaInfo(**found)
+
+
+def _decode_all(reader: MediaReader) -> dict:
+    found = {}
+    if reader.video is not None:
+        index = frame_index(reader)
+        check_frames(reader, index)
+        found.update(frames=len(index), fps=index.fps)
+    if reader.audio is not None:
+        rate = reader.audio.codec_context.sample_rate
+        try:
+            found['samples'] = len(decode_audio(reader, rate))
+        except MissingStreamError:
+            # A stream of no length is no sound.
+            found.update(audio_codec=None, sample_rate=0, channels=0)
+    return found

@@ -1,0 +1,210 @@
+"""Decoding exactly the frames that were asked for."""
+from itertools import chain
+from typing import Dict, Iterator, List, Optional, Sequence, Tuple
+
+import av
+import numpy as np
+from av.video.reformatter import VideoReformatter
+
+from .errors import MediaError
+from .index import FrameIndex, frame_index
+from .reader import MediaReader
+
+#: Frames between two wanted ones that must be skipped for a jump to pay.
+_WORTH_A_JUMP = 4
+
+
+def decode_frames(reader: MediaReader,
+                  indices: Sequence[int],
+                  index: Optional[FrameIndex] = None) -> List[np.ndarray]:
+    """Decode frames by their number, in the order given.
+
+    A frame's number is its place in the order of display, whatever the
+    order in the file, the frame rate or the key frames. Between frames far
+    apart the file is searched for the nearest key frame; each frame is
+    recognised by its time, and one that the decoder does not put out
+    undamaged is an error, never replaced by a neighbour.
+
+    Args:
+        reader (MediaReader): The opened file.
+        indices (Sequence[int]): Frame numbers; unsorted and repeated ones
+            are fine.
+        index (FrameIndex, optional): The file's frames. Defaults to None:
+            :func:`frame_index` of the reader.
+
+    Returns:
+        List[np.ndarray]: RGB pictures, uint8 (H, W, 3), one for each number.
+        Repeated numbers give separate copies, so that transforms may work
+        in place. Pictures are turned upright where the file says that the
+        camera was held sideways.
+
+    Raises:
+        MediaError: A number out of range, a damaged frame, or a picture
+            size that changes within the file.
+    """
+    if index is None:
+        index = frame_index(reader)
+    wanted = np.asarray(indices, dtype=np.int64).reshape(-1)
+    order = np.unique(wanted)
+    if len(order) and not 0 <= order[0] <= order[-1] < len(index):
+        bad = order[0] if order[0] < 0 else order[-1]
+        raise MediaError(
+            reader.path,
+            f'frame {bad} was asked for, it has frames 0 to {len(index) - 1}')
+    convert = _Converter(reader.path)
+    pictures = {
+        number: convert(frame, number)
+        for number, frame in _walk(reader, index, order)
+    }
+    return _arrange(pictures, wanted)
+
+
+def check_frames(reader: MediaReader, index: FrameIndex) -> None:
+    """Decode every frame and keep none.
+
+    Raises:
+        MediaError: A frame is lost or damaged.
+    """
+    for number, frame in _walk(reader, index, np.arange(len(index))):
+        _refuse_damage(reader.path, frame, number)
+
+
+def _walk(reader: MediaReader, index: FrameIndex,
+          order: np.ndarray) -> Iterator[Tuple[int, av.VideoFrame]]:
+    """Yield each frame of a sorted list once, or raise for a lost one."""
+    reader.restart_clock()
+    lost = set(order.tolist())
+    by = _by_count if index.pts is None else _by_time
+    for number, frame in by(reader, index, order):
+        lost.discard(number)
+        yield number, frame
+    if lost:
+        first = min(lost)
+        raise MediaError(
+            reader.path, f'{len(lost)} of {len(order)} frames cannot be '
+            f'decoded, the first is {first} ({index.times[first]:.2f} s): '
+            'the file is damaged')
+
+
+def _refuse_damage(path: str, frame: av.VideoFrame, number: int) -> None:
+    if getattr(frame, 'is_corrupt', False):
+        raise MediaError(path, f'frame {number} is damaged')
+
+
+def _arrange(pictures: Dict[int, np.ndarray],
+             wanted: np.ndarray) -> List[np.ndarray]:
+    taken, result = set(), []
+    for number in wanted.tolist():
+        picture = pictures[number]
+        result.append(picture.copy() if number in taken else picture)
+        taken.add(number)
+    return result
+
+
+class _Converter:
+    """Frames to RGB arrays; one scaling context serves the whole clip."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.reformatter = VideoReformatter()
+        self.shape = None
+
+    def __call__(self, frame: av.VideoFrame, number: int) -> np.ndarray:
+        _refuse_damage(self.path, frame, number)
+        if self.shape not in (None, (frame.height, frame.width)):
+            raise MediaError(
+                self.path, f'the picture size changes at frame {number}')
+        self.shape = (frame.height, frame.width)
+        try:
+            picture = _to_rgb(self.reformatter, frame).to_ndarray()
+        except (av.FFmpegError, ValueError) as error:
+            raise MediaError(
+                self.path,
+                f'frame {number} cannot be converted to RGB: {error}'
+            ) from error
+        turns = round(getattr(frame, 'rotation', 0) / 90) % 4
+        if turns:
+            picture = np.ascontiguousarray(np.rot90(picture, turns))
+        return picture
+
+
+def _to_rgb(reformatter: VideoReformatter,
+            frame: av.VideoFrame) -> av.VideoFrame:
+    try:
+        # Without a limit each worker would start a thread for every core.
+        return reformatter.reformat(frame, format='rgb24', threads=1)
+    except TypeError:  # PyAV before 17
+        return reformatter.reformat(frame, format='rgb24')
+
+
+def _by_count(reader: MediaReader, index: FrameIndex,
+              order: np.ndarray) -> Iterator[Tuple[int, av.VideoFrame]]:
+    """Decode from the start and count what comes out."""
+    if not reader.fresh:
+        reader.reopen()
+    wanted, last = set(order.tolist()), order[-1] if len(order) else -1
+    number = 0
+    for packet in reader.packets(reader.video):
+        for frame in reader.decode(packet, 'picture'):
+            if number in wanted:
+                yield number, frame
+            number += 1
+        if number > last:
+            return
+
+
+def _by_time(reader: MediaReader, index: FrameIndex,
+             order: np.ndarray) -> Iterator[Tuple[int, av.VideoFrame]]:
+    """Decode each run of frames from its key frame on."""
+    for run in _runs(index, order):
+        number_of = dict(zip(index.pts[run].tolist(), run.tolist()))
+        last = int(index.pts[run[-1]])
+        start = index.keys[_key_of(index, run[0])]
+        for packet in _packets_from(reader, index, int(start)):
+            for frame in reader.decode(packet, 'picture'):
+                number = number_of.pop(frame.pts, None)
+                if number is not None:
+                    yield number, frame
+                elif frame.pts is not None and frame.pts > last:
+                    # Frames come in order: what is left is lost.
+                    number_of.clear()
+            if not number_of:
+                break
+
+
+def _key_of(index: FrameIndex, number: int) -> int:
+    key = np.searchsorted(index.keys, index.pts[number], 'right') - 1
+    return max(int(key), 0)
+
+
+def _runs(index: FrameIndex, order: np.ndarray) -> List[np.ndarray]:
+    """Split sorted frame numbers where jumping to a key frame pays."""
+    cuts = []
+    for i in range(1, len(order)):
+        key = _key_of(index, order[i])
+        if key > _key_of(index, order[i - 1]):
+            first = np.searchsorted(index.pts, index.keys[key])
+            if first - order[i - 1] > _WORTH_A_JUMP:
+                cuts.append(i)
+    return np.split(order, cuts) if len(order) else []
+
+
+def _packets_from(reader: MediaReader, index: FrameIndex,
+                  start: int) -> Iterator[av.Packet]:
+    """Packets from the key frame at ``start`` on, or from the beginning.
+
+    Containers search as well as their tables allow. Where the search does
+    not land at or before the key frame, the file is read from its
+    beginning instead, which is slower and right.
+    """
+    stream = reader.video
+    if not (reader.fresh and start == index.keys[0]):
+        reader.seek(stream, start)
+        packets = reader.packets(stream)
+        for packet in packets:
+            if packet.pts == start and packet.is_keyframe:
+                return chain([packet], packets)
+            if packet.pts is None or packet.pts > start:
+                break
+        reader.reopen()
+    return reader.packets(reader.video)
