@@ -1,0 +1,41 @@
+"""Accuracy first, entropy between similar ones."""
+import math
+
+import pytest
+import torch
+
+from mmbalance_plugin.engine.udi import choose_anchor
+
+N = 1000
+TARGETS = torch.zeros(N, dtype=torch.long)
+
+
+def logits(correct, margin):
+    """``correct`` of N samples right, each with the same confidence."""
+    z = torch.zeros(N, 3)
+    z[:correct, 0] = margin
+    z[correct:, 1] = margin
+    return z
+
+
+def test_the_most_accurate_modality_is_the_anchor():
+    choice = choose_anchor(
+        dict(a=logits(800, 1.), b=logits(820, .1), c=logits(500, 9.)), TARGETS)
+    assert choice.anchor == 'b'  # though the least sure of all
+    assert choice.accuracy == pytest.approx(dict(a=.8, b=.82, c=.5))
+
+
+def test_entropy_decides_between_similar_ones():
+    pair = dict(a=logits(804, .5), b=logits(800, 2.))
+    assert choose_anchor(pair, TARGETS, tolerance=.005).anchor == 'b'
+    assert choose_anchor(pair, TARGETS, tolerance=.003).anchor == 'a'
+
+
+def test_entropy_is_the_mean_over_samples_in_nats():
+    choice = choose_anchor(dict(a=torch.zeros(N, 3)), TARGETS)
+    assert choice.entropy['a'] == pytest.approx(math.log(3))
+
+
+def test_the_reason_holds_every_accuracy():
+    choice = choose_anchor(dict(a=logits(10, 1.), b=logits(500, 1.)), TARGETS)
+    assert 'a 1.00 %' in choice.reason and 'b 50.00 %' in choice.reason
