@@ -9,9 +9,10 @@ from . import (
     heads,
     losses,
     recognizers,
+    wrappers,
 )
 
 __all__ = [
     'backbones', 'data_preprocessors', 'encoders', 'heads', 'losses',
-    'recognizers'
+    'recognizers', 'wrappers'
 ]

@@ -1,0 +1,98 @@
+"""OGM-GE's noise, as options and as tensors."""
+from dataclasses import dataclass
+from typing import List, Optional, Sequence, Union
+
+import torch
+from torch import Tensor
+
+from ...functional.gradient_noise import (
+    DISTRIBUTIONS,
+    noise_stds,
+    unit_noise,
+)
+
+_SCOPES = ('all', 'modulated')
+_STDS = ('gradient', 'lost')
+
+
+@dataclass
+class GeneralizationEnhancement:
+    """Noise added to the modulated gradients; OGM-GE (arXiv 2203.15332).
+
+    Args:
+        scope (str): 'all' adds noise to every modality, also to one whose
+            coefficient is 1 (released code); 'modulated' only where the
+            coefficient is below 1. Defaults to 'all'.
+        std (str): Standard deviation of the noise of a weight tensor.
+            'gradient' is that of the entries of its gradient before the
+            modulation, plus 1e-8 (released code). 'lost' is that times
+            sqrt(1 - k^2): with noise as large as the gradient's own, k g
+            plus the noise has the variance g had (a choice of this project,
+            in no source). Defaults to 'gradient'.
+        scale (float): Multiplies the standard deviation. Defaults to 1.
+        distribution (str): 'normal' (paper and released code), 'uniform'
+            or 'rademacher', all of variance 1 before scaling. Defaults to
+            'normal'.
+
+    Raises:
+        ValueError: An option is none of the above.
+    """
+    scope: str = 'all'
+    std: str = 'gradient'
+    scale: float = 1.
+    distribution: str = 'normal'
+
+    def __post_init__(self) -> None:
+        for key, allowed in (('scope', _SCOPES), ('std', _STDS),
+                             ('distribution', DISTRIBUTIONS)):
+            if getattr(self, key) not in allowed:
+                raise ValueError(
+                    f'generalization_enhancement.{key} must be one of '
+                    f'{allowed}, got {getattr(self, key)!r}')
+        if self.scale < 0:
+            raise ValueError('generalization_enhancement.scale must not be '
+                             f'negative, got {self.scale}')
+
+    @classmethod
+    def from_cfg(
+        cls, cfg: Union[bool, dict, None]
+    ) -> Optional['GeneralizationEnhancement']:
+        """None where ``cfg`` is false, defaults where it is True.
+
+        Raises:
+            TypeError: ``cfg`` is neither a bool nor a dict of options.
+        """
+        if isinstance(cfg, bool) or cfg is None:
+            return cls() if cfg else None
+        if not isinstance(cfg, dict):
+            raise TypeError('generalization_enhancement must be True, False '
+                            f'or a dict of options, got {cfg!r}')
+        return cls(**cfg)
+
+    def noise(self, grads: Sequence[Tensor], coefficient: Tensor,
+              apply: Tensor, generator: torch.Generator) -> List[Tensor]:
+        """Noise for the gradients of one modality.
+
+        Args:
+            grads (Sequence[Tensor]): The gradients, not modulated yet.
+            coefficient (Tensor): The modality's coefficient, 0-d.
+            apply (Tensor): Whether there is noise at all, 0-d, boolean: a
+                decision that stays on the device.
+            generator (torch.Generator): On the device of the gradients.
+
+        Returns:
+            list[Tensor]: Noise of the shape of each gradient, float32.
+        """
+        factor = torch.full_like(coefficient, self.scale)
+        if self.std == 'lost':
+            factor = factor * (1 - coefficient.square()).clamp(min=0).sqrt()
+        if self.scope == 'modulated':
+            apply = apply & (coefficient < 1)
+        stds = noise_stds(grads) * factor
+        # Not a product: the spread of a gradient that overflowed is NaN.
+        stds = torch.where(apply, stds, torch.zeros_like(stds))
+        sizes = [g.numel() for g in grads]
+        flat = unit_noise(sum(sizes), self.distribution, generator)
+        noise = [n.view(g.shape) for n, g in zip(flat.split(sizes), grads)]
+        torch._foreach_mul_(noise, list(stds.unbind()))
+        return noise

@@ -1,0 +1,239 @@
+"""On-the-fly prediction modulation."""
+import random
+from typing import Dict, Optional, Tuple, Union
+
+import torch
+from mmengine.dist import all_reduce, get_rank
+from mmengine.logging import MessageHub
+from torch import Tensor, nn
+
+from ...functional import (
+    discrepancy_ratios,
+    opm_drop_probabilities,
+    opm_rescale_factor,
+)
+from ...functional.feature_drop import drop_features, keep_masks
+from ...registry import MODELS
+from ...utils.deferred_scalars import DeferredScalars
+from ...utils.run_state import current_epoch, current_iter, run_seed
+from ...utils.streams import stream, stream_seed
+from .shared_parts import SharedPartsModel
+
+_SOURCES = ('current', 'previous')
+_PREVIOUS = 'opm_previous_ratios'
+
+
+@MODELS.register_module()
+class OPM(SharedPartsModel):
+    """Drop the features of modalities that are ahead (arXiv 2410.11582).
+
+    While a modality supports the true class better than the others do
+    (discrepancy ratio rho > 1), its feature is zeroed for a sample with
+    probability q = q_base (1 + lam tanh(rho - 1)), so that the head learns
+    to read the others. Defaults are the released code's.
+
+    It wraps a recognizer without adding a weight: checkpoints of either load
+    into the other. In eval mode, during warm-up and in stages with a
+    unimodal objective it does nothing.
+
+    Args:
+        recognizer (dict | nn.Module): A :class:`MultimodalRecognizer` of two
+            or more modalities, or its config.
+        q_base (float): Drop probability of a modality that is barely ahead.
+            Defaults to 0.5.
+        lam (float): How much the probability grows with the lead. Defaults
+            to 0.5.
+        p_exe (float): Probability that a batch is modulated at all: one coin
+            a batch, the same on all ranks. Defaults to 0.7.
+        warmup_epochs (int): Epochs without modulation at the start of the
+            stage. Defaults to 6.
+        rescale (bool): Whether all features of a modulated batch are
+            multiplied by 1 / (1 - theta), theta being the expected share of
+            dropped channels. Defaults to True.
+        ratio_from (str): 'current' takes rho from the batch that is
+            modulated (released code), 'previous' from the batch before
+            (paper); the first batch is then not modulated. Defaults to
+            'current'.
+        log_interval (int): Batches between two copies of the diagnostics to
+            the host. Defaults to 10.
+
+    Attributes:
+        last (dict): Of the latest training batch, 'ratios', 'probabilities'
+            and 'rates' (the last realised on this rank), each a dict of
+            scalars on the device.
+
+    Note:
+        * The modality with the lowest ratio is never dropped, so no sample
+          loses every modality.
+        * Ratios come from the undropped features, also for OGM beside it,
+          whose schedule is its own.
+        * **DDP**: ratios are those of the global batch (one collective a
+          batch), so every rank has the same probabilities; masks differ.
+        * **Accumulation**: it acts in each forward, on the ratios of that
+          micro-batch. k micro-batches therefore do not equal one large one.
+        * **AMP**: scores and probabilities are float32; features keep their
+          dtype.
+        * **Resume**: coins and masks depend on the seed, epoch, iteration
+          and rank only. The previous batch's ratios are kept in the message
+          hub, which checkpoints carry.
+        * Log: ``opm_ratio_<m>``, ``opm_drop_probability_<m>`` (0 for a
+          batch that is not modulated) and ``opm_drop_rate_<m>`` (realised;
+          rank 0's), means over ``log_interval`` batches.
+
+    Raises:
+        ValueError: An option is out of range, or there are fewer than two
+            modalities.
+
+    Examples:
+        >>> model = dict(
+        >>>     _delete_=True,
+        >>>     type='mmbalance_plugin.OPM',
+        >>>     recognizer={{_base_.model}})
+    """
+
+    def __init__(self,
+                 recognizer: Union[dict, nn.Module],
+                 q_base: float = 0.5,
+                 lam: float = 0.5,
+                 p_exe: float = 0.7,
+                 warmup_epochs: int = 6,
+                 rescale: bool = True,
+                 ratio_from: str = 'current',
+                 log_interval: int = 10) -> None:
+        for key, value in (('q_base', q_base), ('p_exe', p_exe)):
+            if not 0 <= value <= 1:
+                raise ValueError(f'OPM: {key} is a probability, got {value}')
+        if lam < 0 or warmup_epochs < 0:
+            raise ValueError(f'OPM: lam={lam} and warmup_epochs='
+                             f'{warmup_epochs} must not be negative')
+        if ratio_from not in _SOURCES:
+            raise ValueError(f'OPM: ratio_from must be one of {_SOURCES}, '
+                             f'got {ratio_from!r}')
+        if isinstance(recognizer, dict):
+            recognizer = MODELS.build(recognizer)
+        if len(recognizer.modalities) < 2:
+            raise ValueError('OPM compares modalities with each other, but '
+                             f'the recognizer has {recognizer.modalities}')
+        super().__init__(recognizer)
+        self.q_base = q_base
+        self.lam = lam
+        self.p_exe = p_exe
+        self.warmup_epochs = warmup_epochs
+        self.rescale = rescale
+        self.ratio_from = ratio_from
+        self.log = DeferredScalars(log_interval)
+        self.last: Dict[str, Dict[str, Tensor]] = {}
+        self._seed: Optional[int] = None
+        self._position: Tuple[int, int, int] = (-1, -1, 0)
+        self._previous: Optional[Dict[str, Tensor]] = None
+        if recognizer.score_mode is None:
+            recognizer.score_mode = 'auto'
+        recognizer.feature_transform = self.modulate
+
+    def enter_stage(self, *args, **kwargs) -> None:
+        """The recognizer's, forgetting the ratios of the stage before."""
+        # On resume the hub is restored after this, with this stage's ratios.
+        MessageHub.get_current_instance().runtime_info.pop(_PREVIOUS, None)
+        self._previous = None
+        self.log.clear('opm_')
+        self.recognizer.enter_stage(*args, **kwargs)
+
+    def modulate(self, features: Dict[str, Tensor],
+                 recognizer: nn.Module) -> Dict[str, Tensor]:
+        """Drop features of one training batch.
+
+        The recognizer calls this between scoring and fusion.
+
+        Args:
+            features (dict[str, Tensor]): Features (B, D_m).
+            recognizer (nn.Module): The recognizer, with this batch's scores.
+
+        Returns:
+            dict[str, Tensor]: Features for the head, of the same shapes.
+        """
+        position = self._advance()
+        ratios = self._ratios(recognizer.batch_scores)
+        used = ratios
+        if self.ratio_from == 'previous':
+            used = self._exchange_previous(ratios)
+        probabilities = {m: torch.zeros_like(r) for m, r in ratios.items()}
+        if used is not None and self._executes(position):
+            probabilities = opm_drop_probabilities(used, self.q_base,
+                                                   self.lam)
+            return self._drop(features, ratios, probabilities, position)
+        self._record(ratios, probabilities, probabilities)
+        return features
+
+    def _ratios(self, sums: Dict[str, Tensor]) -> Dict[str, Tensor]:
+        """Ratios of the global batch."""
+        packed = torch.stack(list(sums.values()))
+        all_reduce(packed, op='sum')
+        return discrepancy_ratios(dict(zip(sums, packed)))
+
+    def _advance(self) -> Tuple[int, int, int]:
+        """Where in the run this batch stands: what its draws depend on.
+
+        The last number counts batches where nobody tells the iteration, as
+        outside of a runner.
+        """
+        if self._seed is None:
+            self._seed = run_seed()
+        here = current_epoch(), current_iter()
+        again = self._position[2] + 1 if self._position[:2] == here else 0
+        self._position = (*here, again)
+        return self._position
+
+    def _executes(self, position: Tuple[int, int, int]) -> bool:
+        if position[0] < self.warmup_epochs:
+            return False
+        # Drawn on the host, alike on all ranks: no need to ask a device.
+        coin = random.Random(stream_seed(self._seed, 'opm-coin', *position))
+        return coin.random() < self.p_exe
+
+    def _exchange_previous(
+            self, ratios: Dict[str, Tensor]) -> Optional[Dict[str, Tensor]]:
+        """Take the last batch's ratios, and leave this one's for the next."""
+        hub = MessageHub.get_current_instance()
+        previous, step = self._previous, current_iter()
+        saved = hub.runtime_info.get(_PREVIOUS)
+        if previous is None and saved and saved['iter'] == step - 1:
+            # The first batch after a resume.
+            device = next(iter(ratios.values())).device
+            previous = {m: saved['ratios'][m].to(device) for m in ratios}
+        self._previous = ratios
+        hub.update_info(_PREVIOUS, dict(iter=step, ratios=ratios))
+        return previous
+
+    def _drop(self, features: Dict[str, Tensor], ratios: Dict[str, Tensor],
+              probabilities: Dict[str, Tensor],
+              position: Tuple[int, int, int]) -> Dict[str, Tensor]:
+        feature = next(iter(features.values()))
+        generator = stream(
+            self._seed,
+            'opm-mask',
+            *position,
+            get_rank(),
+            device=feature.device)
+        keep = keep_masks(probabilities, len(feature), generator)
+        self._record(ratios, probabilities,
+                     {m: (~kept).float().mean() for m, kept in keep.items()})
+        factor = None
+        if self.rescale:
+            widths = {m: value.shape[1] for m, value in features.items()}
+            factor = opm_rescale_factor(probabilities, widths)
+        return drop_features(features, keep, factor)
+
+    def _record(self, ratios: Dict[str, Tensor],
+                probabilities: Dict[str, Tensor],
+                rates: Dict[str, Tensor]) -> None:
+        self.last = dict(
+            ratios=ratios, probabilities=probabilities, rates=rates)
+        names = dict(
+            ratios='ratio',
+            probabilities='drop_probability',
+            rates='drop_rate')
+        self.log.add({
+            f'opm_{names[kind]}_{m}': value
+            for kind, values in self.last.items()
+            for m, value in values.items()
+        })

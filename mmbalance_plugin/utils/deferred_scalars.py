@@ -1,0 +1,70 @@
+"""Scalars that stay on the device until it is time to log them."""
+from typing import Dict, Optional
+
+import torch
+from mmengine.logging import MessageHub
+from torch import Tensor
+
+
+class DeferredScalars:
+    """Means of device scalars, handed to the message hub now and then.
+
+    ``MessageHub.update_scalar`` copies its value to the host at once, which
+    makes a GPU wait. Here values add up on the device; every ``interval``
+    additions their means go to the hub in one copy, from where MMEngine's
+    ``LoggerHook`` prints and plots the latest.
+
+    Args:
+        interval (int): Additions between two copies. Defaults to 10.
+        prefix (str): Of the names in the hub. Defaults to 'train/'.
+
+    Raises:
+        ValueError: ``interval`` is below 1.
+    """
+
+    def __init__(self, interval: int = 10, prefix: str = 'train/') -> None:
+        if interval < 1:
+            raise ValueError(f'log_interval must be at least 1, got '
+                             f'{interval}')
+        self.interval = interval
+        self.prefix = prefix
+        self._names: tuple = ()
+        self._sums: Optional[Tensor] = None
+        self._count = 0
+
+    def add(self, values: Dict[str, Tensor]) -> None:
+        """Add a value to each mean.
+
+        Args:
+            values (dict[str, Tensor]): Scalars, all on one device. Under
+                other names than last time a new mean begins.
+        """
+        vector = torch.stack([v.detach().float() for v in values.values()])
+        if self._names != tuple(values):
+            self.flush()
+            self._names = tuple(values)
+        self._sums = vector if self._sums is None else self._sums + vector
+        self._count += 1
+        if self._count >= self.interval:
+            self.flush()
+
+    def flush(self) -> None:
+        """Hand the means of what was added to the hub, and start anew."""
+        if self._count:
+            hub = MessageHub.get_current_instance()
+            means = (self._sums / self._count).tolist()
+            for name, mean in zip(self._names, means):
+                hub.update_scalar(self.prefix + name, mean)
+        self._sums, self._count = None, 0
+
+    def clear(self, start: str) -> None:
+        """Forget what was added, and the hub's scalars of a stage before.
+
+        Args:
+            start (str): What the names in the hub begin with, after the
+                prefix.
+        """
+        self._sums, self._count = None, 0
+        scalars = MessageHub.get_current_instance().log_scalars
+        for key in [k for k in scalars if k.startswith(self.prefix + start)]:
+            scalars.pop(key)
