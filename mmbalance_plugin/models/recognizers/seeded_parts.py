@@ -83,7 +83,7 @@ class SeededParts:
         fresh = _Parts(self.modalities, self._config, seed[0])
         # A GPU draws other numbers than the CPU: initialise where the model
         # was initialised.
-        fresh.to(next(old.parameters()).device)
+        fresh.to(next((p.device for p in old.parameters()), 'cpu'))
         if self.is_init:
             fresh.init_weights()
         new = nn.ModuleList([fresh.get_submodule(name) for name in names])

@@ -1,0 +1,131 @@
+"""ModalityEncoder: every kind of input and of backbone output."""
+import pytest
+import torch
+from torch import nn
+
+from mmbalance_plugin.models.encoders import ModalityEncoder
+from mmbalance_plugin.registry import MODELS
+
+
+@MODELS.register_module()
+class EncoderTestBackbone(nn.Module):
+    """Keeps what it was given and returns it, dressed up as asked."""
+
+    def __init__(self, output='same'):
+        super().__init__()
+        self.output = output
+        self.seen = None
+
+    def forward(self, x):
+        self.seen = x
+        return dict(
+            same=lambda: x,
+            tuple=lambda: (x[:, :1], x),
+            list=lambda: [x[:, :1], x],
+            empty=tuple,
+            dict=lambda: dict(x=x),
+            half=lambda: x[:len(x) // 2])[self.output]()
+
+
+def encoder(channels, output='same', **kwargs):
+    return ModalityEncoder(
+        dict(type='mmbalance_plugin.EncoderTestBackbone', output=output),
+        channels, **kwargs)
+
+
+@pytest.mark.parametrize(
+    'shape, seen',
+    [((2, 5), (2, 5)), ((2, 3, 8, 9), (2, 3, 8, 9)),
+     ((2, 4, 3, 8, 9), (8, 3, 8, 9)),
+     ((2, 4, 3, 6, 8, 9), (8, 3, 6, 8, 9))])
+def test_frames_and_clips_are_folded_in_and_averaged_out(shape, seen):
+    inputs = torch.randn(shape)
+    channels = seen[1]
+    net = encoder(channels)
+    features = net(inputs)
+    assert tuple(net.backbone.seen.shape) == seen
+    # The second backbone call of the batch is the second frame or clip of
+    # the first sample, not the first one of the second sample.
+    if len(shape) > 4:
+        assert torch.equal(net.backbone.seen[1], inputs[0, 1])
+    dims = {2: [], 4: [2, 3], 5: [1, 3, 4], 6: [1, 3, 4, 5]}[len(shape)]
+    expected = inputs.mean(dims) if dims else inputs
+    torch.testing.assert_close(features, expected)
+
+
+def test_folding_can_be_forced_and_forbidden():
+    clip = torch.randn(2, 3, 4, 5, 6)
+    net = encoder(3, fold=False)
+    torch.testing.assert_close(net(clip), clip.mean([2, 3, 4]))
+    assert net.backbone.seen.shape == clip.shape
+    segments = torch.randn(2, 7, 5)
+    net = encoder(5, fold=True)
+    torch.testing.assert_close(net(segments), segments.mean(1))
+    assert net.backbone.seen.shape == (14, 5)
+
+
+@pytest.mark.parametrize('output', ['tuple', 'list'])
+def test_the_last_of_several_maps_is_taken(output):
+    maps = torch.randn(2, 6, 4, 4)
+    torch.testing.assert_close(encoder(6, output)(maps), maps.mean([2, 3]))
+
+
+def test_pooling():
+    tokens = torch.randn(2, 7, 5)
+    torch.testing.assert_close(encoder(5)(tokens), tokens.mean(1))
+    torch.testing.assert_close(encoder(5, pool='cls')(tokens), tokens[:, 0])
+    torch.testing.assert_close(encoder(5, pool='max')(tokens), tokens.amax(1))
+    torch.testing.assert_close(
+        encoder(7, sequence='BDL')(tokens), tokens.mean(2))
+    maps = torch.randn(2, 3, 4, 5)
+    torch.testing.assert_close(
+        encoder(3, pool='max')(maps), maps.amax((2, 3)))
+    # Frames are averaged whatever the pooling within a frame is.
+    frames = torch.randn(2, 4, 3, 5, 6)
+    torch.testing.assert_close(
+        encoder(3, pool='max')(frames), frames.amax((3, 4)).mean(1))
+
+
+def test_projection():
+    net = encoder(5, proj_channels=3)
+    assert net.out_channels == 3
+    vectors = torch.randn(2, 5)
+    torch.testing.assert_close(net(vectors), net.proj(vectors))
+    assert encoder(5).out_channels == 5
+
+
+def test_backbones_of_any_scope():
+    path = ModalityEncoder(
+        dict(type='torch.nn.Linear', in_features=4, out_features=6), 6)
+    assert path(torch.randn(2, 4)).shape == (2, 6)
+    conv = ModalityEncoder(dict(type='mmaction.ResNet', depth=18), 512)
+    assert conv(torch.randn(2, 3, 32, 32)).shape == (2, 512)
+
+
+def test_errors_name_the_backbone_and_the_modality():
+    net = encoder(4)
+    net.modality = 'sound'
+    with pytest.raises(
+            ValueError,
+            match="EncoderTestBackbone of 'sound'.*feat_channels=5"):
+        net(torch.randn(2, 5))
+    with pytest.raises(ValueError, match="sequence='BDL'"):
+        encoder(7)(torch.randn(2, 7, 5))
+    with pytest.raises(ValueError, match='batch of 4'):
+        encoder(5, 'half')(torch.randn(4, 5))
+    with pytest.raises(ValueError, match='returned dict'):
+        encoder(5, 'dict')(torch.randn(2, 5))
+    with pytest.raises(ValueError, match='returned tuple'):
+        encoder(5, 'empty')(torch.randn(2, 5))
+    with pytest.raises(ValueError, match='no class token'):
+        encoder(3, pool='cls')(torch.randn(2, 3, 4, 5))
+
+
+@pytest.mark.parametrize('wrong', [
+    dict(pool='mean'),
+    dict(sequence='LBD'),
+    dict(fold='yes'),
+])
+def test_unknown_options(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        encoder(4, **wrong)

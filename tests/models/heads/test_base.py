@@ -1,0 +1,145 @@
+"""What all heads promise."""
+import pytest
+import torch
+import torch.nn.functional as F
+
+from mmbalance_plugin.models.heads import MultimodalHead
+from mmbalance_plugin.registry import MODELS
+from tests.models.heads.cases import ALL, ANY_COUNT, build, features
+
+MANY = [(name, m) for name in ANY_COUNT for m in (1, 2, 3)]
+MANY += [('FiLMHead', 2), ('GatedHead', 2)]
+
+
+@pytest.mark.parametrize('name, count', MANY)
+def test_logits_loss_and_gradients(name, count):
+    head = build(name, count)
+    given = features(count)
+    for value in given.values():
+        value.requires_grad_()
+    logits = head(given)
+    assert logits.shape == (5, 7)
+    targets = torch.tensor([0, 1, 2, 3, 6])
+    losses = head.loss(given, targets)
+    assert list(losses) == ['loss_cls']
+    expected = -logits.log_softmax(1)[torch.arange(5), targets].mean()
+    torch.testing.assert_close(losses['loss_cls'], expected)
+    losses['loss_cls'].backward()
+    for key, value in head.named_parameters():
+        assert value.grad is not None and value.grad.abs().sum() > 0, key
+    for key, value in given.items():
+        assert value.grad.abs().sum() > 0, key
+
+
+@pytest.mark.parametrize('name, count', MANY)
+def test_unimodal_logits_depend_on_their_modality_only(name, count):
+    head = build(name, count).eval()
+    given = features(count)
+    alone = head.unimodal_logits(given)
+    assert list(alone) == list(given)
+    other = features(count, seed=1)
+    for modality in given:
+        mixed = dict(other, **{modality: given[modality]})
+        again = head.unimodal_logits(mixed)
+        torch.testing.assert_close(again[modality], alone[modality])
+        # Its own feature suffices.
+        only = head.unimodal_logits({modality: given[modality]})
+        torch.testing.assert_close(only[modality], alone[modality])
+        assert alone[modality].shape == (5, 7)
+    chosen = head.unimodal_logits(given, ['rgb'])
+    assert list(chosen) == ['rgb']
+    if count == 1:
+        # Same probabilities: a decision head gives normalised fused ones.
+        torch.testing.assert_close(
+            head(given).softmax(1), alone['rgb'].softmax(1))
+
+
+@pytest.mark.parametrize('name', ALL)
+def test_order_of_the_features_does_not_matter(name):
+    head = build(name).eval()
+    given = features()
+    turned = dict(reversed(list(given.items())))
+    assert torch.equal(head(given), head(turned))
+
+
+@pytest.mark.parametrize('name', ALL)
+def test_errors_name_the_modality(name):
+    head = build(name)
+    given = features()
+    with pytest.raises(ValueError, match="'flow'.*'rgb'"):
+        head({'rgb': given['rgb']})
+    with pytest.raises(ValueError, match="no modality 'heat'"):
+        head.unimodal_logits({'heat': given['rgb']})
+    with pytest.raises(ValueError, match=r"'flow' has shape \(5, 4\)"):
+        head(dict(given, flow=given['rgb']))
+
+
+def test_loss_may_come_from_a_registry():
+    weight = [1., 2., 0., 1., 1., 1., 3.]
+    head = build(
+        'ConcatHead',
+        loss_cls=dict(type='mmaction.CrossEntropyLoss', class_weight=weight))
+    given, targets = features(), torch.tensor([0, 1, 2, 3, 6])
+    torch.testing.assert_close(
+        head.loss(given, targets)['loss_cls'],
+        F.cross_entropy(head(given), targets, torch.tensor(weight)))
+
+
+def test_loss_of_half_precision_logits_is_in_float32():
+    logits = torch.randn(5, 7)
+    targets = torch.tensor([0, 1, 2, 3, 6])
+    loss = build('ConcatHead').criterion(logits.bfloat16(), targets)
+    assert loss.dtype == torch.float32
+    torch.testing.assert_close(
+        loss, F.cross_entropy(logits.bfloat16().float(), targets))
+
+
+@pytest.mark.parametrize('name', ['SumHead', 'DecisionHead'])
+def test_a_branch_starts_alike_whatever_stands_beside_it(name):
+    cfg = dict(type='Normal', layer='Linear', std=.01)
+    alone, beside = (build(name, count, init_cfg=cfg) for count in (1, 3))
+    for initialised in (False, True):
+        if initialised:
+            before = alone.branches['rgb'].weight.clone()
+            alone.init_weights()
+            beside.init_weights()
+            assert not torch.equal(before, alone.branches['rgb'].weight)
+            assert alone.branches['rgb'].weight.abs().max() < .06
+        for key, value in alone.branches['rgb'].state_dict().items():
+            assert torch.equal(value, beside.branches['rgb'].state_dict()[key])
+    assert not torch.equal(beside.branches['rgb'].weight[:, :3],
+                           beside.branches['sound'].weight)
+
+
+def test_a_head_of_ones_own():
+
+    @MODELS.register_module()
+    class MaxHead(MultimodalHead):
+
+        def __init__(self, num_classes, in_channels, **kwargs):
+            super().__init__(num_classes, in_channels, **kwargs)
+            self.build_branches(lambda d: torch.nn.Linear(d, num_classes))
+
+        def forward(self, features):
+            chosen = self.select(features, self.modalities)
+            return torch.stack(
+                [self.branches[m](f) for m, f in chosen.items()]).amax(0)
+
+    head = MODELS.build(
+        dict(type='MaxHead', num_classes=7, in_channels=dict(rgb=4, flow=6)))
+    alone = head.unimodal_logits(features())
+    bias = head.branches['flow'].bias
+    torch.testing.assert_close(
+        alone['rgb'],
+        torch.maximum(head.branches['rgb'](features()['rgb']), bias))
+    with pytest.raises(ValueError, match='MaxHead is not linear'):
+        head.split_logits(features())
+    with pytest.raises(ValueError, match='nothing to fit'):
+        head.fit({}, torch.zeros(0))
+
+
+@pytest.mark.parametrize('name', ['train', 'keys', 'a.b', 'a/b', '', 3])
+def test_names_that_modules_cannot_take(name):
+    with pytest.raises(ValueError, match='modality'):
+        MODELS.build(
+            dict(type='ConcatHead', num_classes=2, in_channels={name: 4}))

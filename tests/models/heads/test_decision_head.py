@@ -1,0 +1,80 @@
+"""DecisionHead: combination, joint objective and fitted weights."""
+import pytest
+import torch
+
+from mmbalance_plugin.functional.fusion import fit_pool_weights
+from tests.models.heads.cases import build, features
+
+RULES = ['mean', 'sum_logits', 'sum_log_probs', 'fitted']
+
+
+@pytest.mark.parametrize('combine', RULES)
+@pytest.mark.parametrize('count', [1, 3])
+def test_fused_probabilities(combine, count):
+    head = build('DecisionHead', count, combine=combine)
+    given = features(count)
+    alone = head.unimodal_logits(given)
+    probs = torch.stack([z.softmax(1) for z in alone.values()])
+    if combine in ('mean', 'fitted'):
+        expected = probs.mean(0)
+    else:
+        expected = probs.prod(0) / probs.prod(0).sum(1, keepdim=True)
+    fused = head(given)
+    torch.testing.assert_close(fused.exp(), expected)
+    torch.testing.assert_close(fused.softmax(1), expected)
+    torch.testing.assert_close(head.fuse(alone), fused)
+
+
+@pytest.mark.parametrize('combine', RULES)
+def test_joint_objective_is_the_nll_of_the_fused_probability(combine):
+    head = build('DecisionHead', combine=combine)
+    given, targets = features(), torch.tensor([0, 1, 2, 3, 6])
+    probs = head(given).exp()[torch.arange(5), targets]
+    torch.testing.assert_close(
+        head.loss(given, targets)['loss_cls'], -probs.log().mean())
+
+
+def test_branches_speak_for_themselves():
+    head = build('DecisionHead')
+    given = features()
+    alone = head.unimodal_logits(given)
+    for name, feature in given.items():
+        assert torch.equal(alone[name], head.branches[name](feature))
+    # No share of a fused sum, so nothing to split.
+    assert not head.linear
+    with pytest.raises(ValueError, match='not linear'):
+        head.split_logits(given)
+
+
+@pytest.mark.parametrize('pool', ['probs', 'log_probs'])
+def test_fitted_weights_live_in_the_checkpoint(pool):
+    head = build('DecisionHead', combine='fitted', pool=pool)
+    assert head.needs_fit
+    given = features(batch=40)
+    alone = head.unimodal_logits(given)
+    targets = (8 * alone['flow'] + alone['rgb']).argmax(1)
+    before = head.loss(given, targets)['loss_cls']
+    # The order in which a caller collects them must not matter.
+    head.fit(dict(reversed(list(alone.items()))), targets)
+    expected = fit_pool_weights(alone, targets, pool)
+    torch.testing.assert_close(head.weights.double(), expected, atol=1e-4,
+                               rtol=0)
+    assert head.weights[1] > .6
+    assert head.loss(given, targets)['loss_cls'] < before
+    other = build('DecisionHead', combine='fitted', pool=pool)
+    other.load_state_dict(head.state_dict())
+    assert torch.equal(other(given), head(given))
+
+
+def test_other_rules_have_nothing_to_fit():
+    head = build('DecisionHead')
+    assert not head.needs_fit
+    assert 'weights' not in head.state_dict()
+    with pytest.raises(ValueError, match='nothing to fit'):
+        head.fit({}, torch.zeros(0))
+
+
+@pytest.mark.parametrize('wrong', [dict(combine='max'), dict(pool='logits')])
+def test_unknown_options(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        build('DecisionHead', **wrong)

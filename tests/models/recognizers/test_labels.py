@@ -1,0 +1,30 @@
+"""Labels of a batch."""
+import pytest
+import torch
+from mmaction.structures import ActionDataSample
+
+from mmbalance_plugin.models.recognizers.labels import stack_labels
+
+
+def sample(label, **meta):
+    return ActionDataSample(metainfo=meta).set_gt_label(label)
+
+
+def test_labels_are_stacked():
+    labels = stack_labels([sample(2), sample(0)], 3, torch.device('cpu'))
+    assert labels.tolist() == [2, 0] and labels.dtype == torch.int64
+
+
+@pytest.mark.parametrize('samples, message', [
+    (None, 'data_samples'),
+    ([], 'data_samples'),
+    ([sample(0), ActionDataSample()], 'sample 1 of the batch has no gt_label'),
+    ([sample(0), sample([0, 1], sample_idx=7)],
+     r'sample_idx=7 has a gt_label of shape \(2,\)'),
+    ([sample(0), sample(3, sample_idx=8)],
+     'sample_idx=8 has label 3.*num_classes=3'),
+    ([sample(-1)], 'sample 0 of the batch has label -1'),
+])
+def test_labels_that_cannot_be(samples, message):
+    with pytest.raises(ValueError, match=message):
+        stack_labels(samples, 3)

@@ -1,0 +1,189 @@
+"""Features, losses, predictions, errors, and a Runner around it all."""
+import copy
+
+import pytest
+import torch
+import torch.nn.functional as F
+from mmengine.optim import OptimWrapper
+
+from mmbalance_plugin.registry import MODELS
+from tests.models.recognizers.toy import batch, build, config, targets
+
+ALL = ('rgb', 'flow', 'sound')
+
+
+def test_tensor_mode():
+    model = build(ALL).eval()
+    inputs, _ = batch(ALL)
+    outputs = model(inputs)
+    assert {m: tuple(f.shape) for m, f in outputs['features'].items()} == dict(
+        rgb=(6, 8), flow=(6, 9), sound=(6, 7))
+    for m in ALL:
+        feature = model.encoders[m](inputs[m])
+        assert torch.equal(outputs['features'][m], feature)
+        assert torch.equal(outputs['unimodal'][m],
+                           model.head.branches[m](feature))
+    assert torch.equal(outputs['logits'], model.head(outputs['features']))
+    model.enter_stage(['flow'], 'unimodal')
+    outputs = model(inputs)
+    assert list(outputs['features']) == list(outputs['unimodal']) == ['flow']
+    assert outputs['logits'] is None
+    with pytest.raises(ValueError, match="got 'test'"):
+        model(inputs, mode='test')
+
+
+def test_joint_loss():
+    model = build(ALL, 'ConcatHead')
+    inputs, samples = batch(ALL)
+    losses = model(inputs, samples, mode='loss')
+    assert list(losses) == ['loss_cls']
+    features = model.extract_feat(inputs)
+    torch.testing.assert_close(losses['loss_cls'],
+                               F.cross_entropy(model.head(features), targets()))
+
+
+def test_unimodal_losses_of_a_head_without_branches():
+    model = build(ALL, 'ConcatHead')
+    model.enter_stage('all', 'unimodal')
+    inputs, samples = batch(ALL)
+    losses = model.loss(inputs, samples)
+    assert list(losses) == [f'loss_cls_{m}' for m in ALL]
+    alone = model.head.split_logits(model.extract_feat(inputs))
+    for m in ALL:
+        torch.testing.assert_close(losses[f'loss_cls_{m}'],
+                                   F.cross_entropy(alone[m], targets()))
+
+
+@pytest.mark.parametrize('head', ['ConcatHead', 'DecisionHead', 'MLPHead'])
+def test_predictions(head):
+    model = build(ALL, head).eval()
+    inputs, samples = batch(ALL)
+    predicted = model.predict(inputs, samples)
+    assert all(a is b for a, b in zip(predicted, samples))
+    outputs = model(inputs)
+    fused = outputs['logits'].softmax(1)
+    for i, sample in enumerate(predicted):
+        torch.testing.assert_close(sample.pred_score, fused[i])
+        assert sample.pred_label.tolist() == [fused[i].argmax().item()]
+        assert sample.num_classes == 5 and sample.gt_label.tolist() == [i % 5]
+        assert list(sample.pred_scores) == list(ALL)
+        for m in ALL:
+            torch.testing.assert_close(sample.pred_scores[m],
+                                       outputs['unimodal'][m].softmax(1)[i])
+            assert not sample.pred_scores[m].requires_grad
+    fresh = model.predict(inputs)
+    assert torch.equal(fresh[3].pred_score, predicted[3].pred_score)
+
+
+def test_a_unimodal_stage_predicts_no_fused_score():
+    model = build(ALL).eval()
+    model.enter_stage(['flow', 'sound'], 'unimodal')
+    # Only what is active need be there.
+    inputs, samples = batch(('flow', 'sound'))
+    for sample in model.predict(inputs, samples):
+        assert list(sample.pred_scores) == ['flow', 'sound']
+        assert 'pred_score' not in sample and 'pred_label' not in sample
+
+
+@pytest.mark.parametrize('head', ['ConcatHead', 'DecisionHead', 'MLPHead'])
+def test_a_single_modality_is_the_fused_prediction(head):
+    model = build(('rgb', ), head).eval()
+    for sample in model.predict(batch(('rgb', ))[0]):
+        torch.testing.assert_close(sample.pred_score, sample.pred_scores['rgb'])
+
+
+def test_counting():
+    model = build(ALL)
+    inputs, samples = batch(ALL)
+    model.loss(inputs, samples)
+    model.extract_feat(inputs)
+    model.predict(inputs)
+    assert model.encoded == dict(rgb=6, flow=6, sound=6)
+    model.enter_stage(['flow'], 'unimodal')
+    model.loss(inputs, samples)
+    with model.counting():
+        model.extract_feat(inputs, ['sound'])
+    assert model.encoded == dict(rgb=6, flow=12, sound=12)
+    model.eval()
+    model.loss(inputs, samples)
+    assert model.encoded == dict(rgb=6, flow=12, sound=12)
+    model.encoded = dict(rgb=1, flow=2, sound=3)
+    model.train()
+    model.loss(inputs, samples)
+    assert model.encoded == dict(rgb=1, flow=8, sound=3)
+
+
+def test_counting_stops_after_an_error():
+    model = build()
+    inputs, samples = batch()
+    with pytest.raises(ValueError):
+        model.loss(dict(inputs, heat=inputs['rgb']), samples)
+    model.extract_feat(inputs)
+    assert model.encoded == dict(rgb=0, flow=0)
+
+
+def test_errors_name_modalities():
+    model = build()
+    inputs, samples = batch()
+    with pytest.raises(ValueError, match=r"no encoder.*\['heat'\].*'flow'"):
+        model.loss(dict(inputs, heat=inputs['rgb']), samples)
+    with pytest.raises(ValueError, match=r"\['flow'\] got no input.*'rgb'"):
+        model.loss(dict(rgb=inputs['rgb']), samples)
+    with pytest.raises(ValueError, match=r"disagree.*'flow': \(4, 9\)"):
+        model.loss(dict(inputs, flow=inputs['flow'][:4]), samples)
+    with pytest.raises(ValueError, match=r'3 labels.*rgb'):
+        model.loss(inputs, samples[:3])
+    with pytest.raises(ValueError, match='2 data_samples for a batch of 6'):
+        model.predict(inputs, samples[:2])
+    with pytest.raises(ValueError, match="asked to encode.*'heat'"):
+        model.extract_feat(inputs, ['heat'])
+
+
+def test_an_encoder_of_ones_own_is_checked_too():
+
+    @MODELS.register_module()
+    class FlatEncoder(torch.nn.Module):
+        out_channels = 4
+
+        def forward(self, x):
+            return x[..., None]
+
+    cfg = config(('rgb', ))
+    cfg['encoders']['rgb'] = dict(type='mmbalance_plugin.FlatEncoder')
+    model = MODELS.build(cfg)
+    model.init_weights()
+    with pytest.raises(ValueError, match=r"'rgb' returned shape \(6, 4, 1\)"):
+        model(batch(('rgb', ))[0])
+
+
+@pytest.mark.parametrize('preprocessor', [
+    None,
+    dict(
+        type='mmbalance_plugin.MultimodalDataPreprocessor',
+        preprocessors=dict(rgb=dict(mean=0., std=1.), flow=None))
+])
+def test_a_training_and_a_validation_step(preprocessor):
+    model = build(data_preprocessor=preprocessor)
+    inputs, samples = batch()
+    data = dict(
+        inputs={m: list(value.unbind())
+                for m, value in inputs.items()},
+        data_samples=samples)
+    wrapper = OptimWrapper(torch.optim.SGD(model.parameters(), lr=.1))
+    first = model.train_step(copy.deepcopy(data), wrapper)
+    assert list(first) == ['loss', 'loss_cls']
+    for _ in range(30):
+        last = model.train_step(copy.deepcopy(data), wrapper)
+    assert last['loss'] < .7 * first['loss']
+    model.eval()
+    with torch.no_grad():
+        assert len(model.val_step(copy.deepcopy(data))) == 6
+
+
+def test_a_copy_is_independent():
+    model = build(score='auto')
+    model.loss(*batch())
+    twin = copy.deepcopy(model)
+    twin.loss(*batch())
+    assert (model.score_count, twin.score_count) == (6, 12)
+    assert model.encoded['rgb'] == 6

@@ -1,0 +1,148 @@
+"""Unimodal scores: values, accumulation, side effects."""
+import pytest
+import torch
+
+from tests.models.recognizers.toy import batch, build, snapshot, targets
+
+HEADS = ['ConcatHead', 'SumHead', 'DecisionHead', 'MLPHead', 'FiLMHead']
+ALL = ('rgb', 'flow', 'sound')
+
+
+def by_hand(model, inputs, mode):
+    """One sample after the other, on a model that is not touched."""
+    with torch.no_grad():
+        features = model.extract_feat(inputs)
+        model.head.eval()
+        if mode == 'zero_out':
+            logits = model.head.zero_out_logits(features)
+        else:
+            logits = model.head.unimodal_logits(features)
+        model.head.train()
+    return {
+        m: sum(z[i].softmax(0)[i % 5].item() for i in range(len(z)))
+        for m, z in logits.items()
+    }
+
+
+@pytest.mark.parametrize('head', HEADS)
+@pytest.mark.parametrize('mode', ['auto', 'zero_out', 'split'])
+def test_scores_and_their_accumulation(head, mode):
+    linear = head in ('ConcatHead', 'SumHead')
+    if mode == 'split' and not linear:
+        with pytest.raises(ValueError, match=f"{head} is not.*'zero_out'"):
+            build(head=head, score=mode)
+        return
+    model = build(head=head, score=mode)
+    expected = dict(rgb=0., flow=0.)
+    for seed, size in enumerate((6, 4)):
+        inputs, samples = batch(size=size, seed=seed)
+        for m, value in by_hand(model, inputs, mode).items():
+            expected[m] += value
+        model.loss(inputs, samples)
+    sums, count = model.pop_scores()
+    assert count == 10
+    assert {m: v.item() for m, v in sums.items()} == pytest.approx(expected)
+    assert not any(value.requires_grad for value in sums.values())
+    assert model.pop_scores() == ({}, 0)
+
+
+def test_latest_batch_is_kept_apart_from_the_sums():
+    model = build(score='auto')
+    inputs, samples = batch()
+    model.loss(inputs, samples)
+    first = dict(model.batch_scores)
+    model.loss(inputs, samples)
+    for m, value in model.score_sums.items():
+        torch.testing.assert_close(value, first[m] + model.batch_scores[m])
+    before = {m: v.clone() for m, v in model.batch_scores.items()}
+    model.score_sums['rgb'].add_(1)
+    assert torch.equal(model.batch_scores['rgb'], before['rgb'])
+
+
+@pytest.mark.parametrize('head', HEADS)
+def test_scoring_changes_nothing_else(head):
+    cfg = dict(head_cfg=dict(dropout=.5, norm=True)) if head == 'MLPHead' \
+        else {}
+    plain, scoring = build(head=head, **cfg), build(head=head, **cfg)
+    scoring.score_mode = 'auto'
+    calls = []
+    scoring.encoders['rgb'].register_forward_hook(lambda *_: calls.append(1))
+    results = []
+    for model in (plain, scoring):
+        torch.manual_seed(4)
+        loss = model.loss(*batch())['loss_cls']
+        loss.backward()
+        grads = [p.grad.clone() for p in model.parameters()]
+        results.append((loss, grads, snapshot(model), torch.get_rng_state()))
+    (loss, grads, state, stream), (other, others, again, later) = results
+    assert torch.equal(loss, other) and torch.equal(stream, later)
+    assert all(torch.equal(a, b) for a, b in zip(grads, others))
+    assert all(torch.equal(v, again[k]) for k, v in state.items())
+    assert len(calls) == 1, 'scoring must not encode again'
+
+
+def test_scoring_under_autocast_keeps_the_gradients_of_the_head():
+    model = build(head='ConcatHead', score='auto')
+    inputs, samples = batch()
+    with torch.autocast('cpu', torch.bfloat16):
+        loss = model.loss(inputs, samples)['loss_cls']
+    loss.backward()
+    assert model.head.fc.weight.grad.abs().sum() > 0
+    assert model.score_sums['rgb'].dtype == torch.float32
+    expected = by_hand(model, inputs, 'auto')
+    assert model.score_sums['rgb'].item() == pytest.approx(
+        expected['rgb'], rel=.02)
+
+
+def test_only_joint_training_is_scored():
+    model = build(ALL, score='auto')
+    inputs, samples = batch(ALL)
+    model.eval()
+    model.loss(inputs, samples)
+    model.predict(inputs)
+    model.train()
+    model.enter_stage(None, 'unimodal')
+    model.loss(inputs, samples)
+    assert model.pop_scores() == ({}, 0)
+    model.leave_stage()
+    model.loss(inputs, samples)
+    assert list(model.pop_scores()[0]) == list(ALL)
+    model.score_mode = None
+    model.loss(inputs, samples)
+    assert model.pop_scores() == ({}, 0)
+    with pytest.raises(ValueError, match="got 'shapley'"):
+        model.score_mode = 'shapley'
+
+
+class Transform(torch.nn.Module):
+
+    def __init__(self):
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.zeros(()))
+        self.seen = None
+
+    def forward(self, features, model):
+        self.seen = dict(model.batch_scores)
+        return dict(features, rgb=features['rgb'] * self.scale)
+
+
+def test_a_transform_sees_scores_of_the_features_before_it():
+    model = build(head='ConcatHead', score='auto')
+    keys = list(model.state_dict())
+    inputs, samples = batch()
+    expected = by_hand(model, inputs, 'auto')
+    model.feature_transform = Transform()
+    assert list(model.state_dict()) == keys
+    features = model.extract_feat(inputs)
+    dropped = dict(features, rgb=torch.zeros_like(features['rgb']))
+    loss = model.loss(inputs, samples)['loss_cls']
+    torch.testing.assert_close(
+        loss, model.head.loss(dropped, targets())['loss_cls'])
+    assert {m: v.item() for m, v in model.feature_transform.seen.items()
+            } == pytest.approx(expected)
+    # In training only.
+    seen, model.feature_transform.seen = model.feature_transform.seen, None
+    model.eval()
+    model.loss(inputs, samples)
+    model.predict(inputs)
+    assert seen and model.feature_transform.seen is None
