@@ -1,0 +1,13 @@
+"""Predicting clips with a trained model, from Python."""
+from .checkpoint import CheckpointMismatchError
+from .clips import ClipError
+from .coalitions import coalition_log_probabilities
+from .inferencer import MultimodalInferencer
+from .prediction import ClipPrediction, ModalityPrediction
+from .table import prediction_table
+
+__all__ = [
+    'CheckpointMismatchError', 'ClipError', 'ClipPrediction',
+    'ModalityPrediction', 'MultimodalInferencer',
+    'coalition_log_probabilities', 'prediction_table'
+]

@@ -1,0 +1,220 @@
+"""From what a caller calls a clip to what the data preprocessor takes."""
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Dict, Mapping, Optional, Sequence, Tuple, Union
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.dataset import Compose
+from torch import Tensor
+
+from mmbalance_plugin.media import MediaError, MissingStreamError
+
+from .building import default_scope
+
+Path = Union[str, os.PathLike]
+ClipSource = Union[Path, Mapping[str, Any]]
+
+POLICIES = ('error', 'mask')
+# Where the decoding transforms look for the file of what they decode.
+FILE_OF = dict(imgs='filename', audios='audio_path')
+
+
+class ClipError(ValueError):
+    """What was given is no clip that the model can take."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A clip as the data preprocessor takes it.
+
+    Attributes:
+        name (str): For results and messages.
+        inputs (dict[str, Tensor]): One sample of each modality that is
+            there, in the model's order.
+    """
+    name: str
+    inputs: Dict[str, Tensor]
+
+    @property
+    def kind(self) -> Tuple[Tuple[str, Tuple[int, ...]], ...]:
+        """tuple: What clips of one batch share."""
+        return tuple((m, tuple(x.shape)) for m, x in self.inputs.items())
+
+
+class ClipReader:
+    """Reads clips for one model; see ``MultimodalInferencer`` for the kinds.
+
+    A path that ends with ``.npz`` is a dict of arrays.
+
+    Args:
+        config (Config): For the scope of the pipeline's types.
+        dataset (dict, optional): Config of the data set whose pipeline reads
+            files.
+        modalities (Sequence[str]): Those of the model.
+        missing (str, optional): 'error' or 'mask'. Defaults to None: 'mask'
+            if the data set has it, else 'error'.
+    """
+
+    def __init__(self,
+                 config: Config,
+                 dataset: Optional[dict],
+                 modalities: Sequence[str],
+                 missing: Optional[str] = None) -> None:
+        self.config, self.dataset = config, dataset
+        self.modalities = tuple(modalities)
+        if missing is None:
+            stated = (dataset or {}).get('missing')
+            missing = 'mask' if stated == 'mask' else 'error'
+        if missing not in POLICIES:
+            raise ValueError(f'missing must be one of {POLICIES}, but got '
+                             f'{missing!r}')
+        self.missing = missing
+
+    def read(self, source: ClipSource, index: int) -> Clip:
+        """Read one clip.
+
+        Args:
+            source (str | PathLike | Mapping): The clip.
+            index (int): Its number, which names a clip without a path.
+
+        Returns:
+            Clip: With at least one modality.
+
+        Raises:
+            ClipError: It is none of the kinds, has a modality that the
+                model does not have, or lacks one it needs.
+            MediaError: A file is absent or damaged.
+        """
+        if isinstance(source, (str, os.PathLike)):
+            path = os.fspath(source)
+            if path.endswith('.npz'):
+                return self._from_arrays(path, _load_arrays(path))
+            return self._from_files(path, dict.fromkeys(self.modalities, path))
+        if not isinstance(source, Mapping) or not source:
+            raise ClipError(
+                f'clip {index} is a {type(source).__name__}; give a path, or '
+                f'a dict of paths or of arrays by modality '
+                f'{list(self.modalities)}')
+        if isinstance(source.get('inputs'), Mapping):
+            return self._from_arrays(f'clip {index}', _present(source))
+        paths = {
+            m: os.fspath(x)
+            for m, x in source.items() if isinstance(x, (str, os.PathLike))
+        }
+        if not paths:
+            return self._from_arrays(f'clip {index}', source)
+        name = ' '.join(f'{m}={path}' for m, path in paths.items())
+        if len(paths) < len(source):
+            raise ClipError(
+                f'{name}: the other modalities are arrays; a clip is either '
+                'read from files or given as arrays')
+        self._check_known(name, paths)
+        return self._from_files(name, paths)
+
+    def _from_arrays(self, name: str, arrays: Mapping[str, Any]) -> Clip:
+        self._check_known(name, arrays)
+        inputs = {m: _to_tensor(name, m, x) for m, x in arrays.items()}
+        return self._clip(name, inputs)
+
+    def _from_files(self, name: str, paths: Mapping[str, str]) -> Clip:
+        for path in paths.values():
+            if not os.path.exists(path):
+                raise MediaError(path, 'no such file')
+        results = dict(
+            self._file_keys(name, paths),
+            label=-1,
+            start_index=0,
+            modality=self.dataset.get('modality', 'RGB'),
+            test_mode=True)
+        if self.missing == 'mask':
+            results['missing'] = 'mask'
+        try:
+            packed = self._pipeline(results)
+        except MissingStreamError as error:
+            raise self._lacks(name, str(error)) from error
+        except MediaError:
+            raise
+        except Exception as error:
+            raise ClipError(
+                f'{name}: the test pipeline of the config fails with '
+                f'{type(error).__name__}: {error}') from error
+        return self._from_arrays(name, _present(packed))
+
+    def _file_keys(self, name: str, paths: Mapping[str, str]) -> dict:
+        """The keys under which the pipeline finds the files."""
+        if self.dataset is None:
+            raise ClipError(
+                f'{name}: the config has no test_dataloader or '
+                'val_dataloader whose pipeline could read files; give arrays')
+        single = len(set(paths.values())) == 1 and set(paths) == set(
+            self.modalities)
+        if single:
+            path = next(iter(paths.values()))
+            return dict.fromkeys(FILE_OF.values(), path)
+        packed_from = getattr(self._pipeline.transforms[-1], 'inputs', None)
+        keys = dict.fromkeys(FILE_OF.values())
+        for m, path in paths.items():
+            key = FILE_OF.get((packed_from or {}).get(m, m))
+            if key is None:
+                raise ClipError(
+                    f"{name}: it is not known how the pipeline finds a file "
+                    f"of '{m}' alone (PackMultimodalInputs tells for 'imgs' "
+                    "and 'audios'); give one file for all, or arrays")
+            keys[key] = path
+        return keys
+
+    @cached_property
+    def _pipeline(self) -> Compose:
+        # Only built for files: arrays need none of what decodes them.
+        with default_scope(self.config):
+            return Compose(self.dataset['pipeline'])
+
+    def _clip(self, name: str, inputs: Dict[str, Tensor]) -> Clip:
+        absent = [m for m in self.modalities if m not in inputs]
+        if absent and (self.missing == 'error' or not inputs):
+            raise self._lacks(name, f'{name} has no {absent}')
+        return Clip(name, {m: inputs[m] for m in self.modalities
+                           if m in inputs})
+
+    def _lacks(self, name: str, problem: str) -> ClipError:
+        return ClipError(
+            f"{problem}; the model needs {list(self.modalities)}. With "
+            "missing='mask' it predicts from the modalities that are there")
+
+    def _check_known(self, name: str, given: Mapping[str, Any]) -> None:
+        unknown = [m for m in given if m not in self.modalities]
+        if unknown:
+            raise ClipError(f'{name} has {unknown}, but the modalities of '
+                            f'the model are {list(self.modalities)}')
+
+
+def _present(packed: Mapping[str, Any]) -> Dict[str, Tensor]:
+    """Inputs of a packed sample without those that only fill a gap."""
+    sample = packed.get('data_samples')
+    there = {} if sample is None else sample.get('modality_mask', {})
+    return {m: x for m, x in packed['inputs'].items() if there.get(m, True)}
+
+
+def _load_arrays(path: str) -> Dict[str, np.ndarray]:
+    if not os.path.exists(path):
+        raise MediaError(path, 'no such file')
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {m: file[m] for m in file.files}
+    except Exception as error:
+        raise ClipError(f'{path} is no npz file of plain arrays: '
+                        f'{error}') from error
+
+
+def _to_tensor(name: str, modality: str, value: Any) -> Tensor:
+    if isinstance(value, Tensor):
+        return value
+    array = np.ascontiguousarray(value) if isinstance(
+        value, (np.ndarray, list, tuple, np.generic, int, float)) else None
+    if array is None or array.dtype.kind not in 'fiub':
+        raise ClipError(f"{name}: '{modality}' is a {type(value).__name__}, "
+                        'not an array of numbers')
+    return torch.from_numpy(array)

@@ -1,0 +1,241 @@
+"""Predictions for clips, with what each modality contributes."""
+import copy
+import logging
+import math
+import os
+from collections import defaultdict
+from itertools import islice
+from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Union
+
+import torch
+from mmaction.structures import ActionDataSample
+from mmengine.config import Config
+from mmengine.device import get_device
+from mmengine.logging import print_log
+from torch import Tensor
+
+from mmbalance_plugin.functional.shapley import coalitions, shapley_values
+
+from .building import build_recognizer, default_scope, load_config
+from .checkpoint import load_weights, unfinished_stages
+from .clips import Clip, ClipReader, ClipSource
+from .coalitions import coalition_log_probabilities
+from .prediction import ClipPrediction, ModalityPrediction
+from .test_data import class_names as find_class_names
+from .test_data import find_dataset
+
+VALUES = ('probability', 'log_probability')
+
+
+class MultimodalInferencer:
+    """Predicts clips with a trained ``MultimodalRecognizer``.
+
+    For each clip: the fused prediction, what each modality predicts alone,
+    and each modality's share in the fused prediction. A share is the exact
+    Shapley value of the modality in the game whose value is the fused
+    probability of the predicted class. Modalities outside a coalition have
+    zeros in place of their feature; with a ``DecisionHead`` only the
+    branches of the coalition are combined, and no branch at all is a uniform
+    guess. Shares and ``baseline``, the value of the empty coalition, add up
+    to the fused probability.
+
+    Each clip passes each encoder once; the 2**M coalitions are evaluated on
+    the features by the head.
+
+    A clip is
+
+    - a path of a file that holds all modalities,
+    - a dict of paths, one for each modality,
+    - a dict of arrays or tensors, one for each modality, as they leave the
+      pipeline (before the data preprocessor), or
+    - an item of a data set whose pipeline packs its samples.
+
+    Args:
+        config (str | PathLike | Config | dict): The training config. A model
+            that wraps the recognizer (OPM) is unwrapped. Clips on disk go
+            through the pipeline of its ``test_dataloader`` (or
+            ``val_dataloader``).
+        checkpoint (str | PathLike): Written by training; loaded safely.
+        device (str | torch.device, optional): Defaults to None: a GPU if
+            there is one.
+        class_names (Sequence[str], optional): Defaults to None: those of the
+            config, of the checkpoint's training data or of the data set's
+            class, in this order; else the class numbers.
+        value (str): What the shares divide: 'probability' or
+            'log_probability' of the predicted class. Defaults to
+            'probability'.
+        missing (str, optional): What to do with a clip that lacks a
+            modality: 'error', or 'mask' to predict from the coalition of
+            those that are there. Defaults to None: as the config's data set
+            does, 'error' where it does not say.
+        cfg_options (dict, optional): Overrides of the config. Defaults to
+            None.
+
+    Raises:
+        FileNotFoundError: Config or checkpoint do not exist.
+        ValueError: The config has no multimodal recognizer, or an argument
+            is none of the above.
+        CheckpointMismatchError: The checkpoint is not one of this model.
+
+    Examples:
+        >>> inferencer = MultimodalInferencer('configs/udi_crema_d.py',
+        ...                                   'work_dirs/best.pth')
+        >>> first, second = inferencer(['a.mp4', 'b.mp4'])
+        >>> first.name, first.modalities['audio'].share
+    """
+
+    def __init__(self,
+                 config: Union[str, os.PathLike, Config, dict],
+                 checkpoint: Union[str, os.PathLike],
+                 device: Optional[Union[str, torch.device]] = None,
+                 class_names: Optional[Sequence[str]] = None,
+                 value: str = 'probability',
+                 missing: Optional[str] = None,
+                 cfg_options: Optional[dict] = None) -> None:
+        if value not in VALUES:
+            raise ValueError(f'value must be one of {VALUES}, but got '
+                             f'{value!r}')
+        self.value = value
+        self.config = load_config(config, cfg_options)
+        self.device = torch.device(device or get_device())
+        self.model = build_recognizer(self.config)
+        with default_scope(self.config):
+            loaded = load_weights(self.model, checkpoint)
+            dataset = find_dataset(self.config)
+            self.classes = find_class_names(self.model.head.num_classes,
+                                            class_names, self.config, dataset,
+                                            loaded)
+            self.reader = ClipReader(self.config, dataset,
+                                     self.model.modalities, missing)
+        later = unfinished_stages(loaded)
+        if later:
+            print_log(
+                f'{checkpoint} was written before the stages {later} had '
+                'run: what they train has its initial weights',
+                logger='current',
+                level=logging.WARNING)
+        self.model.to(self.device).eval()
+
+    def __call__(self,
+                 clips: Union[ClipSource, Iterable[ClipSource]],
+                 batch_size: int = 8) -> List[ClipPrediction]:
+        """Predict clips.
+
+        Args:
+            clips (str | PathLike | dict | Iterable): One clip or several.
+            batch_size (int): How many go through the model together.
+                Results do not depend on it. Defaults to 8.
+
+        Returns:
+            list[ClipPrediction]: One for each clip, in order.
+
+        Raises:
+            ClipError: A clip is no clip, or lacks a modality.
+            MediaError: A file is absent or damaged.
+        """
+        return list(self.stream(clips, batch_size))
+
+    def stream(self,
+               clips: Union[ClipSource, Iterable[ClipSource]],
+               batch_size: int = 8) -> Iterator[ClipPrediction]:
+        """Predict clips batch by batch, as an iterator; see the call."""
+        if batch_size < 1:
+            raise ValueError(f'batch_size must be positive, got {batch_size}')
+        if isinstance(clips, (str, os.PathLike, dict)):
+            clips = [clips]
+        source = enumerate(clips)
+        while True:
+            batch = [
+                self.reader.read(clip, index)
+                for index, clip in islice(source, batch_size)
+            ]
+            if not batch:
+                return
+            yield from self._predict_batch(batch)
+
+    def _predict_batch(self, clips: Sequence[Clip]) -> List[ClipPrediction]:
+        """Clips that can be stacked go together."""
+        groups = defaultdict(list)
+        for index, clip in enumerate(clips):
+            groups[clip.kind].append(index)
+        done: Dict[int, ClipPrediction] = {}
+        for members in groups.values():
+            predicted = self._predict([clips[index] for index in members])
+            done.update(zip(members, predicted))
+        return [done[index] for index in range(len(clips))]
+
+    @torch.no_grad()
+    def _predict(self, clips: Sequence[Clip]) -> List[ClipPrediction]:
+        model, present = self.model, tuple(clips[0].inputs)
+        features = model.extract_feat(self._preprocess(clips), present)
+        alone = model.head.unimodal_logits(features, present)
+        values = coalition_log_probabilities(model.head, features,
+                                             coalitions(present))
+        fused = values[present]
+        labels = fused.argmax(dim=1, keepdim=True)
+        game = {
+            chosen: value.gather(1, labels)[:, 0]
+            for chosen, value in values.items()
+        }
+        if self.value == 'probability':
+            game = {chosen: value.exp() for chosen, value in game.items()}
+        return self._results(
+            clips, fused.exp(),
+            {m: logits.float().softmax(dim=1)
+             for m, logits in alone.items()}, game[()],
+            shapley_values(game, present))
+
+    def _preprocess(self, clips: Sequence[Clip]) -> Dict[str, Tensor]:
+        present = tuple(clips[0].inputs)
+        preprocessor = self.model.data_preprocessor
+        if present != self.model.modalities and hasattr(
+                preprocessor, 'modalities'):
+            # It would refuse a batch that lacks one of its modalities.
+            preprocessor = copy.copy(preprocessor)
+            preprocessor.modalities = present
+        inputs = {m: [clip.inputs[m] for clip in clips] for m in present}
+        samples = [
+            ActionDataSample(metainfo=dict(sample_idx=clip.name))
+            for clip in clips
+        ]
+        inputs = preprocessor(
+            dict(inputs=inputs, data_samples=samples), False)['inputs']
+        # A model without a preprocessor of its own only moves its inputs.
+        return {
+            m: torch.stack(x) if isinstance(x, (list, tuple)) else x
+            for m, x in inputs.items()
+        }
+
+    def _results(self, clips: Sequence[Clip], fused: Tensor,
+                 alone: Dict[str, Tensor], baseline: Tensor,
+                 shares: Dict[str, Tensor]) -> List[ClipPrediction]:
+        fused, baseline = fused.tolist(), baseline.tolist()
+        alone = {m: scores.tolist() for m, scores in alone.items()}
+        shares = {m: share.tolist() for m, share in shares.items()}
+        results = []
+        for index, clip in enumerate(clips):
+            parts = {m: None for m in self.model.modalities}
+            for m in clip.inputs:
+                parts[m] = ModalityPrediction(
+                    **self._best(alone[m][index], clip.name),
+                    share=shares[m][index])
+            results.append(
+                ClipPrediction(
+                    clip=clip.name,
+                    **self._best(fused[index], clip.name),
+                    baseline=baseline[index],
+                    modalities=parts))
+        return results
+
+    def _best(self, scores: List[float], clip: str) -> dict:
+        score = max(scores)
+        if not all(map(math.isfinite, scores)):
+            raise ValueError(f'the model gives {clip} scores that are not '
+                             'finite: its weights are damaged, or training '
+                             'diverged')
+        label = scores.index(score)
+        return dict(
+            label=label,
+            name=self.classes[label],
+            score=score,
+            scores=tuple(scores))
