@@ -1,0 +1,41 @@
+"""docs/extending.md, executed: parts from a file outside of the package."""
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from mmengine.utils import import_modules_from_strings
+
+from tests.engine.digits import digits_cfg, train
+
+DOC = Path(__file__).resolve().parents[1] / 'docs' / 'extending.md'
+
+
+@pytest.fixture
+def my_parts(tmp_path, monkeypatch):
+    """The page's own code blocks, saved as the file they say they are."""
+    blocks = re.findall(r'```python\n(# my_parts.py.*?)```', DOC.read_text(),
+                        re.DOTALL)
+    assert len(blocks) == 2
+    (tmp_path / 'my_parts.py').write_text('\n'.join(blocks))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield 'my_parts'
+    sys.modules.pop('my_parts', None)
+
+
+def test_a_head_and_a_loss_from_ones_own_file(my_parts, tmp_path):
+    import_modules_from_strings([my_parts])
+    cfg = digits_cfg(
+        tmp_path / 'joint', dict(max_epochs=1), head='ProductHead')
+    runner = train(cfg)
+    assert type(runner.model.head).__module__ == 'my_parts'
+    assert 'acc/top1_audio' in runner.train_loop.assembled_metrics
+
+    loop = dict(
+        type='mmbalance_plugin.UDITrainLoop',
+        max_epochs=1,
+        complementarity=None,
+        consistency=dict(type='mmbalance_plugin.CosineConsistency'))
+    runner = train(digits_cfg(tmp_path / 'udi', loop))
+    guidance = runner.train_loop.guidance
+    assert type(guidance.consistency).__module__ == 'my_parts'
