@@ -38,8 +38,8 @@ def test_joint_loss():
     losses = model(inputs, samples, mode='loss')
     assert list(losses) == ['loss_cls']
     features = model.extract_feat(inputs)
-    torch.testing.assert_close(losses['loss_cls'],
-                               F.cross_entropy(model.head(features), targets()))
+    expected = F.cross_entropy(model.head(features), targets())
+    torch.testing.assert_close(losses['loss_cls'], expected)
 
 
 def test_unimodal_losses_of_a_head_without_branches():
@@ -89,7 +89,8 @@ def test_a_unimodal_stage_predicts_no_fused_score():
 def test_a_single_modality_is_the_fused_prediction(head):
     model = build(('rgb', ), head).eval()
     for sample in model.predict(batch(('rgb', ))[0]):
-        torch.testing.assert_close(sample.pred_score, sample.pred_scores['rgb'])
+        alone = sample.pred_scores['rgb']
+        torch.testing.assert_close(sample.pred_score, alone)
 
 
 def test_counting():

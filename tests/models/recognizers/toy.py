@@ -63,7 +63,5 @@ def snapshot(module):
 
 def changed(module, before):
     """Keys whose values are not what they were."""
-    return {
-        k
-        for k, v in module.state_dict().items() if not torch.equal(v, before[k])
-    }
+    state = module.state_dict()
+    return {k for k, v in state.items() if not torch.equal(v, before[k])}
