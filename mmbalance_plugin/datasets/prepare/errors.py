@@ -1,0 +1,32 @@
+"""Errors of data preparation and of loading what it wrote."""
+import shlex
+from pathlib import Path
+from typing import Union
+
+
+class PreparationError(RuntimeError):
+    """Data cannot be prepared; the message says what to do."""
+
+
+class PreparedDataError(RuntimeError):
+    """A prepared file is missing or damaged.
+
+    Args:
+        path (str | Path): The file.
+        problem (str): What is wrong with it.
+        dataset (str): Name that ``tools/prepare_data.py`` knows.
+        root (str | Path): Folder of the prepared data.
+    """
+
+    def __init__(self, path: Union[str, Path], problem: str, dataset: str,
+                 root: Union[str, Path]) -> None:
+        self.path = Path(path)
+        self.problem = f'{path} {problem}'
+        super().__init__(f'{self.problem}. Mend it with\n'
+                         f'    {mend_command(dataset, root)}')
+
+
+def mend_command(dataset: str, root: Union[str, Path]) -> str:
+    """Command line that prepares a data set anew."""
+    return ('python tools/prepare_data.py '
+            f'{dataset} --out {shlex.quote(str(root))}')

