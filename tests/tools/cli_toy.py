@@ -1,0 +1,24 @@
+"""A data set of two modalities that needs no files."""
+import torch
+from mmaction.structures import ActionDataSample
+from torch.utils.data import Dataset
+
+
+class ToyDataset(Dataset):
+    """Sixteen samples of two classes; both modalities tell the class."""
+
+    metainfo = dict(classes=('low', 'high'))
+
+    def __len__(self) -> int:
+        return 16
+
+    def __getitem__(self, index: int) -> dict:
+        noise = torch.Generator().manual_seed(index)
+        label = index % 2
+        sample = ActionDataSample().set_gt_label(label)
+        sample.set_metainfo(dict(sample_idx=index))
+        return dict(
+            inputs=dict(
+                first=label + 0.1 * torch.randn(4, generator=noise),
+                second=-label + 0.1 * torch.randn(3, generator=noise)),
+            data_samples=sample)

@@ -1,0 +1,272 @@
+import importlib.util
+import json
+import os
+import pickle
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+
+from mmbalance_plugin.utils import launch
+
+HERE = Path(__file__).parent
+
+# As a user of MMAction2 writes it: the toolkit's scope, plugin types by
+# their prefix, nothing imported by hand.
+CONFIG = """
+default_scope = 'mmaction'
+
+
+def encoder(channels):
+    return dict(
+        backbone=dict(
+            type='mmbalance_plugin.MLPBackbone', in_channels=channels,
+            channels=(8, ), norm_cfg=None),
+        feat_channels=8)
+
+
+model = dict(
+    type='mmbalance_plugin.MultimodalRecognizer',
+    encoders=dict(first=encoder(4), second=encoder(3)),
+    head=dict(type='mmbalance_plugin.ConcatHead', num_classes=2))
+del encoder
+train_dataloader = dict(
+    batch_size=4,
+    num_workers=0,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(type='cli_toy.ToyDataset'))
+val_dataloader = test_dataloader = train_dataloader
+val_evaluator = test_evaluator = dict(
+    type='mmbalance_plugin.MultimodalMetric')
+val_cfg = dict()
+test_cfg = dict()
+train_cfg = dict(by_epoch=True, max_epochs=2)
+optim_wrapper = dict(optimizer=dict(type='SGD', lr=0.1))
+default_hooks = dict(
+    checkpoint=dict(type='CheckpointHook', interval=1, save_best='acc/top1'))
+randomness = dict(seed=7)
+"""
+
+
+@pytest.fixture
+def config(tmp_path, monkeypatch):
+    """A small config; its folder is the current one."""
+    path = tmp_path / 'toy.py'
+    path.write_text(CONFIG)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(HERE)
+    monkeypatch.delenv('LOCAL_RANK', raising=False)
+    return path
+
+
+def tool(root, name):
+    spec = importlib.util.spec_from_file_location(
+        f'tools_{name}', root / 'tools' / f'{name}.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def main(root, monkeypatch):
+    """Call a tool with a command line, in this process."""
+
+    def call(name, *args):
+        monkeypatch.setattr(sys, 'argv', [f'{name}.py', *map(str, args)])
+        tool(root, name).main()
+
+    return call
+
+
+@pytest.fixture
+def train_cfg_of(root):
+    """The config that a command line of train.py leads to."""
+
+    def parse(*args):
+        parsed = launch.parse_args(
+            tool(root, 'train').build_parser(), [*map(str, args)])
+        cfg = launch.load_config(parsed.config, parsed.cfg_options)
+        return launch.apply_train_args(cfg, parsed)
+
+    return parse
+
+
+def losses(work_dir):
+    log, = Path(work_dir).glob('*/vis_data/scalars.json')
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    return [line for line in lines if 'acc/top1' in line]
+
+
+def test_no_flags(config, train_cfg_of):
+    cfg = train_cfg_of('toy.py')
+    assert cfg.work_dir == os.path.join('.', 'work_dirs', 'toy')
+    assert cfg.launcher == 'none'
+    assert cfg.randomness.seed == 7
+    assert 'resume' not in cfg
+    assert os.environ['LOCAL_RANK'] == '0'
+
+
+def test_flags(config, train_cfg_of):
+    cfg = train_cfg_of(
+        'toy.py', '--work-dir', 'elsewhere', '--seed', 3, '--deterministic',
+        '--no-validate', '--cfg-options', 'train_cfg.max_epochs=5',
+        'auto_scale_lr.base_batch_size=8', '--auto-scale-lr', '--launcher',
+        'pytorch', '--local-rank', 1)
+    assert cfg.work_dir == 'elsewhere'
+    assert cfg.randomness == dict(seed=3, deterministic=True)
+    assert cfg.val_cfg is cfg.val_dataloader is cfg.val_evaluator is None
+    assert cfg.train_cfg.max_epochs == 5
+    assert cfg.auto_scale_lr == dict(base_batch_size=8, enable=True)
+    assert cfg.launcher == 'pytorch'
+    assert os.environ['LOCAL_RANK'] == '1'
+
+
+@pytest.mark.parametrize('flags, load_from', [
+    (['--resume'], None),
+    (['--resume', 'a.pth'], 'a.pth'),
+])
+def test_resume(config, train_cfg_of, flags, load_from):
+    cfg = train_cfg_of('toy.py', *flags)
+    assert cfg.resume is True
+    assert cfg.load_from == load_from
+
+
+@pytest.mark.parametrize('before, after', [
+    (None, 'AmpOptimWrapper'),
+    ('OptimWrapper', 'AmpOptimWrapper'),
+    ('AmpOptimWrapper', 'AmpOptimWrapper'),
+    ('mmbalance_plugin.OGMOptimWrapper',
+     'mmbalance_plugin.OGMAmpOptimWrapper'),
+])
+def test_amp(config, train_cfg_of, before, after):
+    options = [f'optim_wrapper.type={before}'] if before else ['a=1']
+    cfg = train_cfg_of('toy.py', '--amp', '--cfg-options', *options)
+    assert cfg.optim_wrapper.type == after
+    assert cfg.optim_wrapper.loss_scale == 'dynamic'
+    assert cfg.optim_wrapper.optimizer.lr == 0.1
+
+
+def test_amp_of_a_stage_with_its_own_wrapper():
+    cfg = Config(
+        dict(
+            optim_wrapper=dict(type='OptimWrapper'),
+            train_cfg=dict(stages=[
+                dict(name='first'),
+                dict(optim_wrapper=dict(optimizer=dict(lr=1))),
+                dict(optim_wrapper=dict(type='OptimWrapper')),
+            ])))
+    launch.enable_amp(cfg)
+    plain, partial, own = cfg.train_cfg.stages
+    assert 'optim_wrapper' not in plain
+    assert 'type' not in partial.optim_wrapper
+    assert own.optim_wrapper.type == 'AmpOptimWrapper'
+
+
+@pytest.mark.parametrize('args, message', [
+    (['nope.py'], "there is no config 'nope.py'"),
+    (['toy.py', '--auto-scale-lr'], 'auto_scale_lr=dict(base_batch_size='),
+    (['toy.py', '--amp', '--cfg-options', 'optim_wrapper.type=Odd'], "'Odd'"),
+])
+def test_errors_name_the_fix(config, main, capsys, args, message):
+    with pytest.raises(SystemExit) as stopped:
+        main('train', *args)
+    assert stopped.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('args, message', [
+    (['toy.py', 'no.pth'], 'there is no checkpoint no.pth'),
+    (['toy.py', 'toy.py', '--dump', 'a.json'], 'must end in .pkl'),
+])
+def test_errors_of_test(config, main, capsys, args, message):
+    with pytest.raises(SystemExit) as stopped:
+        main('test', *args)
+    assert stopped.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_shipped_configs_are_found_from_anywhere(tmp_path, monkeypatch, root):
+    monkeypatch.chdir(tmp_path)
+    shipped = root / 'configs' / '_base_' / 'default_runtime.py'
+    for name in ('configs/_base_/default_runtime.py',
+                 '_base_/default_runtime.py', '_base_/default_runtime'):
+        assert launch.find_config(name) == shipped
+    # A file of the user's own goes first.
+    own = tmp_path / 'configs' / '_base_' / 'default_runtime.py'
+    own.parent.mkdir(parents=True)
+    own.write_text('')
+    found = launch.find_config('configs/_base_/default_runtime.py')
+    assert found.resolve() == own.resolve()
+
+
+def test_close_names_are_suggested(tmp_path, monkeypatch):
+    (tmp_path / 'configs').mkdir()
+    (tmp_path / 'configs' / 'udi_av_digits.py').write_text('')
+    monkeypatch.setattr(launch, 'shipped_root', lambda: tmp_path)
+    with pytest.raises(FileNotFoundError, match='did you mean udi_av_digits'):
+        launch.find_config('udi_avdigits.py')
+
+
+def test_train_then_test(config, main):
+    main('train', 'toy.py')
+    work_dir = Path('work_dirs') / 'toy'
+    assert (work_dir / 'epoch_2.pth').is_file()
+    trained = losses(work_dir)[-1]
+    main('test', 'toy.py', work_dir / 'epoch_2.pth', '--work-dir', 'tested',
+         '--dump', 'scores.pkl')
+    log, = Path('tested').glob('*/*.json')
+    assert json.loads(log.read_text())['acc/top1'] == trained['acc/top1']
+    with open('scores.pkl', 'rb') as file:
+        assert len(pickle.load(file)) == 16
+
+
+def test_distributed_on_the_cpu(config, root, run_python):
+    """An ordinary config, two processes, no GPU."""
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        port = free.getsockname()[1]
+    code = ('import subprocess, sys; sys.exit(subprocess.call(["bash", '
+            f'{str(root / "tools" / "dist_train.sh")!r}, "toy.py", "2", '
+            '"--cfg-options", "env_cfg.dist_cfg.backend=nccl"]))')
+    done = run_python(
+        '-c', code, cwd=config.parent, PYTHON=sys.executable, PORT=str(port),
+        CUDA_VISIBLE_DEVICES='',
+        PYTHONPATH=os.pathsep.join([str(root), str(HERE)]))
+    assert done.returncode == 0, done.stderr
+    checkpoint = torch.load('work_dirs/toy/epoch_2.pth')
+    # Two ranks take eight of the sixteen samples a step: two steps an epoch.
+    assert checkpoint['meta']['iter'] == 4
+    assert len(losses('work_dirs/toy')) == 2
+
+
+MMACTION_TRAIN = """
+import runpy, sys, types
+if {repaired}:
+    # A release of MMAction2 that has the sub-package 1.2.0 lacks.
+    for name in ('drn', 'drn.drn'):
+        name = 'mmaction.models.localizers.' + name
+        sys.modules[name] = types.ModuleType(name)
+    sys.modules[name].DRN = object
+import mmaction
+sys.argv = ['train.py', 'toy.py']
+runpy.run_path(mmaction.__path__[0] + '/.mim/tools/train.py',
+               run_name='__main__')
+"""
+
+
+@pytest.mark.parametrize('repaired', [True, False])
+def test_training_entry_of_mmaction(config, root, run_python, repaired):
+    if not repaired:
+        # MMAction2 1.2.0 as published cannot import its own models. The
+        # shim must come first, which is one line.
+        config.write_text(
+            CONFIG + "custom_imports = dict(imports='mmbalance_plugin."
+            "registry')\n")
+    done = run_python(
+        '-c', MMACTION_TRAIN.format(repaired=repaired), cwd=config.parent,
+        PYTHONPATH=os.pathsep.join([str(root), str(HERE)]))
+    assert done.returncode == 0, done.stderr
+    assert Path('work_dirs/toy/epoch_2.pth').is_file()
