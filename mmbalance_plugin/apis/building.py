@@ -8,6 +8,7 @@ from mmengine.registry import DefaultScope
 
 from mmbalance_plugin.models import recognizers
 from mmbalance_plugin.registry import MODELS
+from mmbalance_plugin.utils.launch import find_config
 
 
 def load_config(config: Union[str, os.PathLike, Config, dict],
@@ -15,7 +16,8 @@ def load_config(config: Union[str, os.PathLike, Config, dict],
     """Read a config, never changing one that was passed in.
 
     Args:
-        config (str | PathLike | Config | dict): The config or its file.
+        config (str | PathLike | Config | dict): The config, its file, or
+            the name of one that the package ships.
         cfg_options (dict, optional): Overrides, dotted keys allowed.
             Defaults to None.
 
@@ -23,9 +25,7 @@ def load_config(config: Union[str, os.PathLike, Config, dict],
         Config: A config of the caller's own.
     """
     if isinstance(config, (str, os.PathLike)):
-        if not os.path.isfile(config):
-            raise FileNotFoundError(f'there is no config file {config}')
-        config = Config.fromfile(os.fspath(config))
+        config = Config.fromfile(find_config(os.fspath(config)))
     else:
         config = Config(copy.deepcopy(dict(config)))
     if cfg_options:

@@ -20,9 +20,9 @@ from .building import build_recognizer, default_scope, load_config
 from .checkpoint import load_weights, unfinished_stages
 from .clips import Clip, ClipReader, ClipSource
 from .coalitions import coalition_log_probabilities
+from .dataset_info import class_names as find_class_names
+from .dataset_info import find_dataset
 from .prediction import ClipPrediction, ModalityPrediction
-from .test_data import class_names as find_class_names
-from .test_data import find_dataset
 
 VALUES = ('probability', 'log_probability')
 

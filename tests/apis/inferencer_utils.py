@@ -69,3 +69,57 @@ def random_clips(count, modalities=('audio', 'visual'), seed=1):
         m: torch.randn(WIDTHS[m], generator=generator)
         for m in modalities
     } for _ in range(count)]
+
+
+def media_config(head='concat', missing='error'):
+    """Config of a recognizer of clips on disk, 'visual' and 'audio'."""
+    encoders = {
+        m: dict(
+            backbone=dict(
+                type='mmbalance_plugin.SmallConvNet',
+                in_channels=channels,
+                channels=(4, 8)),
+            feat_channels=8)
+        for m, channels in dict(visual=3, audio=1).items()
+    }
+    pipeline = [
+        dict(type='mmbalance_plugin.PyAVVideoInit'),
+        dict(
+            type='SampleFrames',
+            clip_len=1,
+            frame_interval=1,
+            num_clips=3,
+            test_mode=True),
+        dict(type='mmbalance_plugin.PyAVVideoDecode'),
+        dict(type='Resize', scale=(-1, 32)),
+        dict(type='CenterCrop', crop_size=32),
+        dict(type='FormatShape', input_format='NCHW'),
+        dict(
+            type='mmbalance_plugin.PyAVAudioDecode',
+            sample_rate=8000,
+            duration=1.0),
+        dict(type='mmbalance_plugin.LogSpectrogram'),
+        dict(type='mmbalance_plugin.PackMultimodalInputs')
+    ]
+    model = dict(
+        type='mmbalance_plugin.MultimodalRecognizer',
+        encoders=encoders,
+        head=dict(HEADS[head], num_classes=len(CLASSES)),
+        data_preprocessor=dict(
+            type='mmbalance_plugin.MultimodalDataPreprocessor',
+            preprocessors=dict(
+                visual=dict(mean=[120.] * 3, std=[60.] * 3),
+                audio=dict(mean=-4., std=4.))))
+    loader = dict(
+        batch_size=2,
+        num_workers=0,
+        sampler=dict(type='DefaultSampler', shuffle=False),
+        dataset=dict(
+            type='mmbalance_plugin.AudioVisualDataset',
+            ann_file='clips.csv',
+            classes=CLASSES,
+            missing=missing,
+            test_mode=True,
+            pipeline=pipeline))
+    return Config(
+        dict(model=model, default_scope='mmaction', test_dataloader=loader))

@@ -16,6 +16,7 @@ from mmbalance_plugin.apis import (
     MultimodalInferencer,
     prediction_table,
 )
+from mmbalance_plugin.registry import MODELS
 from tests.apis.inferencer_utils import (
     CLASSES,
     HEADS,
@@ -356,6 +357,20 @@ class TestCheckpoints:
         inferencer = MultimodalInferencer(wrapped, path, 'cpu')
         assert inferencer(random_clips(1))[0].scores == plain.scores
 
+    def test_checkpoint_of_opm(self, tmp_path):
+        config = tiny_config()
+        bare = save_model(trained_model(config), tmp_path / 'bare.pth')
+        config.model = dict(
+            type='mmbalance_plugin.OPM', recognizer=config.model.to_dict())
+        wrapped = MODELS.build(copy.deepcopy(config.model))
+        wrapped.load_state_dict(torch.load(bare)['state_dict'])
+        path = save_model(wrapped, tmp_path / 'opm.pth')
+        plain, = MultimodalInferencer(tiny_config(), bare,
+                                      'cpu')(random_clips(1))
+        inferencer = MultimodalInferencer(config, path, 'cpu')
+        assert type(inferencer.model).__name__ == 'MultimodalRecognizer'
+        assert inferencer(random_clips(1))[0].scores == plain.scores
+
     def test_other_models_are_refused(self, tmp_path):
         config = tiny_config()
         path = save_model(trained_model(config), tmp_path / 'model.pth')
@@ -367,7 +382,7 @@ class TestCheckpoints:
         config = tiny_config()
         with pytest.raises(FileNotFoundError, match='no checkpoint file .*x'):
             MultimodalInferencer(config, tmp_path / 'x.pth', 'cpu')
-        with pytest.raises(FileNotFoundError, match='no config file .*x.py'):
+        with pytest.raises(FileNotFoundError, match='no config .*x.py'):
             MultimodalInferencer(tmp_path / 'x.py', 'x.pth', 'cpu')
 
     def test_unsafe_files_are_refused(self, tmp_path):

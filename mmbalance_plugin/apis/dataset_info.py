@@ -24,6 +24,8 @@ def find_dataset(config: Config) -> Optional[dict]:
         while found is not None:
             if isinstance(found, (list, tuple)):
                 found = found[0] if found else None
+            elif not isinstance(found, dict):
+                break
             elif 'pipeline' in found:
                 return found
             else:
@@ -45,8 +47,9 @@ def class_names(num_classes: int,
     """Names of the classes, from the first place that has them.
 
     Those are: the caller, ``class_names`` of the config, the data set that
-    the checkpoint was trained on, ``metainfo`` of the data set's config, the
-    data set's class. Without any, the names are the numbers.
+    the checkpoint was trained on, ``classes`` or ``metainfo`` of the data
+    set's config, the data set's class. Without any, the names are the
+    numbers.
 
     Args:
         num_classes (int): Number of classes of the head.
@@ -73,6 +76,7 @@ def class_names(num_classes: int,
             return names
     meta = ((checkpoint or {}).get('meta') or {}).get('dataset_meta') or {}
     for where, info in (('the checkpoint', meta),
+                        ('the data set of the config', dataset or {}),
                         ('the metainfo of the data set',
                          (dataset or {}).get('metainfo') or {}),
                         ('the data set',

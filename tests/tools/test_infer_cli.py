@@ -1,0 +1,181 @@
+"""tools/infer.py as a command."""
+import importlib.util
+import json
+import sys
+
+import numpy as np
+import pytest
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+from mmbalance_plugin.apis import MultimodalInferencer
+from tests.apis.inferencer_utils import (
+    CLASSES,
+    media_config,
+    random_clips,
+    save_model,
+    tiny_config,
+    trained_model,
+)
+from tests.media_utils import tone, write_clip
+
+
+@pytest.fixture(scope='module')
+def files(tmp_path_factory):
+    """A config, its checkpoint and two clips as arrays."""
+    folder = tmp_path_factory.mktemp('infer')
+    config = tiny_config('mean', class_names=CLASSES)
+    config.dump(folder / 'config.py')
+    save_model(trained_model(config), folder / 'model.pth')
+    clips = []
+    for index, clip in enumerate(random_clips(2)):
+        clips.append(str(folder / f'clip {index}.npz'))
+        np.savez(clips[-1], **{m: x.numpy() for m, x in clip.items()})
+    return folder, clips
+
+
+@pytest.fixture
+def infer(root, files, monkeypatch, capsys):
+    """Run the command in this process; returns its standard output."""
+    spec = importlib.util.spec_from_file_location(
+        'tools_infer', root / 'tools' / 'infer.py')
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+
+    def run(*args, folder=None):
+        start = folder or files[0]
+        monkeypatch.setattr(sys, 'argv', [
+            'infer.py',
+            str(start / 'config.py'),
+            str(start / 'model.pth'), '--device', 'cpu', *map(str, args)
+        ])
+        tool.main()
+        return capsys.readouterr().out
+
+    return run
+
+
+def expected(files):
+    folder, clips = files
+    inferencer = MultimodalInferencer(folder / 'config.py',
+                                      folder / 'model.pth', 'cpu')
+    return [result.to_dict() for result in inferencer(clips)]
+
+
+def as_json(results):
+    return json.loads(json.dumps(results))
+
+
+def test_prints_nothing_but_json(files, root, run_python):
+    folder, clips = files
+    done = run_python(root / 'tools' / 'infer.py', folder / 'config.py',
+                      folder / 'model.pth', *clips, '--format', 'json',
+                      '--device', 'cpu')
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report['clips'] == as_json(expected(files))
+    assert report['classes'] == list(CLASSES)
+    assert report['modalities'] == ['audio', 'visual']
+    assert report['value'] == 'probability'
+    assert report['checkpoint'] == str(folder / 'model.pth')
+
+
+def test_table_and_file(files, infer, tmp_path):
+    output = infer('--batch-size', 1, '--out', tmp_path / 'found.json',
+                   *files[1])
+    results = expected(files)
+    lines = output.strip().split('\n')
+    assert len(lines) == 4
+    for line, result in zip(lines[2:], results):
+        assert line.startswith(result['clip'])
+        assert f'{result["name"]} {result["score"]:.3f}' in line
+    report = json.loads((tmp_path / 'found.json').read_text('utf-8'))
+    assert report['clips'] == as_json(results)
+
+
+def test_options_reach_the_model(files, infer):
+    options = ('--format', 'json', '--value', 'log_probability',
+               '--cfg-options', 'model.head.combine=sum_logits')
+    report = json.loads(infer(*files[1], *options))
+    assert report['value'] == 'log_probability'
+    for clip, mean in zip(report['clips'], expected(files)):
+        assert clip['scores'] != mean['scores']
+        assert clip['baseline'] == pytest.approx(-np.log(len(CLASSES)))
+        shares = [part['share'] for part in clip['modalities'].values()]
+        assert clip['baseline'] + sum(shares) == pytest.approx(
+            np.log(clip['score']), abs=1e-5)
+
+
+@pytest.mark.parametrize('args, message', [
+    ((), 'no clip to predict'),
+    (('--clip', 'audio'), 'takes MODALITY=FILE'),
+    (('--clip', 'audio=a', 'audio=b'), 'each modality once'),
+    (('a.npz', '--batch-size', 0), 'must be positive'),
+    (('a.npz', '--out', 'nowhere/found.json'), 'no folder nowhere'),
+])
+def test_usage_errors(infer, capsys, args, message):
+    with pytest.raises(SystemExit) as error:
+        infer(*args)
+    assert error.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('args, message', [
+    (('gone.npz', ), 'error: gone.npz: no such file'),
+    (('--clip', 'smell=a.wav'), "error: smell=a.wav has ['smell']"),
+])
+def test_errors_are_one_line_without_traceback(infer, args, message):
+    with pytest.raises(SystemExit) as error:
+        infer(*args)
+    assert str(error.value.code).startswith(message)
+
+
+def test_wrong_files(files, infer, tmp_path):
+    folder, clips = files
+    (tmp_path / 'config.py').write_text((folder / 'config.py').read_text())
+    with pytest.raises(SystemExit, match='there is no checkpoint file'):
+        infer(*clips, folder=tmp_path)
+    save_model(trained_model(tiny_config('mlp')), tmp_path / 'model.pth')
+    with pytest.raises(SystemExit, match='head.branches.audio.weight'):
+        infer(*clips, folder=tmp_path)
+
+
+def test_trains_then_infers_clips_on_disk(infer, tmp_path):
+    """From an annotation to predictions, with the real runner between."""
+    paths = [
+        write_clip(tmp_path / f'clip {i}.mp4', frames=12,
+                   sound=tone(.5, hertz=200 * (i + 1))) for i in range(4)
+    ]
+    mute = write_clip(tmp_path / 'mute.mp4', frames=12)
+    (tmp_path / 'clips.csv').write_text('path,label\n' + ''.join(
+        f'{path},{CLASSES[i]}\n' for i, path in enumerate(paths)))
+    config = media_config('mean')
+    config.test_dataloader.dataset.ann_file = str(tmp_path / 'clips.csv')
+    config.dump(tmp_path / 'config.py')
+    training = Config.fromfile(tmp_path / 'config.py')
+    training.merge_from_dict(
+        dict(
+            work_dir=str(tmp_path / 'run'),
+            train_dataloader=training.test_dataloader.to_dict(),
+            train_cfg=dict(by_epoch=True, max_epochs=1),
+            optim_wrapper=dict(optimizer=dict(type='SGD', lr=.01)),
+            test_dataloader=None))
+    Runner.from_cfg(training).train()
+    (tmp_path / 'run' / 'epoch_1.pth').rename(tmp_path / 'model.pth')
+
+    wave = write_clip(tmp_path / 'other.wav', frames=None, sound=tone(.5),
+                      acodec='pcm_s16le')
+    report = json.loads(
+        infer(
+            *paths, mute, '--missing', 'mask', '--format', 'json', '--clip',
+            f'audio={wave}', f'visual={mute}', folder=tmp_path))
+    clips = report['clips']
+    assert report['classes'] == list(CLASSES)
+    assert [clip['clip'] for clip in clips] == [
+        *paths, mute, f'audio={wave} visual={mute}'
+    ]
+    assert [clip['modalities']['audio'] is None for clip in clips] == [
+        False, False, False, False, True, False
+    ]
+    with pytest.raises(SystemExit, match='mute.mp4.*no sound'):
+        infer(*paths, mute, folder=tmp_path)
