@@ -5,6 +5,7 @@ import torch
 from mmengine.runner import Runner
 
 from mmbalance_plugin.apis import ClipError, MultimodalInferencer
+from mmbalance_plugin.apis.building import default_scope
 from mmbalance_plugin.media import MediaError
 from tests.apis.inferencer_utils import (
     CLASSES,
@@ -44,7 +45,8 @@ def by_testing(config, model, rows, folder):
             f'{video or ""},{audio or ""},calm' for video, audio in rows),
         encoding='utf-8')
     config.test_dataloader.dataset.ann_file = str(folder / 'clips.csv')
-    loader = Runner.build_dataloader(config.test_dataloader)
+    with default_scope(config):
+        loader = Runner.build_dataloader(config.test_dataloader)
     with torch.no_grad():
         return [s for batch in loader for s in model.test_step(batch)]
 

@@ -165,10 +165,10 @@ def test_trains_then_infers_clips_on_disk(infer, tmp_path):
 
     wave = write_clip(tmp_path / 'other.wav', frames=None, sound=tone(.5),
                       acodec='pcm_s16le')
-    report = json.loads(
-        infer(
-            *paths, mute, '--missing', 'mask', '--format', 'json', '--clip',
-            f'audio={wave}', f'visual={mute}', folder=tmp_path))
+    infer(
+        *paths, mute, '--missing', 'mask', '--out', tmp_path / 'found.json',
+        '--clip', f'audio={wave}', f'visual={mute}', folder=tmp_path)
+    report = json.loads((tmp_path / 'found.json').read_text('utf-8'))
     clips = report['clips']
     assert report['classes'] == list(CLASSES)
     assert [clip['clip'] for clip in clips] == [
