@@ -7,6 +7,10 @@ from torch import Tensor, nn
 
 from mmbalance_plugin.registry import MODELS
 
+NORM = dict(type='BN1d')
+ACT = dict(type='ReLU')
+INIT = dict(type='Kaiming', layer='Linear', distribution='normal')
+
 
 @MODELS.register_module()
 class MLPBackbone(BaseModule):
@@ -30,16 +34,13 @@ class MLPBackbone(BaseModule):
         torch.Size([2, 64])
     """
 
-    def __init__(
-        self,
-        in_channels: int,
-        channels: Sequence[int] = (64, 64),
-        norm_cfg: Optional[dict] = dict(type='BN1d'),
-        act_cfg: dict = dict(type='ReLU'),
-        dropout: float = 0.,
-        init_cfg: Optional[dict] = dict(
-            type='Kaiming', layer='Linear', distribution='normal')
-    ) -> None:
+    def __init__(self,
+                 in_channels: int,
+                 channels: Sequence[int] = (64, 64),
+                 norm_cfg: Optional[dict] = NORM,
+                 act_cfg: dict = ACT,
+                 dropout: float = 0.,
+                 init_cfg: Optional[dict] = INIT) -> None:
         super().__init__(init_cfg)
         if not channels:
             raise ValueError('channels=(): expected one or more layers.')

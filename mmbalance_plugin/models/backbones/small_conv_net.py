@@ -7,6 +7,9 @@ from torch import Tensor, nn
 
 from mmbalance_plugin.registry import MODELS
 
+NORM = dict(type='BN')
+ACT = dict(type='ReLU')
+
 
 @MODELS.register_module()
 class SmallConvNet(BaseModule):
@@ -35,8 +38,8 @@ class SmallConvNet(BaseModule):
                  in_channels: int = 1,
                  channels: Sequence[int] = (16, 32, 64, 64),
                  strides: Union[int, Sequence[int]] = 2,
-                 norm_cfg: Optional[dict] = dict(type='BN'),
-                 act_cfg: dict = dict(type='ReLU'),
+                 norm_cfg: Optional[dict] = NORM,
+                 act_cfg: dict = ACT,
                  init_cfg: Optional[dict] = None) -> None:
         super().__init__(init_cfg)
         if isinstance(strides, int):
