@@ -66,6 +66,7 @@ def write_clip(path,
                rate: int = 16000,
                acodec: str = 'aac',
                sound_start: float = 0.0,
+               pause: Optional[tuple] = None,
                format: Optional[str] = None,
                options: Optional[dict] = None) -> str:
     """Write a clip and return its path as a string.
@@ -79,6 +80,8 @@ def write_clip(path,
         sound (np.ndarray, optional): float32 (channels, n); None for no
             sound.
         sound_start (float): Seconds by which the sound starts late.
+        pause (tuple[float], optional): After how many seconds of sound there
+            is none for how long.
     """
     with av.open(str(path), 'w', format=format, options=options) as out:
         video = audio = None
@@ -89,7 +92,7 @@ def write_clip(path,
             audio = _audio_stream(out, acodec, rate, sound.shape[0])
         # Interleave roughly, as muxers of real clips do: sound first.
         if audio is not None:
-            _encode_sound(out, audio, sound, rate, sound_start)
+            _encode_sound(out, audio, sound, rate, sound_start, pause)
         if video is not None:
             _encode_frames(out, video, frames, fps, size, times, draw,
                            pix_fmt)
@@ -121,7 +124,7 @@ def _audio_stream(out, acodec, rate, channels):
     return audio
 
 
-def _encode_sound(out, audio, sound, rate, sound_start):
+def _encode_sound(out, audio, sound, rate, sound_start, pause):
     offset = round(sound_start * rate)
     layout = audio.codec_context.layout.name
     for begin in range(0, sound.shape[1], 1024):
@@ -131,6 +134,8 @@ def _encode_sound(out, audio, sound, rate, sound_start):
         frame.sample_rate = rate
         frame.time_base = Fraction(1, rate)
         frame.pts = offset + begin
+        if pause and begin >= pause[0] * rate:
+            frame.pts += round(pause[1] * rate)
         out.mux(audio.encode(frame))
     out.mux(audio.encode(None))
 

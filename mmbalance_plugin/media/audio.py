@@ -6,6 +6,7 @@ import numpy as np
 
 from .errors import MediaError, MissingStreamError
 from .reader import MediaReader
+from .riff import present_share
 
 #: Seconds by which a time stamp may miss the sample count before it is
 #: believed: containers round their stamps, some to a millisecond.
@@ -82,6 +83,12 @@ def decode_audio(reader: MediaReader,
 
 def _check_complete(reader: MediaReader, ended: float) -> None:
     stream = reader.audio
+    if reader.container.format.name == 'wav':
+        share = present_share(reader.path)
+        if share is not None and share < 0.95:
+            raise MediaError(
+                reader.path, f'is truncated: {share:.0%} of its sound is '
+                'there')
     if stream.duration is None:
         return
     begin = (stream.start_time or 0) * stream.time_base
@@ -248,7 +255,8 @@ def resample(wave: np.ndarray, rate: int, sample_rate: int) -> np.ndarray:
     frame.sample_rate = rate
     resampler = av.AudioResampler('fltp', 'mono', sample_rate)
     frames = resampler.resample(frame) + resampler.resample(None)
-    result = np.concatenate([f.to_ndarray()[0] for f in frames])
+    # A handful of samples is too few for the filter to put out any.
+    result = np.concatenate([f.to_ndarray()[0] for f in frames] or [wave])
     return _exactly(result, max(1, round(len(wave) * sample_rate / rate)))
 
 

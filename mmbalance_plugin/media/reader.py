@@ -171,7 +171,14 @@ class MediaReader:
                     _DISCARD.default if one in wanted else _DISCARD.all)
         self.fresh = False
         with self.naming('cannot be read'):
-            for packet in self.container.demux(wanted):
+            packets = self.container.demux(wanted)
+            while True:
+                try:
+                    packet = next(packets)
+                except (StopIteration, IndexError):
+                    # IndexError: PyAV, at the end, trips over a stream that
+                    # only appeared on the way; ours are complete by then.
+                    return
                 self.check_clock()
                 yield packet
 
