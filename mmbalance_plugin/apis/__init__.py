@@ -1,6 +1,6 @@
 """Predicting clips with a trained model, from Python."""
 from .checkpoint import CheckpointMismatchError
-from .clips import ClipError
+from .clip import ClipError
 from .coalitions import coalition_log_probabilities
 from .inferencer import MultimodalInferencer
 from .prediction import ClipPrediction, ModalityPrediction

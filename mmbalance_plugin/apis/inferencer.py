@@ -1,7 +1,6 @@
 """Predictions for clips, with what each modality contributes."""
 import copy
 import logging
-import math
 import os
 from collections import defaultdict
 from itertools import islice
@@ -18,11 +17,12 @@ from mmbalance_plugin.functional.shapley import coalitions, shapley_values
 
 from .building import build_recognizer, default_scope, load_config
 from .checkpoint import load_weights, unfinished_stages
-from .clips import Clip, ClipReader, ClipSource
+from .clip import Clip
+from .clip_reader import ClipReader, ClipSource
 from .coalitions import coalition_log_probabilities
 from .dataset_info import class_names as find_class_names
 from .dataset_info import find_dataset
-from .prediction import ClipPrediction, ModalityPrediction
+from .prediction import ClipPrediction, assemble_predictions
 
 VALUES = ('probability', 'log_probability')
 
@@ -66,8 +66,10 @@ class MultimodalInferencer:
             'probability'.
         missing (str, optional): What to do with a clip that lacks a
             modality: 'error', or 'mask' to predict from the coalition of
-            those that are there. Defaults to None: as the config's data set
-            does, 'error' where it does not say.
+            those that are there. (Testing on a data set with the policy
+            'mask' feeds the encoder zeros instead; here it does not run.)
+            Defaults to None: 'mask' if that is the policy of the config's
+            data set, else 'error'.
         cfg_options (dict, optional): Overrides of the config. Defaults to
             None.
 
@@ -179,8 +181,9 @@ class MultimodalInferencer:
         }
         if self.value == 'probability':
             game = {chosen: value.exp() for chosen, value in game.items()}
-        return self._results(
-            clips, fused.exp(),
+        return assemble_predictions(
+            [clip.name for clip in clips], self.classes, model.modalities,
+            fused.exp(),
             {m: logits.float().softmax(dim=1)
              for m, logits in alone.items()}, game[()],
             shapley_values(game, present))
@@ -205,37 +208,3 @@ class MultimodalInferencer:
             m: torch.stack(x) if isinstance(x, (list, tuple)) else x
             for m, x in inputs.items()
         }
-
-    def _results(self, clips: Sequence[Clip], fused: Tensor,
-                 alone: Dict[str, Tensor], baseline: Tensor,
-                 shares: Dict[str, Tensor]) -> List[ClipPrediction]:
-        fused, baseline = fused.tolist(), baseline.tolist()
-        alone = {m: scores.tolist() for m, scores in alone.items()}
-        shares = {m: share.tolist() for m, share in shares.items()}
-        results = []
-        for index, clip in enumerate(clips):
-            parts = {m: None for m in self.model.modalities}
-            for m in clip.inputs:
-                parts[m] = ModalityPrediction(
-                    **self._best(alone[m][index], clip.name),
-                    share=shares[m][index])
-            results.append(
-                ClipPrediction(
-                    clip=clip.name,
-                    **self._best(fused[index], clip.name),
-                    baseline=baseline[index],
-                    modalities=parts))
-        return results
-
-    def _best(self, scores: List[float], clip: str) -> dict:
-        score = max(scores)
-        if not all(map(math.isfinite, scores)):
-            raise ValueError(f'the model gives {clip} scores that are not '
-                             'finite: its weights are damaged, or training '
-                             'diverged')
-        label = scores.index(score)
-        return dict(
-            label=label,
-            name=self.classes[label],
-            score=score,
-            scores=tuple(scores))

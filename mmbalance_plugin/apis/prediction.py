@@ -1,6 +1,9 @@
 """What the inferencer says about a clip."""
+import math
 from dataclasses import asdict, dataclass
-from typing import Dict, Optional, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
+
+from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -56,3 +59,54 @@ class ClipPrediction:
     def to_dict(self) -> dict:
         """Plain containers and numbers, fit for JSON."""
         return asdict(self)
+
+
+def assemble_predictions(clips: Sequence[str], classes: Sequence[str],
+                         modalities: Sequence[str], fused: Tensor,
+                         alone: Dict[str, Tensor], baseline: Tensor,
+                         shares: Dict[str, Tensor]) -> List[ClipPrediction]:
+    """From a batch's tensors to one prediction a clip.
+
+    Args:
+        clips (Sequence[str]): B names.
+        classes (Sequence[str]): C names.
+        modalities (Sequence[str]): Those of the model.
+        fused (Tensor): Fused probabilities (B, C).
+        alone (dict[str, Tensor]): Probabilities (B, C) of each modality that
+            these clips have.
+        baseline (Tensor): What no modality at all gives the class, (B, ).
+        shares (dict[str, Tensor]): Shapley values (B, ) of the same
+            modalities.
+
+    Returns:
+        list[ClipPrediction]: In the order of the clips.
+
+    Raises:
+        ValueError: A probability is not finite.
+    """
+    fused, baseline = fused.tolist(), baseline.tolist()
+    alone = {m: scores.tolist() for m, scores in alone.items()}
+    shares = {m: share.tolist() for m, share in shares.items()}
+    results = []
+    for index, clip in enumerate(clips):
+        parts = dict.fromkeys(modalities)
+        for m, scores in alone.items():
+            parts[m] = ModalityPrediction(
+                **_best(scores[index], classes, clip), share=shares[m][index])
+        results.append(
+            ClipPrediction(
+                clip=clip,
+                **_best(fused[index], classes, clip),
+                baseline=baseline[index],
+                modalities=parts))
+    return results
+
+
+def _best(scores: List[float], classes: Sequence[str], clip: str) -> dict:
+    if not all(map(math.isfinite, scores)):
+        raise ValueError(f'the model gives {clip} scores that are not finite: '
+                         'its weights are damaged, or training diverged')
+    score = max(scores)
+    label = scores.index(score)
+    return dict(
+        label=label, name=classes[label], score=score, scores=tuple(scores))

@@ -1,11 +1,8 @@
 """From what a caller calls a clip to what the data preprocessor takes."""
 import os
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Dict, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Mapping, Optional, Sequence, Union
 
-import numpy as np
-import torch
 from mmengine.config import Config
 from mmengine.dataset import Compose
 from torch import Tensor
@@ -13,6 +10,7 @@ from torch import Tensor
 from mmbalance_plugin.media import MediaError, MissingStreamError
 
 from .building import default_scope
+from .clip import Clip, ClipError, load_arrays, present_inputs, to_tensor
 
 Path = Union[str, os.PathLike]
 ClipSource = Union[Path, Mapping[str, Any]]
@@ -20,28 +18,6 @@ ClipSource = Union[Path, Mapping[str, Any]]
 POLICIES = ('error', 'mask')
 # Where the decoding transforms look for the file of what they decode.
 FILE_OF = dict(imgs='filename', audios='audio_path')
-
-
-class ClipError(ValueError):
-    """What was given is no clip that the model can take."""
-
-
-@dataclass(frozen=True)
-class Clip:
-    """A clip as the data preprocessor takes it.
-
-    Attributes:
-        name (str): For results and messages.
-        inputs (dict[str, Tensor]): One sample of each modality that is
-            there, in the model's order.
-    """
-    name: str
-    inputs: Dict[str, Tensor]
-
-    @property
-    def kind(self) -> Tuple[Tuple[str, Tuple[int, ...]], ...]:
-        """tuple: What clips of one batch share."""
-        return tuple((m, tuple(x.shape)) for m, x in self.inputs.items())
 
 
 class ClipReader:
@@ -91,7 +67,7 @@ class ClipReader:
         if isinstance(source, (str, os.PathLike)):
             path = os.fspath(source)
             if path.endswith('.npz'):
-                return self._from_arrays(path, _load_arrays(path))
+                return self._from_arrays(path, load_arrays(path))
             return self._from_files(path, dict.fromkeys(self.modalities, path))
         if not isinstance(source, Mapping) or not source:
             raise ClipError(
@@ -99,7 +75,7 @@ class ClipReader:
                 f'a dict of paths or of arrays by modality '
                 f'{list(self.modalities)}')
         if isinstance(source.get('inputs'), Mapping):
-            return self._from_arrays(f'clip {index}', _present(source))
+            return self._from_arrays(f'clip {index}', present_inputs(source))
         paths = {
             m: os.fspath(x)
             for m, x in source.items() if isinstance(x, (str, os.PathLike))
@@ -116,7 +92,7 @@ class ClipReader:
 
     def _from_arrays(self, name: str, arrays: Mapping[str, Any]) -> Clip:
         self._check_known(name, arrays)
-        inputs = {m: _to_tensor(name, m, x) for m, x in arrays.items()}
+        inputs = {m: to_tensor(name, m, x) for m, x in arrays.items()}
         return self._clip(name, inputs)
 
     def _from_files(self, name: str, paths: Mapping[str, str]) -> Clip:
@@ -141,7 +117,7 @@ class ClipReader:
             raise ClipError(
                 f'{name}: the test pipeline of the config fails with '
                 f'{type(error).__name__}: {error}') from error
-        return self._from_arrays(name, _present(packed))
+        return self._from_arrays(name, present_inputs(packed))
 
     def _file_keys(self, name: str, paths: Mapping[str, str]) -> dict:
         """The keys under which the pipeline finds the files."""
@@ -189,32 +165,3 @@ class ClipReader:
         if unknown:
             raise ClipError(f'{name} has {unknown}, but the modalities of '
                             f'the model are {list(self.modalities)}')
-
-
-def _present(packed: Mapping[str, Any]) -> Dict[str, Tensor]:
-    """Inputs of a packed sample without those that only fill a gap."""
-    sample = packed.get('data_samples')
-    there = {} if sample is None else sample.get('modality_mask', {})
-    return {m: x for m, x in packed['inputs'].items() if there.get(m, True)}
-
-
-def _load_arrays(path: str) -> Dict[str, np.ndarray]:
-    if not os.path.exists(path):
-        raise MediaError(path, 'no such file')
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return {m: file[m] for m in file.files}
-    except Exception as error:
-        raise ClipError(f'{path} is no npz file of plain arrays: '
-                        f'{error}') from error
-
-
-def _to_tensor(name: str, modality: str, value: Any) -> Tensor:
-    if isinstance(value, Tensor):
-        return value
-    array = np.ascontiguousarray(value) if isinstance(
-        value, (np.ndarray, list, tuple, np.generic, int, float)) else None
-    if array is None or array.dtype.kind not in 'fiub':
-        raise ClipError(f"{name}: '{modality}' is a {type(value).__name__}, "
-                        'not an array of numbers')
-    return torch.from_numpy(array)
