@@ -1,0 +1,168 @@
+from types import SimpleNamespace
+
+import pytest
+from mmengine.logging import MessageHub
+from mmengine.optim import OptimWrapper, OptimWrapperDict
+from torch.optim import SGD
+
+from mmbalance_plugin.engine.hooks import OGMHook
+from tests.engine.modulation_toy import (
+    assert_same,
+    batches,
+    build,
+    config,
+    ogm,
+    run_cfg,
+    train,
+    weights,
+)
+
+OPTIONS = dict(
+    alpha=.6,
+    generalization_enhancement=True,
+    start_epoch=1,
+    end_epoch=2,
+    log_interval=1)
+OPTIM = dict(
+    type='OptimWrapper',
+    clip_grad=dict(max_norm=.5),
+    accumulative_counts=2,
+    optimizer=dict(type='SGD', lr=.1, momentum=.9))
+EPOCHS = dict(type='EpochBasedTrainLoop')
+# A stage alone is not modulated, the joint ones have schedules of their own.
+STAGES = dict(
+    type='mmbalance_plugin.StagedTrainLoop',
+    stages=[
+        dict(name='alone', train=['rgb'], epochs=1),
+        dict(name='joint', epochs=4),
+        dict(name='again', epochs=2, optim_wrapper=dict(
+            optimizer=dict(lr=.02)))
+    ])
+
+
+def hook_cfg(work_dir, loop, **merge):
+    hook = dict(type='mmbalance_plugin.OGMHook', **OPTIONS)
+    return run_cfg(
+        work_dir,
+        config(head='DecisionHead'),
+        loop=loop,
+        optim_wrapper=OPTIM,
+        custom_hooks=[hook],
+        **merge)
+
+
+def wrapper_cfg(work_dir, loop, **merge):
+    optim = {**OPTIM, 'type': 'mmbalance_plugin.OGMOptimWrapper', **OPTIONS}
+    return run_cfg(
+        work_dir,
+        config(head='DecisionHead'),
+        loop=loop,
+        optim_wrapper=optim,
+        **merge)
+
+
+@pytest.mark.parametrize('loop', [EPOCHS, STAGES], ids=['plain', 'staged'])
+def test_hook_and_wrapper_train_alike(tmp_path, loop):
+    found, logged = [], []
+    for name, cfg in (('hook', hook_cfg), ('wrapper', wrapper_cfg)):
+        runner = train(cfg(tmp_path / name, loop))
+        found.append(weights(runner.model))
+        logged.append({
+            key: buffer.data[0].tolist()
+            for key, buffer in runner.message_hub.log_scalars.items()
+            if 'ogm' in key
+        })
+    assert_same(*found)
+    assert logged[0] == logged[1]
+    assert set(logged[0]) == {
+        f'train/ogm_{kind}_{m}'
+        for kind in ('score', 'ratio', 'coefficient') for m in ('rgb', 'flow')
+    }
+    plain = train(
+        run_cfg(
+            tmp_path / 'plain',
+            config(head='DecisionHead'),
+            loop=loop,
+            optim_wrapper=OPTIM))
+    assert any((found[0][k] != v).any()
+               for k, v in weights(plain.model).items())
+
+
+def test_the_users_optim_wrapper_stays_as_written(tmp_path):
+    runner = train(hook_cfg(tmp_path / 'run', EPOCHS))
+    wrapper = runner.optim_wrapper
+    assert type(wrapper) is OptimWrapper
+    assert wrapper.clip_grad_kwargs == dict(max_norm=.5)
+    assert wrapper._accumulative_counts == 2
+    assert runner.cfg.optim_wrapper.type == 'OptimWrapper'
+
+
+@pytest.mark.parametrize('cfg', [hook_cfg, wrapper_cfg])
+@pytest.mark.parametrize('loop, epoch', [(EPOCHS, 2), (STAGES, 3)],
+                         ids=['plain', 'staged'])
+def test_resume_in_the_middle_of_modulation(tmp_path, cfg, loop, epoch):
+    whole = train(cfg(tmp_path / 'whole', loop))
+    MessageHub._instance_dict.clear()
+    checkpoint = str(tmp_path / f'whole/epoch_{epoch}.pth')
+    resumed = train(
+        cfg(tmp_path / 'resumed', loop, resume=True, load_from=checkpoint))
+    assert_same(weights(whole.model), weights(resumed.model))
+    assert resumed.message_hub.log_scalars['train/ogm_ratio_rgb'].data[
+        0].tolist() == whole.message_hub.log_scalars[
+            'train/ogm_ratio_rgb'].data[0].tolist()
+
+
+def attach(wrapper, model=None):
+    hook = OGMHook(alpha=.8)
+    runner = SimpleNamespace(optim_wrapper=wrapper, model=model or build())
+    hook.before_train_epoch(runner)
+    return hook, runner
+
+
+def test_attached_once_to_each_wrapper():
+    model = build()
+    wrapper = OptimWrapper(SGD(model.parameters(), lr=.1))
+    hook, runner = attach(wrapper, model)
+    step = wrapper.step
+    hook.before_train_epoch(runner)
+    hook.before_stage(runner, stage=None)
+    assert wrapper.step is step
+    runner.optim_wrapper = OptimWrapper(SGD(model.parameters(), lr=.1))
+    hook.before_stage(runner, stage=None)
+    assert 'step' in vars(runner.optim_wrapper)
+    model.train_step(batches(1)[0], runner.optim_wrapper)
+    assert hook.modulator.last['ratios'].keys() == {'rgb', 'flow'}
+
+
+def test_two_of_them_are_an_error():
+    model = build()
+    wrapper = OptimWrapper(SGD(model.parameters(), lr=.1))
+    attach(wrapper, model)
+    with pytest.raises(TypeError, match='no other OGM'):
+        attach(wrapper, model)
+    with pytest.raises(TypeError, match='OGMOptimWrapper'):
+        attach(ogm(model), model)
+
+
+def test_a_step_of_ones_own_is_not_replaced():
+
+    class Mine(OptimWrapper):
+
+        def step(self, **kwargs):
+            """Something else."""
+
+    model = build()
+    with pytest.raises(TypeError, match='Mine'):
+        attach(Mine(SGD(model.parameters(), lr=.1)), model)
+    both = OptimWrapperDict(
+        a=OptimWrapper(SGD(model.encoders.parameters(), lr=.1)),
+        b=OptimWrapper(SGD(model.head.parameters(), lr=.1)))
+    with pytest.raises(TypeError, match='OptimWrapperDict'):
+        attach(both, model)
+
+
+def test_options_are_those_of_the_wrapper():
+    with pytest.raises(ValueError, match='backwards'):
+        OGMHook(alpha=2., form='tpami')
+    with pytest.raises(TypeError, match='beta'):
+        OGMHook(alpha=2., beta=1)
