@@ -85,8 +85,8 @@ class UnimodalScores:
             zero_out=self.head.zero_out_logits,
             auto=self.head.unimodal_logits)[self._score_mode or 'auto']
         dtype = next((p.dtype for p in self.head.parameters()), torch.float32)
-        # Autocast is off not only for precision: weights that it casts while
-        # gradients are off would be reused, without gradient, by the loss.
+        # Without autocast: small differences between modalities matter here,
+        # and the loss must not meet weights that were cast without gradient.
         with torch.no_grad(), torch.autocast(
                 targets.device.type, enabled=False):
             logits = score(

@@ -107,8 +107,20 @@ def test_a_branch_starts_alike_whatever_stands_beside_it(name):
             assert alone.branches['rgb'].weight.abs().max() < .06
         for key, value in alone.branches['rgb'].state_dict().items():
             assert torch.equal(value, beside.branches['rgb'].state_dict()[key])
-    assert not torch.equal(beside.branches['rgb'].weight[:, :3],
-                           beside.branches['sound'].weight)
+
+
+@pytest.mark.parametrize('name', ['SumHead', 'DecisionHead'])
+def test_branches_of_equal_width_do_not_start_alike(name):
+    head = MODELS.build(
+        dict(
+            type=name,
+            num_classes=7,
+            in_channels=dict(rgb=4, flow=4),
+            init_cfg=dict(type='Normal', layer='Linear', std=.01)))
+    for _ in range(2):
+        first, second = head.branches.values()
+        assert not torch.equal(first.weight, second.weight)
+        head.init_weights()
 
 
 def test_a_head_of_ones_own():

@@ -8,6 +8,7 @@ from tests.models.recognizers.toy import (
     batch,
     build,
     changed,
+    config,
     snapshot,
     targets,
 )
@@ -111,6 +112,20 @@ def test_weights_that_were_built_frozen_stay_frozen():
         k
         for k, v in model.named_parameters() if not v.requires_grad
     }
+
+
+def test_norms_that_were_built_frozen_stay_frozen():
+    cfg = config()
+    for encoder in cfg['encoders'].values():
+        encoder['backbone']['norm_cfg'] = dict(
+            type='BN1d', requires_grad=False)
+    model = MODELS.build(cfg)
+    expected = trainable(model)
+    assert expected < {name for name, _ in model.named_parameters()}
+    model.enter_stage(['flow'], 'unimodal')
+    assert trainable(model) == {k for k in expected if 'flow' in k}
+    model.leave_stage()
+    assert trainable(model) == expected
 
 
 class Auxiliary(nn.Module):
