@@ -14,10 +14,11 @@ import torch.distributed as torch_dist
 TIMEOUT = timedelta(seconds=120)
 
 # Ranks are forked from a server that has done nothing but these imports:
-# as clean as spawned ones, without seconds of imports for each.
+# as clean as spawned ones, without seconds of imports for each. The first
+# step of an optimiser imports the last one.
 _CONTEXT = multiprocessing.get_context('forkserver')
 _CONTEXT.set_forkserver_preload(
-    ['torch', 'mmengine.runner', 'mmbalance_plugin.registry'])
+    ['mmengine.runner', 'mmbalance_plugin.models', 'torch._dynamo'])
 
 
 def run_ranks(fn: Callable, world_size: int, *args: Any) -> List[Any]:

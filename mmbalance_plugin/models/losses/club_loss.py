@@ -274,6 +274,6 @@ class CLUBLoss(nn.Module):
                     f'CLUBLoss needs {name} of shape (N, {width}), as '
                     f'{name}_channels={width} says, got '
                     f'{tuple(value.shape)}')
-        if len(x) != len(y):
-            raise ValueError(f'CLUBLoss needs x and y of the same samples, '
-                             f'got {len(x)} and {len(y)}')
+        if len(x) != len(y) or len(x) == 0:
+            raise ValueError('CLUBLoss needs x and y of the same samples, at '
+                             f'least one, got {len(x)} and {len(y)}')
