@@ -199,15 +199,21 @@ class MediaReader:
             MediaError: The timeout has passed.
         """
         if self.timeout is not None and time.monotonic() > self._deadline:
-            raise MediaError(
-                self.path, f'took longer than {self.timeout:g} s to decode; '
-                'raise `timeout` if the clip is worth it')
+            raise self._too_slow()
+
+    def _too_slow(self) -> MediaError:
+        return MediaError(
+            self.path, f'took longer than {self.timeout:g} s to decode; '
+            'raise `timeout` if the clip is worth it')
 
     @contextmanager
     def naming(self, what: str) -> Iterator[None]:
         """Turn whatever PyAV raises into an error that names the file."""
         try:
             yield
+        except av.error.ExitError as error:
+            # FFmpeg's own clock, which watches waiting for the disk.
+            raise self._too_slow() from error
         except av.FFmpegError as error:
             reason = error.strerror or str(error)
             raise MediaError(

@@ -1,0 +1,243 @@
+"""Clips with sound, listed in a csv or json file."""
+import logging
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import (
+    Callable,
+    Dict,
+    Iterable,
+    List,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+)
+
+from mmaction.datasets.base import BaseActionDataset
+from mmengine.logging import print_log
+from mmengine.utils import ProgressBar
+
+from mmbalance_plugin.media import MediaError, MissingStreamError, probe
+from mmbalance_plugin.registry import DATASETS
+
+from .av_annotation import LabelMap, read_annotation
+from .determinism import is_deterministic
+
+_POLICIES = ('error', 'skip', 'mask')
+_KEYS = dict(video='filename', audio='audio_path')
+_SHOWN = 10  # clips named in a report
+_LONG = 500  # clips whose headers take more than a few seconds to read
+
+
+@DATASETS.register_module()
+class AudioVisualDataset(BaseActionDataset):
+    """Clips with picture and sound for MMAction2 pipelines.
+
+    The annotation is a csv file whose first line names its columns, or a
+    json file with a list of objects that have the same names as keys (or
+    ``{"metainfo": {"classes": [...]}, "data_list": [...]}``):
+
+    .. code-block:: text
+
+        path,label,start,end
+        dogs/rex barks.mp4,dog,0.5,3.5
+        cats/søren.mkv,cat,,
+
+    ======= =============================================================
+    path    file that holds picture and sound, or instead:
+    video   file with the picture; empty where there is none
+    audio   file with the sound; empty where there is none
+    label   a class name or its number (with ``multi_class`` several,
+            separated by ``;`` or as a json list)
+    start   optional: seconds since the file's start, else 0
+    end     optional: seconds since the file's start, else the end
+    ======= =============================================================
+
+    Further columns are kept in the sample under their name. A sample holds
+    ``filename``, ``audio_path``, ``label``, ``start``, ``end``,
+    ``sample_idx`` and what ``BaseActionDataset`` adds. With MMAction2's own
+    decoders, put ``mmbalance_plugin.ClipSegment`` after their init where
+    rows have a start or an end; the plugin's obey it by themselves.
+
+    What happens to a clip that lacks a modality it should have:
+
+    * ``'error'``: an error that names it. Files that do not exist are found
+      at the start of training, absent streams when the clip's turn comes.
+    * ``'skip'``: every clip's header is read at the start; those without
+      the streams, or unreadable, are left out, counted by reason and kept
+      in :attr:`skipped`. A clip found damaged later, while training, is
+      replaced by another one with a warning that counts them; while testing
+      it is an error, as test results must not depend on which clip failed.
+    * ``'mask'``: the pipeline puts zeros in its place and marks it in the
+      sample's ``modality_mask``, see ``PackMultimodalInputs``. This is for
+      clips whose row names no file or whose file has no such stream. A file
+      that is named and does not exist, or is damaged, stays an error.
+
+    Args:
+        ann_file (str): The csv or json file.
+        pipeline (list[dict | Callable]): Transforms.
+        data_prefix (dict): Folders of the files: ``video``, and ``audio``
+            where sound lies elsewhere. Defaults to ``dict(video='')``.
+        classes (list[str] | str, optional): Class names in the order of
+            their numbers, or a text file with one on each line. Defaults to
+            None: ``classes`` of the json file, or ``classes.txt`` beside
+            the annotation. Needed where labels are names.
+        missing (str): The policy above. Defaults to ``'error'``.
+        streams (Sequence[str]): What a clip must have; ``('audio', )`` for
+            a model that only listens. Defaults to ``('video', 'audio')``.
+        check_workers (int): Threads that check files at the start. Defaults
+            to 8.
+        kwargs: See ``BaseActionDataset``: ``test_mode``, ``multi_class``,
+            ``num_classes``, ``data_root`` ...
+
+    Raises:
+        AnnotationError: A row is wrong; names file, line and column.
+        MediaError: Files are missing (policies ``'error'`` and ``'mask'``)
+            or no clip is left (``'skip'``).
+    """
+
+    def __init__(self,
+                 ann_file: str,
+                 pipeline: List[Union[dict, Callable]],
+                 data_prefix: Optional[dict] = None,
+                 classes: Union[str, Sequence[str], None] = None,
+                 missing: str = 'error',
+                 streams: Sequence[str] = ('video', 'audio'),
+                 check_workers: int = 8,
+                 **kwargs) -> None:
+        if missing not in _POLICIES:
+            raise ValueError(
+                f'missing must be one of {_POLICIES}, got {missing!r}')
+        unknown = set(streams) - set(_KEYS)
+        if unknown or not streams:
+            raise ValueError(
+                f'streams must be among {tuple(_KEYS)}, got {streams!r}')
+        self.missing = missing
+        self.streams = tuple(streams)
+        self.check_workers = check_workers
+        self.classes = classes
+        #: Clips left out so far: (path, reason).
+        self.skipped: List[Tuple[str, str]] = []
+        data_prefix = dict(data_prefix or {})
+        data_prefix.setdefault('video', '')
+        super().__init__(
+            ann_file, pipeline, data_prefix=data_prefix, **kwargs)
+
+    @property
+    def deterministic(self) -> bool:
+        """bool: Whether an index always gives the same sample."""
+        return (is_deterministic(self.pipeline.transforms)
+                and (self.test_mode or self.missing != 'skip'))
+
+    def load_data_list(self) -> List[dict]:
+        """Read the annotation and turn labels into numbers."""
+        rows, names = read_annotation(self.ann_file)
+        labels = LabelMap(
+            self.classes or names or self._metainfo.get('classes'),
+            self.ann_file, self.num_classes)
+        data_list = []
+        for row in rows:
+            info = dict(row.extra)
+            info.update(
+                filename=self._path('video', row.video),
+                audio_path=self._path('audio', row.audio),
+                label=labels(row, self.multi_class),
+                start=row.start,
+                end=row.end,
+                missing=self.missing)
+            data_list.append(info)
+        if labels.names:
+            self._metainfo['classes'] = list(labels.names)
+            if self.num_classes is None:
+                self.num_classes = len(labels.names)
+        return data_list
+
+    def _path(self, kind: str, name: Optional[str]) -> Optional[str]:
+        if not name:
+            return None
+        prefix = self.data_prefix.get(kind, self.data_prefix['video'])
+        return str(Path(prefix or '') / name)
+
+    def filter_data(self) -> List[dict]:
+        """Check the files and apply the policy for missing modalities."""
+        with ThreadPoolExecutor(max(1, self.check_workers)) as pool:
+            problems = list(
+                self._progress(pool.map(self._problem, self.data_list)))
+        broken = [p for p in problems if p is not None]
+        if not broken:
+            return self.data_list
+        if self.missing != 'skip':
+            raise MediaError(self.ann_file, _list_of(broken, self.data_list))
+        self.skipped.extend((e.path, e.reason) for e in broken)
+        kept = [
+            info for info, problem in zip(self.data_list, problems)
+            if problem is None
+        ]
+        if not kept:
+            raise MediaError(
+                self.ann_file, 'no clip is left: ' +
+                _list_of(broken, self.data_list))
+        print_log(
+            f'{self.ann_file}: {_list_of(broken, self.data_list)}\nThey are '
+            "skipped (missing='skip').", 'current', level=logging.WARNING)
+        return kept
+
+    def _progress(self, results: Iterable) -> Iterable:
+        """Show the time left where reading all headers takes a while."""
+        if self.missing != 'skip' or len(self.data_list) < _LONG:
+            yield from results
+            return
+        print(f'Reading the headers of {len(self.data_list)} clips of '
+              f'{self.ann_file}', flush=True)
+        bar = ProgressBar(len(self.data_list), bar_width=30)
+        for result in results:
+            bar.update()
+            yield result
+        print(flush=True)
+
+    def _problem(self, info: dict) -> Optional[MediaError]:
+        """What keeps a clip from being used, or None."""
+        name = info['filename'] or info['audio_path']
+        for stream in self.streams:
+            path = info[_KEYS[stream]]
+            if path is None:
+                if self.missing == 'mask':
+                    continue
+                return MissingStreamError(
+                    name, f'its row names no {stream} file')
+            if not Path(path).exists():
+                return MediaError(path, 'no such file')
+            if self.missing == 'skip':
+                try:
+                    found = probe(path)
+                except MediaError as error:
+                    return error
+                if not getattr(found, f'has_{stream}'):
+                    return MissingStreamError(path, f'has no {stream} stream')
+        return None
+
+    def prepare_data(self, idx: int) -> Optional[dict]:
+        """Load a sample; None, for another one to be drawn, if skipped."""
+        try:
+            return super().prepare_data(idx)
+        except MediaError as error:
+            if self.missing != 'skip' or self.test_mode:
+                raise
+            self.skipped.append((error.path, error.reason))
+            print_log(
+                f'skipped ({len(self.skipped)} so far in this process): '
+                f'{error}', 'current', level=logging.WARNING)
+            return None
+
+
+def _list_of(problems: Sequence[MediaError], clips: Sequence[dict]) -> str:
+    """Count problems by reason and name the first clips."""
+    reasons: Dict[str, int] = Counter(p.reason for p in problems)
+    counts = ', '.join(f'{n} x "{r}"' for r, n in reasons.most_common(_SHOWN))
+    lines = [f'{len(problems)} of {len(clips)} clips cannot be used: {counts}']
+    lines += [f'    {problem}' for problem in problems[:_SHOWN]]
+    if len(problems) > _SHOWN:
+        lines.append(f'    ... and {len(problems) - _SHOWN} more')
+    return '\n'.join(lines)
+

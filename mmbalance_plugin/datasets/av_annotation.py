@@ -1,0 +1,266 @@
+"""Annotation of clips with sound: csv or json to checked rows."""
+import csv
+import json
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, Union
+
+_FILES = ('path', 'video', 'audio')
+_KNOWN = _FILES + ('label', 'start', 'end')
+# Names that a sample uses itself.
+_TAKEN = {'filename', 'audio_path', 'missing', 'sample_idx', 'modality'}
+
+
+class AnnotationError(ValueError):
+    """A row that cannot be used; names the file, the line and the column."""
+
+
+@dataclass
+class Row:
+    """One clip of an annotation.
+
+    Attributes:
+        place (str): ``file, line n`` for messages.
+        video (str, optional): File with the picture.
+        audio (str, optional): File with the sound.
+        label (Any): As written.
+        start (float, optional): Seconds.
+        end (float, optional): Seconds.
+        extra (dict): The columns that mean nothing to the dataset.
+    """
+    place: str
+    video: Optional[str]
+    audio: Optional[str]
+    label: Any
+    start: Optional[float] = None
+    end: Optional[float] = None
+    extra: Dict[str, Any] = field(default_factory=dict)
+
+
+def read_annotation(path: str) -> Tuple[List[Row], Optional[List[str]]]:
+    """Read and check an annotation file.
+
+    Args:
+        path (str): A ``.csv`` or ``.json`` file in UTF-8.
+
+    Returns:
+        tuple: The rows, and the class names that a json file gives or None.
+
+    Raises:
+        AnnotationError: The file or a row is wrong.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise AnnotationError(f'{path}: no such annotation file')
+    suffix = file.suffix.lower()
+    if suffix not in ('.csv', '.json'):
+        raise AnnotationError(
+            f'{path}: an annotation is a .csv or a .json file')
+    try:
+        # Excel starts its files with a byte order mark.
+        text = file.read_text(encoding='utf-8-sig')
+    except (OSError, UnicodeDecodeError) as error:
+        raise AnnotationError(
+            f'{path}: not a text in UTF-8: {error}') from None
+    names = None
+    if suffix == '.csv':
+        records = _csv_records(path, text)
+    else:
+        records, names = _json_records(path, text)
+    rows = [_row(place, record) for place, record in records]
+    if not rows:
+        raise AnnotationError(f'{path}: lists no clip')
+    return rows, names
+
+
+def _csv_records(path: str, text: str) -> Iterator[Tuple[str, dict]]:
+    reader = csv.reader(text.splitlines(keepends=True), strict=True)
+    header = None
+    while True:
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            raise AnnotationError(
+                f'{path}, line {reader.line_num}: {error}') from None
+        if cells is None:
+            return
+        place = f'{path}, line {reader.line_num}'
+        if not any(cell.strip() for cell in cells):
+            continue
+        if header is None:
+            header = _header(place, cells)
+            continue
+        if len(cells) != len(header):
+            raise AnnotationError(
+                f'{place}: has {len(cells)} columns, the first line names '
+                f'{len(header)} ({", ".join(header)}); a name with a comma '
+                'needs quotes')
+        yield place, dict(zip(header, (cell.strip() for cell in cells)))
+
+
+def _header(place: str, cells: Sequence[str]) -> List[str]:
+    header = [cell.strip() for cell in cells]
+    for name in header:
+        if header.count(name) > 1:
+            raise AnnotationError(f'{place}: column "{name}" appears twice')
+    if 'label' not in header or not set(header) & set(_FILES):
+        raise AnnotationError(
+            f'{place}: must name the columns, at least "label" and "path" '
+            f'(or "video" and "audio"); it reads: {", ".join(header)}')
+    return header
+
+
+def _json_records(path: str, text: str):
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise AnnotationError(
+            f'{path}, line {error.lineno}: {error.msg}') from None
+    names = None
+    if isinstance(content, dict):
+        names = (content.get('metainfo') or {}).get('classes')
+        content = content.get('data_list')
+    if not isinstance(content, list):
+        raise AnnotationError(
+            f'{path}: must hold a list of clips, or an object with one under '
+            '"data_list"')
+    records = []
+    for number, record in enumerate(content):
+        place = f'{path}, entry {number}'
+        if not isinstance(record, dict):
+            raise AnnotationError(f'{place}: must be an object')
+        records.append((place, record))
+    return records, names
+
+
+def _row(place: str, record: dict) -> Row:
+    files = {name: _text(place, record, name) for name in _FILES}
+    if files['path'] and (files['video'] or files['audio']):
+        raise AnnotationError(
+            f'{place}: give either "path" or "video" and "audio"')
+    video = files['path'] or files['video']
+    audio = files['path'] or files['audio']
+    if not video and not audio:
+        used = [name for name in _FILES if name in record] or ['path']
+        raise AnnotationError(
+            f'{place}, column "{used[0]}": names no file')
+    start = _seconds(place, record, 'start')
+    end = _seconds(place, record, 'end')
+    if end is not None and end <= (start or 0):
+        raise AnnotationError(
+            f'{place}, column "end": {end:g} s is not after the start at '
+            f'{start or 0:g} s')
+    extra = {k: v for k, v in record.items() if k not in _KNOWN}
+    taken = _TAKEN & set(extra)
+    if taken:
+        raise AnnotationError(
+            f'{place}: column "{sorted(taken)[0]}" has a name that samples '
+            'use themselves; rename it')
+    if 'label' not in record:
+        raise AnnotationError(f'{place}, column "label": is missing')
+    return Row(place, video, audio, record['label'], start, end, extra)
+
+
+def _text(place: str, record: dict, column: str) -> Optional[str]:
+    value = record.get(column)
+    if value is None or value == '':
+        return None
+    if not isinstance(value, str) or '\0' in value:
+        raise AnnotationError(
+            f'{place}, column "{column}": {value!r} is not a file name')
+    return value
+
+
+def _seconds(place: str, record: dict, column: str) -> Optional[float]:
+    value = record.get(column)
+    if value is None or value == '':
+        return None
+    try:
+        seconds = float(value)
+    except (TypeError, ValueError):
+        seconds = math.nan
+    if not math.isfinite(seconds) or seconds < 0:
+        raise AnnotationError(
+            f'{place}, column "{column}": {value!r} is not a number of '
+            'seconds')
+    return seconds
+
+
+class LabelMap:
+    """Turns labels as written into class numbers.
+
+    A label that is a class name stands for that class, even if it looks
+    like a number; any other must be a number.
+
+    Args:
+        classes (Sequence[str] | str, optional): The names in order, or a
+            text file with one on each line. Defaults to ``classes.txt``
+            beside the annotation, if there is one.
+        ann_file (str): The annotation.
+        num_classes (int, optional): Checked against the names, and the
+            bound for labels that are numbers.
+    """
+
+    def __init__(self, classes: Union[Sequence[str], str, None],
+                 ann_file: str, num_classes: Optional[int] = None) -> None:
+        beside = Path(ann_file).with_name('classes.txt')
+        if classes is None and beside.is_file():
+            classes = str(beside)
+        if isinstance(classes, (str, Path)):
+            classes = _read_names(classes)
+        self.names = tuple(str(name) for name in classes or ())
+        self.numbers = {name: i for i, name in enumerate(self.names)}
+        if len(self.numbers) != len(self.names):
+            twice = next(n for n in self.names if self.names.count(n) > 1)
+            raise AnnotationError(f'class "{twice}" is listed twice')
+        if self.names and num_classes not in (None, len(self.names)):
+            raise AnnotationError(
+                f'{ann_file}: num_classes={num_classes}, but '
+                f'{len(self.names)} class names are given')
+        self.count = len(self.names) or num_classes
+
+    def __call__(self, row: Row, several: bool) -> Union[int, List[int]]:
+        """The number of a row's class, or numbers with ``several``."""
+        label = row.label
+        if not several:
+            return self._number(row.place, label)
+        if isinstance(label, str):
+            label = [part for part in label.split(';') if part.strip()]
+        parts = label if isinstance(label, list) else [label]
+        if not parts:
+            raise AnnotationError(f'{row.place}, column "label": is empty')
+        return [self._number(row.place, part) for part in parts]
+
+    def _number(self, place: str, label: Any) -> int:
+        text = '' if label is None else str(label).strip()
+        if text in self.numbers:
+            return self.numbers[text]
+        where = f'{place}, column "label": '
+        if not text:
+            raise AnnotationError(where + 'is empty')
+        try:
+            number = int(text)
+        except ValueError:
+            known = ('the class names are not known: pass classes=[...] to '
+                     'the dataset or put classes.txt, one name on each line, '
+                     'beside the annotation')
+            if self.names:
+                known = f'the classes are {", ".join(self.names[:20])}'
+                known += ' ...' if len(self.names) > 20 else ''
+            raise AnnotationError(
+                f'{where}"{text}" is no class; {known}') from None
+        if number < 0 or (self.count and number >= self.count):
+            bound = f' of 0 to {self.count - 1}' if self.count else ''
+            raise AnnotationError(
+                f'{where}{number} is not a class number{bound}')
+        return number
+
+
+def _read_names(path: Union[str, Path]) -> List[str]:
+    try:
+        text = Path(path).read_text(encoding='utf-8-sig')
+    except (OSError, UnicodeDecodeError) as error:
+        raise AnnotationError(f'{path}: not a list of classes: {error}'
+                              ) from None
+    return [line.strip() for line in text.splitlines() if line.strip()]

@@ -1,0 +1,12 @@
+"""Transforms: sound and frames out of media files, spectrograms, packing."""
+from .audio import PyAVAudioDecode
+from .packing import PackMultimodalInputs
+from .spec_augment import SpecAugment
+from .spectrogram import LogMelSpectrogram, LogSpectrogram
+from .video import ClipSegment, PyAVVideoDecode, PyAVVideoInit
+
+__all__ = [
+    'ClipSegment', 'LogMelSpectrogram', 'LogSpectrogram',
+    'PackMultimodalInputs', 'PyAVAudioDecode', 'PyAVVideoDecode',
+    'PyAVVideoInit', 'SpecAugment'
+]

@@ -1,0 +1,74 @@
+"""From a pipeline's results to the inputs of a multimodal model."""
+from typing import Dict, Optional, Sequence
+
+import torch
+from mmaction.datasets.transforms import PackActionInputs
+from mmcv.transforms import to_tensor
+
+from mmbalance_plugin.media import MediaError
+from mmbalance_plugin.registry import TRANSFORMS
+
+
+@TRANSFORMS.register_module()
+class PackMultimodalInputs(PackActionInputs):
+    """Pack results under the names of the modalities.
+
+    MMAction2's ``PackActionInputs`` with two additions: results are renamed
+    (``imgs`` to ``visual``), and a modality that the clip does not have,
+    under the dataset's policy ``'mask'``, becomes zeros and is marked in the
+    sample's ``modality_mask`` (Dict[str, bool], True where the modality is
+    there), so that a model or preprocessor can tell zeros from content. The
+    zeros are put in here, before the data preprocessor normalises.
+
+    Args:
+        inputs (Dict[str, str]): Modality -> key in the results. Defaults to
+            None: ``dict(visual='imgs', audio='audios')``.
+        meta_keys (Sequence[str]): What goes into the sample's metainfo.
+            Defaults to the sample's index, files, picture size and
+            ``modality_mask``.
+        algorithm_keys (Sequence[str]): See ``PackActionInputs``. Defaults to
+            ().
+
+    Raises:
+        KeyError: A key is not in the results.
+        MediaError: Every modality of the sample is missing.
+    """
+
+    deterministic = True
+
+    def __init__(self,
+                 inputs: Optional[Dict[str, str]] = None,
+                 meta_keys: Sequence[str] = ('sample_idx', 'filename',
+                                             'audio_path', 'img_shape',
+                                             'modality_mask'),
+                 algorithm_keys: Sequence[str] = ()) -> None:
+        self.inputs = dict(inputs or dict(visual='imgs', audio='audios'))
+        super().__init__(tuple(self.inputs), meta_keys, algorithm_keys)
+
+    def transform(self, results: dict) -> dict:
+        """Pack one sample."""
+        masked = results.get('masked_keys', ())
+        packed = dict(results)
+        for modality, key in self.inputs.items():
+            if key not in results:
+                raise KeyError(
+                    f'modality "{modality}" is packed from "{key}", which is '
+                    f'not in the results ({sorted(results)})')
+            tensor = to_tensor(results[key])
+            if key in masked:
+                tensor = torch.zeros_like(tensor)
+            packed[modality] = tensor
+        packed['modality_mask'] = {
+            modality: key not in masked
+            for modality, key in self.inputs.items()
+        }
+        if not any(packed['modality_mask'].values()):
+            raise MediaError(
+                results.get('filename') or results.get('audio_path') or
+                'a clip', 'has none of the modalities '
+                f'{list(self.inputs)}; leave it out of the annotation')
+        return super().transform(packed)
+
+    def __repr__(self) -> str:
+        return (f'{type(self).__name__}(inputs={self.inputs}, '
+                f'meta_keys={tuple(self.meta_keys)})')

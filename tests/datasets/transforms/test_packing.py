@@ -1,0 +1,69 @@
+"""Modalities by their names."""
+import numpy as np
+import pytest
+import torch
+
+from mmbalance_plugin.datasets.transforms import PackMultimodalInputs
+from mmbalance_plugin.media import MediaError
+
+
+def sample(**extra):
+    return dict(
+        imgs=np.full((1, 3, 4, 4), 9, dtype=np.uint8),
+        audios=torch.full((1, 5, 6), 0.5), label=2, sample_idx=7,
+        filename='a.mp4', audio_path='a.mp4', img_shape=(4, 4), **extra)
+
+
+def test_renames_and_labels():
+    packed = PackMultimodalInputs()(sample())
+    assert set(packed) == {'inputs', 'data_samples'}
+    assert list(packed['inputs']) == ['visual', 'audio']
+    assert packed['inputs']['visual'].dtype == torch.uint8
+    assert packed['inputs']['audio'].shape == (1, 5, 6)
+    data_sample = packed['data_samples']
+    assert data_sample.gt_label.tolist() == [2]
+    assert data_sample.metainfo == dict(
+        sample_idx=7, filename='a.mp4', audio_path='a.mp4', img_shape=(4, 4),
+        modality_mask=dict(visual=True, audio=True))
+
+
+def test_any_modalities():
+    packed = PackMultimodalInputs(
+        inputs=dict(rgb='imgs', flow='flows', sound='audios'),
+        meta_keys=('sample_idx', ))(sample(flows=np.zeros((2, 2))))
+    assert list(packed['inputs']) == ['rgb', 'flow', 'sound']
+    assert packed['data_samples'].metainfo == dict(sample_idx=7)
+
+
+def test_masked_modality_is_zero_and_marked():
+    results = sample(masked_keys={'audios'})
+    packed = PackMultimodalInputs()(results)
+    assert packed['inputs']['audio'].shape == (1, 5, 6)
+    assert not packed['inputs']['audio'].any()
+    assert packed['inputs']['visual'].all()
+    assert packed['data_samples'].modality_mask == dict(
+        visual=True, audio=False)
+    # What came in is as it was.
+    assert results['audios'].all()
+
+
+def test_nothing_left():
+    for transform, masked in ((PackMultimodalInputs(), {'imgs', 'audios'}),
+                              (PackMultimodalInputs(dict(audio='audios')),
+                               {'audios'})):
+        with pytest.raises(MediaError, match='a.mp4: has none of the modal'):
+            transform(sample(masked_keys=masked))
+
+
+def test_absent_key_is_named():
+    results = sample()
+    del results['audios']
+    with pytest.raises(KeyError, match='modality "audio" is packed from "au'):
+        PackMultimodalInputs()(results)
+
+
+def test_keeps_no_open_file():
+    """Packed samples cross to the main process."""
+    packed = PackMultimodalInputs()(sample(media_readers={'a': object()}))
+    assert 'media_readers' not in packed
+    assert 'visual' in repr(PackMultimodalInputs())
