@@ -44,7 +44,7 @@ def fake_av_digits(folder, rng):
             image[2 * label:2 * label + 8, 4:20] += 150
         splits.append((pixels, labels))
     pickled = pickle.dumps([((p.reshape(len(p), -1) / 256).astype(
-        np.float32), l) for p, l in splits], 4)
+        np.float32), y) for p, y in splits], 4)
     mnist = fake_package(folder, 'fake-mnist', {
         'mnist/data/mnist.pkl.gz': gzip.compress(pickled, 1)
     })

@@ -1,0 +1,35 @@
+# AVDigits: handwritten digits rebuilt from four principal components, and
+# spoken digits with noise, paired by class. python tools/prepare_data.py
+# av_digits fetches both; docs/datasets.md says how the numbers were chosen.
+modalities = ('audio', 'visual')
+pipeline = [
+    dict(
+        type='PackActionInputs',
+        collect_keys=modalities,
+        meta_keys=('sample_idx', ))
+]
+dataset = dict(
+    type='mmbalance_plugin.AVDigitsDataset',
+    data_root='data/av_digits',
+    modalities=modalities,
+    n_components=4,
+    audio_noise_std=2.0,
+    pipeline=pipeline)
+
+# The samples lie in memory: workers would only copy them around.
+loader = dict(batch_size=64, num_workers=0)
+train_dataloader = dict(
+    **loader,
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=dict(**dataset, split='train'))
+val_dataloader = dict(
+    **loader,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(**dataset, split='val', test_mode=True))
+test_dataloader = dict(
+    **loader,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(**dataset, split='test', test_mode=True))
+
+val_evaluator = dict(type='mmbalance_plugin.MultimodalMetric')
+test_evaluator = val_evaluator
