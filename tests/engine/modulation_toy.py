@@ -113,6 +113,15 @@ def backward(model, batch, wrapper):
     wrapper.backward(wrapper.scale_loss(loss))
 
 
+def modulated(model, batch, **options):
+    """Gradients before and after the step of a wrapper that moves nothing."""
+    wrapper = ogm(model, lr=0., momentum=0., **options)
+    backward(model, batch, wrapper)
+    before = gradients(model)
+    wrapper.step()
+    return before, gradients(model), wrapper.modulator.last
+
+
 def gradients(model):
     return {
         name: p.grad.clone()
