@@ -1,10 +1,11 @@
 """On-the-fly prediction modulation."""
+import logging
 import random
 from typing import Dict, Optional, Tuple, Union
 
 import torch
 from mmengine.dist import all_reduce, get_rank
-from mmengine.logging import MessageHub
+from mmengine.logging import MessageHub, print_log
 from torch import Tensor, nn
 
 from ...functional import (
@@ -178,10 +179,22 @@ class OPM(SharedPartsModel):
         """
         if self._seed is None:
             self._seed = run_seed()
+            self._warn_if_idle()
         here = current_epoch(), current_iter()
         again = self._position[2] + 1 if self._position[:2] == here else 0
         self._position = (*here, again)
         return self._position
+
+    def _warn_if_idle(self) -> None:
+        epochs = MessageHub.get_current_instance().runtime_info.get(
+            'max_epochs')
+        if epochs is not None and self.warmup_epochs >= epochs:
+            print_log(
+                f'OPM: warmup_epochs={self.warmup_epochs} covers all {epochs} '
+                'epochs of this run, so no batch will ever be modulated; set '
+                'a lower warmup_epochs',
+                logger='current',
+                level=logging.WARNING)
 
     def _executes(self, position: Tuple[int, int, int]) -> bool:
         if position[0] < self.warmup_epochs:

@@ -136,6 +136,19 @@ def test_six_epochs_of_warmup_by_default(epoch, acts, key):
     assert model.last['ratios']['rgb'].item() == pytest.approx(3)
 
 
+@pytest.mark.parametrize('epochs, warns', [(6, True), (7, False)])
+def test_a_warmup_that_never_ends_is_told(epochs, warns, monkeypatch):
+    said = []
+    monkeypatch.setattr('mmbalance_plugin.models.wrappers.opm.print_log',
+                        lambda text, **kwargs: said.append(text))
+    hub_at().update_info('max_epochs', epochs)
+    model = build(opm={})
+    for _ in range(2):
+        modulate(model, rgb=3., flow=1.)
+    assert len(said) == warns
+    assert not warns or 'warmup_epochs=6 covers all 6' in said[0]
+
+
 @pytest.mark.parametrize('p_exe', [0., .7, 1.])
 def test_one_coin_a_batch(p_exe):
     model = build(opm=dict(warmup_epochs=0, p_exe=p_exe, q_base=1.))
