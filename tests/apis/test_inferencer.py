@@ -317,6 +317,15 @@ class TestCheckpoints:
         assert 'encoders.visual.backbone.layers.0.weight' in message
         assert 'head.fc.weight: (4, 8) in the file, (4, 16)' in message
 
+    def test_other_shapes_are_listed(self, tmp_path):
+        config = tiny_config()
+        path = save_model(trained_model(config), tmp_path / 'model.pth')
+        with pytest.raises(CheckpointMismatchError) as error:
+            MultimodalInferencer(
+                config, path, 'cpu', cfg_options={'model.head.num_classes': 3})
+        assert 'head.fc.bias: (4,) in the file, (3,)' in str(error.value)
+        assert 'missing' not in str(error.value)
+
     def test_superfluous_weights_are_reported(self, tmp_path, caplog):
         config = tiny_config('mean')
         model = trained_model(config)
