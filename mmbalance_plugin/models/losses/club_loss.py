@@ -70,7 +70,8 @@ class CLUBLoss(nn.Module):
 
     Attributes:
         last (Dict[str, Tensor]): 'estimate' (unweighted, before the clamp)
-            and 'log_likelihood' of Q in the latest call, on the device.
+            and 'log_likelihood' of Q (the form that is fitted, reduced over
+            the features as the bound is) in the latest call, on the device.
         fit_steps (int): Steps of Q so far; see :meth:`pop_fit_steps`.
 
     Note:
