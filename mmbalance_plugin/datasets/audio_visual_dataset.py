@@ -117,8 +117,10 @@ class AudioVisualDataset(BaseActionDataset):
         self.streams = tuple(streams)
         self.check_workers = check_workers
         self.classes = classes
-        #: Clips left out so far: (path, reason).
+        #: Clips left out at the start: (path, reason).
         self.skipped: List[Tuple[str, str]] = []
+        #: How often this process has replaced a damaged clip by another.
+        self.replaced = 0
         data_prefix = dict(data_prefix or {})
         data_prefix.setdefault('video', '')
         super().__init__(
@@ -224,10 +226,10 @@ class AudioVisualDataset(BaseActionDataset):
         except MediaError as error:
             if self.missing != 'skip' or self.test_mode:
                 raise
-            self.skipped.append((error.path, error.reason))
+            self.replaced += 1
             print_log(
-                f'skipped ({len(self.skipped)} so far in this process): '
-                f'{error}', 'current', level=logging.WARNING)
+                f'replaced by another clip ({self.replaced} so far in this '
+                f'process): {error}', 'current', level=logging.WARNING)
             return None
 
 

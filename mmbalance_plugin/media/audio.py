@@ -15,10 +15,10 @@ _SLACK = 0.02
 #: Longer silence between two packets than this is a damaged time stamp.
 _LONGEST_GAP = 60.0
 
-#: Containers whose tables place sound exactly after a jump, and how many
-#: seconds of sound must lie before the window for a jump to pay.
+#: Containers of large files whose tables place sound exactly after a jump,
+#: and how many seconds of sound must lie before the window for a jump to pay.
 _JUMPS_IN = ('mov', 'matroska', 'wav')
-_WORTH_A_JUMP = 10.0
+_WORTH_A_JUMP = 2.0
 #: Codecs need a run-up before their output is what it would have been.
 _RUN_UP = 0.5
 
@@ -66,7 +66,7 @@ def decode_audio(reader: MediaReader,
         raise MediaError(
             reader.path, f'the window from {start} s to {end} s is empty')
     mix = _Mix(reader, start, end)
-    for frame in _frames(reader, start, end):
+    for frame in _frames(reader, start):
         mix.add(frame)
         if mix.full:
             break
@@ -100,32 +100,20 @@ def _check_complete(reader: MediaReader, ended: float) -> None:
             f'{promised:.2f} s and ends after {ended:.2f} s')
 
 
-def _frames(reader: MediaReader, start: float,
-            end: Optional[float]) -> Iterator[av.AudioFrame]:
+def _frames(reader: MediaReader, start: float) -> Iterator[av.AudioFrame]:
     """Decoded sound from at or before ``start`` on."""
-    jump = (
-        start > _WORTH_A_JUMP
-        and reader.container.format.name.split(',')[0] in _JUMPS_IN)
-    if jump:
-        stream = reader.audio
-        reader.seek(
-            stream, int((start - _RUN_UP + reader.origin) / stream.time_base))
-        frames = _decoded(reader)
-        first = next(frames, None)
-        if (first is not None and first.pts is not None
-                and first.pts * stream.time_base - reader.origin
-                <= start - _RUN_UP / 2):
-            yield first
-            yield from frames
-            return
-    if jump or not reader.fresh:
-        reader.reopen()
-    yield from _decoded(reader)
+    if start > _WORTH_A_JUMP and _can_jump(reader):
+        place = (start - _RUN_UP + reader.origin) / reader.audio.time_base
+        packets = reader.packets_from('audio', int(place))
+    else:
+        packets = reader.packets('audio')
+    for packet in packets:
+        yield from reader.decode('audio', packet)
 
 
-def _decoded(reader: MediaReader) -> Iterator[av.AudioFrame]:
-    for packet in reader.packets(reader.audio):
-        yield from reader.decode(packet, 'sound')
+def _can_jump(reader: MediaReader) -> bool:
+    name = reader.container.format.name.split(',')[0]
+    return reader.keeps or name in _JUMPS_IN
 
 
 class _Mix:
@@ -134,19 +122,20 @@ class _Mix:
     def __init__(self, reader: MediaReader, start: float,
                  end: Optional[float]) -> None:
         self.path, self.origin = reader.path, reader.origin
+        self.unit = float(reader.audio.time_base)
         self.start, self.end = start, end
         self.position = None  # of the next sample, since the file's start
         self.rate = self.layout = None
         self.full = False
+        self.heard = False  # whether any piece is more than a gap
         self.pieces: List[np.ndarray] = []
 
     def add(self, frame: av.AudioFrame) -> None:
         """Append a decoded frame, or what of it lies in the window."""
         self._check_format(frame)
         place = self.position
-        if frame.pts is not None and frame.time_base:
-            stamp = round((float(frame.pts * frame.time_base) - self.origin)
-                          * self.rate)
+        if frame.pts is not None:
+            stamp = round((frame.pts * self.unit - self.origin) * self.rate)
             if place is None or abs(stamp - place) > _SLACK * self.rate:
                 place = stamp
         place = place or 0
@@ -165,6 +154,7 @@ class _Mix:
                 begin += gap
             if stop > begin:
                 wave = _to_mono(self.path, frame)
+                self.heard = True
                 self.pieces.append(wave[begin - place:stop - place])
         self.position = max(stop, self.position or 0)
 
@@ -186,10 +176,10 @@ class _Mix:
                 '(samples a second, channels)')
 
     def result(self) -> np.ndarray:
-        if not self.pieces:
+        if not self.heard:
+            until = '' if self.end is None else f' and before {self.end:.2f} s'
             raise MissingStreamError(
-                self.path, f'has no sound after {self.start:.2f} s (it ends '
-                f'at {self.position / self.rate:.2f} s)')
+                self.path, f'has no sound after {self.start:.2f} s{until}')
         wave = np.concatenate(self.pieces)
         if not np.isfinite(wave).all():
             raise MediaError(self.path, 'its sound holds NaN or infinity')

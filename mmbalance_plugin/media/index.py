@@ -1,4 +1,5 @@
 """Which frames a video has, and when each of them is shown."""
+import math
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Optional, Tuple
@@ -92,26 +93,22 @@ def frame_index(reader: MediaReader,
 def _from_packets(reader: MediaReader,
                   allow_truncated: bool) -> Optional[FrameIndex]:
     """Read all packets; None if they do not tell the frames apart."""
-    if not reader.fresh:
-        reader.reopen()
     stream = reader.video
-    # Where only the container knows its duration, the sound may be what
-    # lasts that long.
-    watch_all = stream.duration is None and reader.audio is not None
-    shown, keys, reach, latest = [], [], {}, None
     regular = stream.codec_context.name not in COUNTED_CODECS
     # AVI stores decoding times only; with B-frames they say nothing about
     # the order of display.
     if reader.container.format.name == 'avi' and _reorders(stream):
         regular = False
-    for packet in reader.packets(stream, others=watch_all):
+    shown, keys, reach, latest = [], [], {}, None
+    for packet in reader.all_packets():
         if packet.pts is None:
-            regular &= not packet.size
+            regular &= packet.stream_index != stream.index
             continue
-        end = packet.pts + (packet.duration or 0)
-        reach[packet.stream_index] = max(
-            reach.get(packet.stream_index, end), end)
-        if packet.stream_index != stream.index or not packet.size:
+        duration = packet.duration or 0
+        end = packet.pts + duration
+        if end > reach.get(packet.stream_index, -math.inf):
+            reach[packet.stream_index] = end
+        if packet.stream_index != stream.index:
             continue
         if packet.is_keyframe:
             keys.append(packet.pts)
@@ -120,7 +117,7 @@ def _from_packets(reader: MediaReader,
         if not packet.is_discard:
             shown.append(packet.pts)
             if latest is None or packet.pts > latest[0]:
-                latest = packet.pts, packet.duration or 0
+                latest = packet.pts, duration
     if not allow_truncated:
         _check_complete(reader, reach)
     pts = np.unique(np.asarray(shown, dtype=np.int64))
@@ -173,14 +170,13 @@ def _check_complete(reader: MediaReader, reach: dict) -> None:
 
 def _by_decoding(reader: MediaReader) -> FrameIndex:
     """Decode everything once and take the times of the frames put out."""
-    reader.reopen()
-    stream = reader.video
     pts = []
-    for packet in reader.packets(stream):
-        for frame in reader.decode(packet, 'picture'):
+    for packet in reader.packets('video'):
+        for frame in reader.decode('video', packet):
             pts.append(frame.pts)
     if not pts:
         raise MediaError(reader.path, 'holds no frame that can be decoded')
+    stream = reader.video
     unit = float(stream.time_base)
     if None not in pts and np.all(np.diff(pts) > 0):
         times = np.asarray(pts) * unit - reader.origin

@@ -4,7 +4,8 @@ import os
 import stat
 import time
 from contextlib import contextmanager
-from typing import Iterator, List, Optional
+from itertools import chain
+from typing import Dict, Iterator, List, Optional
 
 import av
 import av.stream
@@ -13,6 +14,10 @@ from .errors import MediaError, MissingStreamError
 
 #: A frame larger than this (8192 x 8192) is taken for a damaged header.
 MAX_PIXELS = 1 << 26
+
+#: Files up to this size are read once and their packets kept, so that going
+#: back and forth in them costs nothing.
+KEPT_BYTES = 1 << 24
 
 #: What FFmpeg also opens but is not a clip: lists that point to other
 #: files, and text that it renders as a terminal would.
@@ -82,6 +87,7 @@ class MediaReader:
         """Start again at the file's first packet."""
         self.close()
         self.restart_clock()
+        self._kept: Dict[str, List[av.Packet]] = {}
         with self.naming('cannot be opened'):
             # An absolute path keeps a colon in a relative name from being
             # taken for a protocol.
@@ -147,31 +153,107 @@ class MediaReader:
                 if kind == 'video' else 'has no sound (no audio stream)')
         return stream
 
-    def seek(self, stream, timestamp: int) -> None:
-        """Go to the key frame of ``stream`` at or before a timestamp."""
+    def packets(self, kind: str) -> Iterator[Optional[av.Packet]]:
+        """A stream's packets from the first one on.
+
+        Args:
+            kind (str): 'video' or 'audio'; the file must have it.
+
+        Yields:
+            av.Packet | None: None comes last and drains the decoder.
+        """
+        if self.keeps:
+            return self._emit(kind, self._kept_packets(kind))
+        if not self.fresh:
+            self.reopen()
+        return self._emit(kind, self.demux(getattr(self, kind)))
+
+    def packets_from(self, kind: str,
+                     wanted: int) -> Iterator[Optional[av.Packet]]:
+        """The packets from the last key frame at or before a time on.
+
+        Containers search as well as their tables allow. Where the search
+        lands after the time, the file is read from its beginning instead,
+        which is slower and right.
+
+        Args:
+            kind (str): 'video' or 'audio'; the file must have it.
+            wanted (int): The time in the stream's own unit.
+        """
+        if self.keeps:
+            packets = self._kept_packets(kind)
+            return self._emit(kind, packets[_place(packets, wanted):])
+        stream = getattr(self, kind)
+        self._seek(stream, wanted)
+        packets = self.demux(stream)
+        for packet in packets:
+            if packet.is_keyframe or packet.pts is None:
+                if packet.pts is not None and packet.pts <= wanted:
+                    return self._emit(kind, chain([packet], packets))
+                break
+        return self.packets(kind)
+
+    def _seek(self, stream, timestamp: int) -> None:
         with self.naming('cannot be searched'):
             self.container.seek(int(timestamp), stream=stream)
         self.fresh = False
 
-    def packets(self, stream, others: bool = False) -> Iterator[av.Packet]:
-        """Read a stream's packets from here on; the last one is a flush.
+    @property
+    def keeps(self) -> bool:
+        """bool: Whether the file is small enough for its packets to be
+        kept."""
+        return self.signature[1] <= KEPT_BYTES
 
-        Args:
-            stream (av.stream.Stream): Whose packets to read.
-            others (bool): Whether packets of the other picture or sound
-                stream are wanted, too. Defaults to False, where they are
-                not even read from the disk if the container allows it.
+    def _kept_packets(self, kind: str) -> List[av.Packet]:
+        """All packets of a stream of a small file, read once.
+
+        Sound is kept with the picture, as it is next to nothing beside it;
+        picture is not kept where only the sound was asked for.
         """
-        wanted = [stream]
-        if others:
-            wanted = [s for s in (self.video, self.audio) if s is not None]
+        if kind not in self._kept:
+            if not self.fresh:
+                self.reopen()
+            kinds = [kind]
+            if kind == 'video' and self.audio is not None:
+                kinds.append('audio')
+            streams = {getattr(self, k).index: k for k in kinds}
+            kept = {k: [] for k in kinds}
+            for packet in self.demux(*(getattr(self, k) for k in kinds)):
+                kept[streams[packet.stream_index]].append(packet)
+            self._kept = kept
+        return self._kept[kind]
+
+    def all_packets(self) -> Iterator[av.Packet]:
+        """Packets of picture and sound, in no particular order."""
+        if self.keeps:
+            self._kept_packets('video' if self.video else 'audio')
+            return chain(*self._kept.values())
+        if not self.fresh:
+            self.reopen()
+        return self.demux(
+            *(s for s in (self.video, self.audio) if s is not None))
+
+    def _emit(self, kind: str, packets) -> Iterator[Optional[av.Packet]]:
+        """Packets to decode, with the decoder set back first."""
+        getattr(self, kind).codec_context.flush_buffers()
+        for packet in packets:
+            self.check_clock()
+            yield packet
+        yield None
+
+    def demux(self, *streams) -> Iterator[av.Packet]:
+        """Read packets of some streams from where the file stands.
+
+        Packets of other streams are not even read from the disk where the
+        container allows it, and empty ones are dropped.
+        """
         if _DISCARD is not None:
             for one in self.container.streams:
                 one.discard = (
-                    _DISCARD.default if one in wanted else _DISCARD.all)
+                    _DISCARD.default if one in streams else _DISCARD.all)
         self.fresh = False
         with self.naming('cannot be read'):
-            packets = self.container.demux(wanted)
+            packets = self.container.demux(*streams)
             while True:
                 try:
                     packet = next(packets)
@@ -180,12 +262,15 @@ class MediaReader:
                     # only appeared on the way; ours are complete by then.
                     return
                 self.check_clock()
-                yield packet
+                if packet.size:
+                    yield packet
 
-    def decode(self, packet: av.Packet, what: str) -> List[av.frame.Frame]:
-        """Decode one packet, or drain the decoder with a flush packet."""
+    def decode(self, kind: str,
+               packet: Optional[av.Packet]) -> List[av.frame.Frame]:
+        """Decode one packet, or with None drain the decoder."""
+        what = 'picture' if kind == 'video' else 'sound'
         with self.naming(f'{what} cannot be decoded'):
-            return packet.decode()
+            return getattr(self, kind).codec_context.decode(packet)
 
     def restart_clock(self) -> None:
         """Begin a request: the timeout counts from here."""
@@ -233,3 +318,14 @@ class MediaReader:
 
     def __exit__(self, *_) -> None:
         self.close()
+
+
+def _place(packets: List[av.Packet], wanted: int) -> int:
+    """Where to start decoding in order to reach a time."""
+    place = 0
+    for number, packet in enumerate(packets):
+        if packet.is_keyframe and packet.pts is not None:
+            if packet.pts > wanted:
+                break
+            place = number
+    return place

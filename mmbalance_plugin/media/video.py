@@ -1,5 +1,4 @@
 """Decoding exactly the frames that were asked for."""
-from itertools import chain
 from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 import av
@@ -140,12 +139,10 @@ def _to_rgb(reformatter: VideoReformatter,
 def _by_count(reader: MediaReader, index: FrameIndex,
               order: np.ndarray) -> Iterator[Tuple[int, av.VideoFrame]]:
     """Decode from the start and count what comes out."""
-    if not reader.fresh:
-        reader.reopen()
     wanted, last = set(order.tolist()), order[-1] if len(order) else -1
     number = 0
-    for packet in reader.packets(reader.video):
-        for frame in reader.decode(packet, 'picture'):
+    for packet in reader.packets('video'):
+        for frame in reader.decode('video', packet):
             if number in wanted:
                 yield number, frame
             number += 1
@@ -159,9 +156,12 @@ def _by_time(reader: MediaReader, index: FrameIndex,
     for run in _runs(index, order):
         number_of = dict(zip(index.pts[run].tolist(), run.tolist()))
         last = int(index.pts[run[-1]])
-        start = index.keys[_key_of(index, run[0])]
-        for packet in _packets_from(reader, index, int(start)):
-            for frame in reader.decode(packet, 'picture'):
+        start = int(index.keys[_key_of(index, run[0])])
+        packets = (
+            reader.packets('video') if start == index.keys[0] else
+            reader.packets_from('video', start))
+        for packet in packets:
+            for frame in reader.decode('video', packet):
                 number = number_of.pop(frame.pts, None)
                 if number is not None:
                     yield number, frame
@@ -187,24 +187,3 @@ def _runs(index: FrameIndex, order: np.ndarray) -> List[np.ndarray]:
             if first - order[i - 1] > _WORTH_A_JUMP:
                 cuts.append(i)
     return np.split(order, cuts) if len(order) else []
-
-
-def _packets_from(reader: MediaReader, index: FrameIndex,
-                  start: int) -> Iterator[av.Packet]:
-    """Packets from the key frame at ``start`` on, or from the beginning.
-
-    Containers search as well as their tables allow. Where the search does
-    not land at or before the key frame, the file is read from its
-    beginning instead, which is slower and right.
-    """
-    stream = reader.video
-    if not (reader.fresh and start == index.keys[0]):
-        reader.seek(stream, start)
-        packets = reader.packets(stream)
-        for packet in packets:
-            if packet.pts == start and packet.is_keyframe:
-                return chain([packet], packets)
-            if packet.pts is None or packet.pts > start:
-                break
-        reader.reopen()
-    return reader.packets(reader.video)

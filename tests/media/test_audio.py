@@ -14,6 +14,7 @@ from mmbalance_plugin.media import (
     mono_weights,
     resample,
 )
+from mmbalance_plugin.media import reader as reader_module
 from tests.media_utils import (
     loudest_hertz,
     numbered_frame,
@@ -46,6 +47,14 @@ EXACT = {
     's16.avi': dict(acodec='pcm_s16le', frames=10, vcodec='mpeg4'),
     's16.mov': dict(acodec='pcm_s16le', frames=10),
 }
+
+
+@pytest.fixture(params=['kept', 'searched'], autouse=True)
+def way(request, monkeypatch):
+    """Small files are kept, large ones searched: both must come out alike."""
+    if request.param == 'searched':
+        monkeypatch.setattr(reader_module, 'KEPT_BYTES', 0)
+    return request.param
 
 
 def decode(path, *args, **kwargs):
@@ -215,8 +224,8 @@ def test_search_reads_little(tmp_path, monkeypatch):
     read = []
     decode_packet = MediaReader.decode
     monkeypatch.setattr(
-        MediaReader, 'decode', lambda self, packet, what: read.append(
-            1) or decode_packet(self, packet, what))
+        MediaReader, 'decode', lambda self, kind, packet: read.append(
+            1) or decode_packet(self, kind, packet))
     decode(path, 16000, 25, 26)
     # A packet holds 64 ms; one and a half seconds are read.
     assert len(read) < 40

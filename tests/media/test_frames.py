@@ -13,6 +13,7 @@ from mmbalance_plugin.media import (
     frame_index,
 )
 from mmbalance_plugin.media import index as index_module
+from mmbalance_plugin.media import reader as reader_module
 from tests.media_utils import numbered_frame, read_number, tone, write_clip
 
 COUNT = 25
@@ -48,6 +49,14 @@ def clip(request, tmp_path_factory):
     path = tmp_path_factory.mktemp('clips') / request.param
     settings = dict(frames=COUNT, **KINDS[request.param])
     return write_clip(path, **settings), settings.get('size', (64, 64))
+
+
+@pytest.fixture(params=['kept', 'searched'], autouse=True)
+def way(request, monkeypatch):
+    """Small files are kept, large ones searched: both must come out alike."""
+    if request.param == 'searched':
+        monkeypatch.setattr(reader_module, 'KEPT_BYTES', 0)
+    return request.param
 
 
 def numbers(pictures):
@@ -98,8 +107,8 @@ def test_far_apart_frames_do_not_decode_what_lies_between(tmp_path,
     decode = MediaReader.decode
     monkeypatch.setattr(
         MediaReader, 'decode',
-        lambda self, packet, what: decoded.append(1) or decode(
-            self, packet, what))
+        lambda self, kind, packet: decoded.append(1) or decode(
+            self, kind, packet))
     with MediaReader(path) as reader:
         assert numbers(decode_frames(reader, [5, 205, 395])) == [5, 205, 395]
     # Groups have ten frames; a few more packets fill the decoder.
@@ -160,10 +169,11 @@ def test_number_out_of_range_names_the_file(tmp_path, bad):
 def test_wrong_search_falls_back_to_reading_on(tmp_path, monkeypatch, lands):
     """Containers with poor tables land anywhere; the frame is still right."""
     path = write_clip(tmp_path / 'a.mkv', frames=60)
-    seek = MediaReader.seek
+    monkeypatch.setattr(reader_module, 'KEPT_BYTES', 0)
+    seek = MediaReader._seek
     target = {'after': 50, 'before': 0, 'at the end': 10**6}[lands] * 40
     monkeypatch.setattr(
-        MediaReader, 'seek', lambda self, stream, _: seek(
+        MediaReader, '_seek', lambda self, stream, _: seek(
             self, stream, target))
     with MediaReader(path) as reader:
         assert numbers(decode_frames(reader, [35, 2])) == [35, 2]
@@ -240,7 +250,7 @@ def test_damaged_frame_is_an_error_only_where_it_matters(tmp_path):
         index = frame_index(reader)
         reader.reopen()
         place = [
-            packet.pos for packet in reader.packets(reader.video)
+            packet.pos for packet in reader.demux(reader.video)
             if packet.pts == index.pts[30]
         ][0]
     with open(path, 'r+b') as file:

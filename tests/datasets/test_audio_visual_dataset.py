@@ -1,0 +1,429 @@
+"""Annotations of every kind, and what becomes of clips that lack a part."""
+import json
+import multiprocessing
+import re
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from mmengine.dataset import pseudo_collate
+from torch.utils.data import DataLoader
+
+from mmbalance_plugin.datasets.audio_visual_dataset import AudioVisualDataset
+from mmbalance_plugin.datasets.av_annotation import AnnotationError
+from mmbalance_plugin.media import MediaError, MissingStreamError
+from tests.media.real_clips import real_clip
+from tests.media_utils import read_number, tone, truncate, write_clip
+
+PIPELINE = [
+    dict(type='mmbalance_plugin.PyAVVideoInit'),
+    dict(type='mmaction.SampleFrames', clip_len=1, num_clips=3,
+         test_mode=True),
+    dict(type='mmbalance_plugin.PyAVVideoDecode'),
+    dict(type='mmaction.Resize', scale=(32, 32), keep_ratio=False),
+    dict(type='mmaction.FormatShape', input_format='NCHW'),
+    dict(type='mmbalance_plugin.PyAVAudioDecode', duration=0.5,
+         sample_rate=16000),
+    dict(type='mmbalance_plugin.LogSpectrogram', n_fft=128, hop_length=64),
+    dict(type='mmbalance_plugin.PackMultimodalInputs'),
+]
+LISTEN = PIPELINE[5:7] + [
+    dict(type='mmbalance_plugin.PackMultimodalInputs',
+         inputs=dict(audio='audios'))
+]
+
+
+@pytest.fixture(scope='module')
+def clips(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('clips')
+    whole = write_clip(folder / 'whole.mp4', frames=10, sound=tone(0.5))
+    write_clip(folder / 'mute.mp4', frames=10)
+    write_clip(
+        folder / 'blind.wav', frames=None, sound=tone(0.5),
+        acodec='pcm_s16le')
+    truncate(whole, folder / 'broken.mp4', 0.5)
+    return folder
+
+
+@pytest.fixture
+def folder(clips, tmp_path):
+    """Clips: whole, without sound, without picture, and damaged."""
+    shutil.copytree(clips, tmp_path, dirs_exist_ok=True)
+    return tmp_path
+
+
+def annotate(folder, text, name='ann.csv'):
+    path = folder / name
+    path.write_text(text, encoding='utf-8')
+    return str(path)
+
+
+def build(folder, text, pipeline=(), name='ann.csv', **kwargs):
+    kwargs.setdefault('data_prefix', dict(video=str(folder)))
+    return AudioVisualDataset(
+        annotate(folder, text, name), list(pipeline), **kwargs)
+
+
+def test_csv_with_one_file_for_both(folder):
+    dataset = build(
+        folder, 'path,label,start,end,actor\nwhole.mp4,1,0.1,0.3,7\n'
+        '\nwhole.mp4,0,,,x\n')
+    assert len(dataset) == 2
+    info = dataset.get_data_info(0)
+    assert info['filename'] == info['audio_path'] == str(
+        folder / 'whole.mp4')
+    assert (info['label'], info['start'], info['end']) == (1, 0.1, 0.3)
+    assert (info['actor'], info['sample_idx']) == ('7', 0)
+    assert (info['start_index'], info['modality']) == (0, 'RGB')
+    info = dataset.get_data_info(1)
+    assert (info['start'], info['end'], info['sample_idx']) == (None, None, 1)
+
+
+def test_csv_with_a_file_for_each(folder):
+    (folder / 'sound').mkdir()
+    (folder / 'blind.wav').rename(folder / 'sound' / 'blind.wav')
+    dataset = build(
+        folder, 'label,audio,video\n0,blind.wav,mute.mp4\n', PIPELINE,
+        data_prefix=dict(video='', audio='sound'), data_root=str(folder))
+    item = dataset[0]
+    assert item['inputs']['visual'].shape == (3, 3, 32, 32)
+    assert item['inputs']['audio'].shape == (1, 65, 126)
+    assert item['data_samples'].gt_label.tolist() == [0]
+    assert item['data_samples'].metainfo['sample_idx'] == 0
+    assert item['data_samples'].modality_mask == dict(visual=True, audio=True)
+
+
+@pytest.mark.parametrize('wrapped', [False, True])
+def test_json(folder, wrapped):
+    records = [
+        dict(path='whole.mp4', label='cat', end=0.25),
+        dict(video='mute.mp4', audio='blind.wav', label='dog', start=0)
+    ]
+    content = records
+    kwargs = dict(classes=['dog', 'cat'])
+    if wrapped:
+        content = dict(
+            metainfo=dict(classes=['dog', 'cat']), data_list=records)
+        kwargs = {}
+    dataset = build(folder, json.dumps(content), name='a.json', **kwargs)
+    assert [dataset.get_data_info(i)['label'] for i in (0, 1)] == [1, 0]
+    assert dataset.metainfo['classes'] == ['dog', 'cat']
+    assert dataset.num_classes == 2
+    assert dataset.get_data_info(0)['end'] == 0.25
+
+
+def test_class_names_from_a_file(folder):
+    text = 'path,label\nwhole.mp4,cat\nwhole.mp4,1\n'
+    (folder / 'names.txt').write_text('dog\ncat\n\n')
+    dataset = build(folder, text, classes=str(folder / 'names.txt'))
+    assert [dataset.get_data_info(i)['label'] for i in (0, 1)] == [1, 1]
+    # Beside the annotation it needs no mention.
+    (folder / 'classes.txt').write_text('\ufeffcat\ndog\n', 'utf-8')
+    dataset = build(folder, text)
+    assert [dataset.get_data_info(i)['label'] for i in (0, 1)] == [0, 1]
+
+
+def test_class_names_that_look_like_numbers(folder):
+    dataset = build(
+        folder, 'path,label\nwhole.mp4,3\n', classes=['7', '3', '0'])
+    assert dataset.get_data_info(0)['label'] == 1
+
+
+def test_several_labels(folder):
+    dataset = build(
+        folder, 'path,label\nwhole.mp4,a;c\nwhole.mp4,b\n',
+        classes=['a', 'b', 'c'], multi_class=True)
+    assert dataset.get_data_info(0)['label'].tolist() == [1, 0, 1]
+    assert dataset.get_data_info(1)['label'].tolist() == [0, 1, 0]
+
+
+@pytest.mark.parametrize('name', [
+    'two words.mp4', 'søren – 犬.mp4', "it's, 100%.mp4", 'a:b.mp4'])
+@pytest.mark.parametrize('kind', ['csv', 'json'])
+def test_odd_names(folder, name, kind):
+    (folder / 'whole.mp4').rename(folder / name)
+    if kind == 'csv':
+        text = f'path,label\n"{name}",0\n'
+    else:
+        text = json.dumps([dict(path=name, label=0)], ensure_ascii=False)
+    dataset = build(folder, text, PIPELINE, name=f'a.{kind}')
+    item = dataset[0]
+    assert item['data_samples'].filename == str(folder / name)
+    assert item['inputs']['audio'].std() > 0.1
+
+
+def test_start_and_end_choose_the_frames(folder):
+    dataset = build(
+        folder, 'path,label,start,end\nwhole.mp4,0,0.2,0.4\n', PIPELINE[:3])
+    assert [read_number(i) for i in dataset[0]['imgs']] == [5, 7, 9]
+
+
+def test_excel_byte_order_mark_and_line_ends(folder):
+    dataset = build(folder, '\ufeffpath,label\r\nwhole.mp4,0\r\n')
+    assert dataset.get_data_info(0)['filename'].endswith('whole.mp4')
+
+
+@pytest.mark.parametrize('text, message', [
+    ('', 'lists no clip'),
+    ('path,label\n', 'lists no clip'),
+    ('whole.mp4,0\n', 'line 1: must name the columns'),
+    ('path\nwhole.mp4\n', 'line 1: must name the columns, at least "label"'),
+    ('path,label,path\na,0,b\n', 'line 1: column "path" appears twice'),
+    ('path,label\nwhole.mp4\n', 'line 2: has 1 columns'),
+    ('path,label\na, b.mp4,0\n', 'line 2: has 3 columns.*needs quotes'),
+    ('path,label\nwhole.mp4,0\n,1\n', 'line 3, column "path": names no file'),
+    ('audio,video,label\n,,1\n', 'line 2, column "video": names no file'),
+    ('path,label\nwhole.mp4,\n', 'line 2, column "label": is empty'),
+    ('path,label\nwhole.mp4,cat\n', 'line 2, column "label": "cat" is no '
+     'class; the class names are not known'),
+    ('path,label\nwhole.mp4,-1\n', 'column "label": -1 is not a class'),
+    ('path,label\nwhole.mp4,1.5\n', 'column "label": "1.5" is no class'),
+    ('path,label,start\nwhole.mp4,0,soon\n',
+     "line 2, column \"start\": 'soon' is not a number"),
+    ('path,label,start\nwhole.mp4,0,-1\n', 'line 2, column "start"'),
+    ('path,label,end\nwhole.mp4,0,nan\n', 'line 2, column "end"'),
+    ('path,label,end\nwhole.mp4,0,inf\n', 'line 2, column "end"'),
+    ('path,label,start,end\nwhole.mp4,0,2,1\n',
+     'line 2, column "end": 1 s is not after the start at 2 s'),
+    ('path,video,label\na.mp4,b.mp4,0\n', 'line 2: give either "path" or'),
+    ('path,label,sample_idx\nwhole.mp4,0,3\n', 'column "sample_idx"'),
+    ('path,label\n"whole.mp4,0\n', r'line \d'),
+    ('path,label\nwhole\0.mp4,0\n', r'line 2'),
+])
+def test_bad_csv_rows(folder, text, message):
+    with pytest.raises(AnnotationError, match=message) as caught:
+        build(folder, text)
+    assert str(folder / 'ann.csv') in str(caught.value)
+
+
+@pytest.mark.parametrize('text, message', [
+    ('[', 'line 1'),
+    ('[\n{"path": }]', 'line 2'),
+    ('{}', 'must hold a list'),
+    ('3', 'must hold a list'),
+    ('[3]', 'entry 0: must be an object'),
+    ('[{"path": "whole.mp4"}]', 'entry 0, column "label": is missing'),
+    ('[{"path": 7, "label": 0}]', 'entry 0, column "path": 7 is not'),
+    ('[{"path": "whole.mp4", "label": null}]', 'column "label": is empty'),
+    ('[{"path": "whole.mp4", "label": {}}]', 'column "label"'),
+    ('[{"path": "a", "label": 0, "end": []}]', 'entry 0, column "end"'),
+])
+def test_bad_json(folder, text, message):
+    with pytest.raises(AnnotationError, match=message):
+        build(folder, text, name='a.json')
+
+
+def test_bad_annotation_files(folder):
+    with pytest.raises(AnnotationError, match='no such annotation file'):
+        AudioVisualDataset(str(folder / 'none.csv'), [])
+    with pytest.raises(AnnotationError, match='a .csv or a .json file'):
+        AudioVisualDataset(str(folder / 'whole.mp4'), [])
+    (folder / 'latin.csv').write_bytes('path,label\nsøren.mp4,0'.encode(
+        'latin-1'))
+    with pytest.raises(AnnotationError, match='not a text in UTF-8'):
+        AudioVisualDataset(str(folder / 'latin.csv'), [])
+    (folder / 'b.csv').write_bytes((folder / 'whole.mp4').read_bytes())
+    with pytest.raises(AnnotationError, match='b.csv'):
+        AudioVisualDataset(str(folder / 'b.csv'), [])
+
+
+def test_classes_that_do_not_fit(folder):
+    text = 'path,label\nwhole.mp4,dog\n'
+    with pytest.raises(AnnotationError, match='"dog" is no class; the clas'):
+        build(folder, text, classes=['cat'])
+    with pytest.raises(AnnotationError, match='"cat" is listed twice'):
+        build(folder, text, classes=['cat', 'cat'])
+    with pytest.raises(AnnotationError, match='num_classes=3, but 1 class'):
+        build(folder, text, classes=['dog'], num_classes=3)
+    with pytest.raises(AnnotationError, match='9 is not a class number of 0'):
+        build(folder, 'path,label\nwhole.mp4,9\n', num_classes=9)
+    with pytest.raises(AnnotationError, match='not a list of classes'):
+        build(folder, text, classes=str(folder / 'none.txt'))
+
+
+@pytest.mark.parametrize('kwargs', [
+    dict(missing='drop'), dict(streams=('sound', )), dict(streams=())])
+def test_wrong_settings(folder, kwargs):
+    with pytest.raises(ValueError, match='must be'):
+        build(folder, 'path,label\nwhole.mp4,0\n', **kwargs)
+
+
+ALL = ('path,label\nwhole.mp4,0\nmute.mp4,1\nblind.wav,2\nbroken.mp4,3\n'
+       'none.mp4,4\n')
+
+
+@pytest.mark.parametrize('policy', ['error', 'mask'])
+def test_files_that_are_not_there_stop_the_start(folder, policy):
+    with pytest.raises(MediaError) as caught:
+        build(folder, ALL, missing=policy)
+    message = str(caught.value)
+    assert '1 of 5 clips cannot be used' in message
+    assert f'{folder}/none.mp4: no such file' in message
+
+
+def test_error_policy_names_the_clip_in_its_turn(folder):
+    dataset = build(folder, ALL.replace('none.mp4,4\n', ''), PIPELINE)
+    assert dataset[0]['inputs']['audio'].shape == (1, 65, 126)
+    with pytest.raises(MissingStreamError, match=r'mute\.mp4: has no sound'):
+        dataset[1]
+    with pytest.raises(MissingStreamError, match=r'blind\.wav: has no pic'):
+        dataset[2]
+    with pytest.raises(MediaError, match=r'broken\.mp4: cannot be opened'):
+        dataset[3]
+    with pytest.raises(MediaError, match='its row names no audio file'):
+        build(folder, 'video,audio,label\nwhole.mp4,,0\n')
+
+
+def test_skip_policy_counts_what_it_leaves_out(folder, capsys):
+    dataset = build(folder, ALL, PIPELINE, missing='skip')
+    assert len(dataset) == 1
+    assert dataset.get_data_info(0)['label'] == 0
+    reasons = dict(dataset.skipped)
+    assert len(reasons) == 4
+    assert reasons[str(folder / 'none.mp4')] == 'no such file'
+    assert reasons[str(folder / 'mute.mp4')] == 'has no audio stream'
+    assert reasons[str(folder / 'blind.wav')] == 'has no video stream'
+    assert 'cannot be opened' in reasons[str(folder / 'broken.mp4')]
+    report = capsys.readouterr().out
+    assert '4 of 5 clips cannot be used: ' in report
+    assert 'are skipped' in report
+    with pytest.raises(MediaError, match='no clip is left: 1 of 1'):
+        build(folder, 'path,label\nmute.mp4,0\n', missing='skip')
+
+
+def test_only_what_the_model_needs_is_asked_for(folder):
+    text = 'path,label\nwhole.mp4,0\nmute.mp4,1\nblind.wav,2\n'
+    dataset = build(
+        folder, text, LISTEN, missing='skip', streams=('audio', ))
+    assert [dataset.get_data_info(i)['label'] for i in (0, 1)] == [0, 2]
+    assert list(dataset[1]['inputs']) == ['audio']
+    dataset = build(
+        folder, 'video,audio,label\n,blind.wav,0\n', LISTEN,
+        streams=('audio', ))
+    assert len(dataset) == 1
+
+
+def damage_middle(path, out):
+    """A header that reads well before frames that do not."""
+    content = bytearray(open(path, 'rb').read())
+    start = content.index(b'mdat') + 1000
+    content[start:start + 1500] = bytes(1500)
+    open(out, 'wb').write(content)
+
+
+def test_skip_policy_replaces_clips_found_damaged_later(folder, capsys):
+    whole = write_clip(
+        folder / 'long.mp4', frames=100, sound=tone(4),
+        options=dict(movflags='faststart'))
+    damage_middle(whole, folder / 'bad.mp4')
+    text = 'path,label\nbad.mp4,1\nlong.mp4,0\n'
+    dataset = build(folder, text, PIPELINE, missing='skip')
+    assert len(dataset) == 2
+    assert dataset[0]['data_samples'].gt_label.tolist() == [0]
+    assert dataset.replaced > 0 and not dataset.skipped
+    report = capsys.readouterr().out
+    assert 'replaced by another clip (1 so far in this process): ' in report
+    assert f'{folder}/bad.mp4' in report
+    # A test result must not depend on which clip failed.
+    dataset = build(
+        folder, text, PIPELINE, missing='skip', test_mode=True)
+    with pytest.raises(MediaError, match='bad.mp4'):
+        dataset[0]
+
+
+def test_mask_policy_puts_zeros_and_says_so(folder):
+    dataset = build(
+        folder, 'video,audio,label\nwhole.mp4,whole.mp4,0\nmute.mp4,mute.mp4,'
+        '1\nblind.wav,blind.wav,2\nwhole.mp4,,3\n,whole.mp4,4\n', PIPELINE,
+        missing='mask')
+    batch = pseudo_collate([dataset[i] for i in range(5)])
+    masks = [s.modality_mask for s in batch['data_samples']]
+    assert [m['visual'] for m in masks] == [True, True, False, True, False]
+    assert [m['audio'] for m in masks] == [True, False, True, False, True]
+    for modality, tensors in batch['inputs'].items():
+        # They collate: all have one shape.
+        stacked = torch.stack(tensors)
+        there = [m[modality] for m in masks]
+        assert stacked.flatten(1).any(dim=1).tolist() == there
+    broken = build(
+        folder, 'path,label\nbroken.mp4,0\n', PIPELINE, missing='mask')
+    with pytest.raises(MediaError, match='broken.mp4: cannot be opened'):
+        broken[0]
+    with pytest.raises(MediaError, match='has none of the modalities'):
+        build(folder, 'path,label\nmute.mp4,0\n', LISTEN, missing='mask')[0]
+
+
+@pytest.mark.parametrize('policy', ['error', 'skip', 'mask'])
+def test_real_clip_without_sound(tmp_path, policy):
+    real_clip('bikes.mp4', tmp_path)
+    write_clip(tmp_path / 'other.mp4', frames=10, sound=tone(0.5))
+    dataset = build(
+        tmp_path, 'path,label\nbikes.mp4,0\nother.mp4,1\n', PIPELINE,
+        missing=policy)
+    if policy == 'error':
+        with pytest.raises(MissingStreamError, match='bikes.mp4: has no so'):
+            dataset[0]
+    elif policy == 'skip':
+        assert len(dataset) == 1
+        assert dataset.skipped == [
+            (str(tmp_path / 'bikes.mp4'), 'has no audio stream')]
+    else:
+        item = dataset[0]
+        assert item['data_samples'].modality_mask['audio'] is False
+        assert item['inputs']['visual'].any()
+        assert not item['inputs']['audio'].any()
+
+
+def test_errors_of_workers_name_the_clip(folder):
+    dataset = build(folder, 'path,label\nmute.mp4,0\n', PIPELINE)
+    loader = DataLoader(
+        dataset, num_workers=1, collate_fn=pseudo_collate, timeout=60)
+    batches = iter(loader)
+    with pytest.raises(MissingStreamError, match='mute.mp4: has no sound'):
+        next(batches)
+    with pytest.raises(StopIteration):
+        next(batches)
+    assert not multiprocessing.active_children()
+
+
+def test_workers_give_what_the_main_process_gives(folder):
+    text = 'path,label\n' + 'whole.mp4,0\n' * 6
+    dataset = build(folder, text, PIPELINE, test_mode=True)
+    loader = DataLoader(
+        dataset, batch_size=2, num_workers=2, collate_fn=pseudo_collate,
+        timeout=60)
+    batches = list(loader)
+    assert [s.sample_idx for b in batches for s in b['data_samples']] == list(
+        range(6))
+    for modality in ('visual', 'audio'):
+        torch.testing.assert_close(
+            batches[2]['inputs'][modality][1],
+            dataset[5]['inputs'][modality])
+
+
+def test_deterministic(folder):
+    text = 'path,label\nwhole.mp4,0\n'
+    assert build(folder, text, LISTEN).deterministic
+    assert not build(folder, text, LISTEN, missing='skip').deterministic
+    random = [dict(LISTEN[0], crop='random')] + LISTEN[1:]
+    assert not build(folder, text, random).deterministic
+
+
+def test_subset_and_lazy_init(folder):
+    text = 'path,label\n' + 'whole.mp4,0\n' * 6
+    assert len(build(folder, text, indices=2)) == 2
+    dataset = build(folder, text, lazy_init=True)
+    assert not dataset._fully_initialized and len(dataset) == 6
+
+
+def test_report_is_short_for_many_clips(folder):
+    text = 'path,label\n' + ''.join(f'{i}.mp4,0\n' for i in range(300))
+    with pytest.raises(MediaError) as caught:
+        build(folder, text)
+    message = str(caught.value)
+    assert '300 x "no such file"' in message
+    assert '... and 290 more' in message
+    assert len(message.splitlines()) < 15
+    assert re.search(r'/0\.mp4: no such file', message)
+    np.testing.assert_array_less(len(message), 3000)
