@@ -44,9 +44,9 @@ class AVDigitsDataset(ArrayDataset):
             for train, 2000 for val and for test.
         n_components (int, optional): Principal components of the images
             that are kept, at most 64; None keeps the images as they are.
-            Defaults to 4.
+            Defaults to 6.
         audio_noise_std (float): Deviation of the noise on standardised
-            MFCC. Defaults to 2.0.
+            MFCC. Defaults to 3.0.
         visual_noise_std (float): Deviation of the noise on standardised
             pixels. Defaults to 0.
         frames (int): Frames a recording is resampled to. Defaults to 32.
@@ -67,8 +67,8 @@ class AVDigitsDataset(ArrayDataset):
                  modalities: Sequence[str] = MODALITIES,
                  data_root: str = 'data/av_digits',
                  n_pairs: Optional[int] = None,
-                 n_components: Optional[int] = 4,
-                 audio_noise_std: float = 2.0,
+                 n_components: Optional[int] = 6,
+                 audio_noise_std: float = 3.0,
                  visual_noise_std: float = 0.,
                  frames: int = 32,
                  seed: int = 0,

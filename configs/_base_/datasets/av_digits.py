@@ -1,4 +1,4 @@
-# AVDigits: handwritten digits rebuilt from four principal components, and
+# AVDigits: handwritten digits rebuilt from six principal components, and
 # spoken digits with noise, paired by class. python tools/prepare_data.py
 # av_digits fetches both; docs/datasets.md says how the numbers were chosen.
 modalities = ('audio', 'visual')
@@ -12,8 +12,8 @@ dataset = dict(
     type='mmbalance_plugin.AVDigitsDataset',
     data_root='data/av_digits',
     modalities=modalities,
-    n_components=4,
-    audio_noise_std=2.0,
+    n_components=6,
+    audio_noise_std=3.0,
     pipeline=pipeline)
 
 # The samples lie in memory: workers would only copy them around.
