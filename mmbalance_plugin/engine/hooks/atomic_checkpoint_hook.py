@@ -9,6 +9,7 @@ from mmengine.hooks import CheckpointHook
 from ...registry import HOOKS
 
 _PARTIAL = '.partial'
+_OUTDATED = 'outdated_ckpt_ids'
 
 
 @HOOKS.register_module()
@@ -20,17 +21,23 @@ class AtomicCheckpointHook(CheckpointHook):
     * A file is written beside its final name, flushed to the disk and then
       moved there, so a checkpoint is either whole or absent.
     * An outdated checkpoint is removed after its successor and
-      ``last_checkpoint`` are in place, never before.
-    * ``save_best`` names its metric. A validation that does not emit it (a
-      stage that trains one modality has no fused accuracy) is passed over
-      instead of raising; 'auto' is refused, since it would settle on the
-      first stage's metric.
+      ``last_checkpoint`` are in place, never before. What a kill left of an
+      interrupted write or removal goes when the run is resumed.
+    * ``save_best`` names its metric; 'auto' is refused, since it would
+      settle on the first stage's metric. In a loop with stages a validation
+      that does not emit it (a stage that trains one modality has no fused
+      accuracy) is passed over; if none ever did, the end of training says
+      so.
+    * A best checkpoint is removed in favour of a better one only from this
+      run's own folder, never from that of a run it was resumed from.
 
     Only local folders are supported: writing elsewhere raises.
 
     Raises:
         ValueError: ``save_best='auto'``, or checkpoints that would go to
             another storage than the local file system.
+        KeyError: In a loop without stages, ``save_best`` names a metric
+            that validation does not emit.
     """
 
     def __init__(self, *args, **kwargs) -> None:
@@ -42,15 +49,46 @@ class AtomicCheckpointHook(CheckpointHook):
 
     def before_train(self, runner) -> None:
         """Check the storage and clear what an interrupted write left."""
+        runner.logger.addFilter(_not_about_file_client)
         super().before_train(runner)
         if not isinstance(self.file_backend, LocalBackend):
             raise ValueError(
                 f'AtomicCheckpointHook writes local files only, got out_dir '
                 f'{self.out_dir!r}; use CheckpointHook there')
-        if is_main_process() and osp.isdir(self.out_dir):
-            for name in os.listdir(self.out_dir):
+        self.emitted = set()
+        info = runner.message_hub.runtime_info
+        # As if this process had written the checkpoint it resumed from.
+        last = info.get('last_ckpt')
+        if last is not None and self._is_own(last):
+            self.last_ckpt = last
+        if is_main_process():
+            self._clear(runner.work_dir, info.get(_OUTDATED, []))
+
+    def _clear(self, work_dir: str, outdated) -> None:
+        for step in outdated:
+            _remove(osp.join(self.out_dir, self.filename_tmpl.format(step)))
+        for folder in {self.out_dir, work_dir}:
+            for name in os.listdir(folder) if osp.isdir(folder) else []:
                 if name.endswith(_PARTIAL):
-                    os.remove(osp.join(self.out_dir, name))
+                    os.remove(osp.join(folder, name))
+
+    def _is_own(self, path: str) -> bool:
+        """Whether a file lies where this run writes."""
+        return osp.realpath(osp.dirname(path)) == osp.realpath(self.out_dir)
+
+    def after_train(self, runner) -> None:
+        """Publish, and say where ``save_best`` never had anything to save."""
+        never = set(self.save_best or ()) - self.emitted
+        if never and self.emitted:
+            runner.logger.warning(
+                f'save_best names {sorted(never)}, but validation only '
+                f'emitted {sorted(self.emitted)}: no such checkpoint was '
+                'kept')
+        super().after_train(runner)
+
+    def _publish_model(self, runner, ckpt_path) -> None:
+        if ckpt_path is not None:  # a metric that no validation emitted
+            super()._publish_model(runner, ckpt_path)
 
     def _write(self, runner, name: str, **kwargs) -> str:
         """Save under a temporary name and move the file into place."""
@@ -70,6 +108,7 @@ class AtomicCheckpointHook(CheckpointHook):
                     outdated.append(kept.popleft())
                 kept.append(step)
                 runner.message_hub.update_info('keep_ckpt_ids', list(kept))
+                runner.message_hub.update_info(_OUTDATED, list(outdated))
         name = self.filename_tmpl.format(step)
         self.last_ckpt = osp.join(self.out_dir, name)
         runner.message_hub.update_info('last_ckpt', self.last_ckpt)
@@ -97,12 +136,16 @@ class AtomicCheckpointHook(CheckpointHook):
         meta = dict(epoch=runner.epoch, iter=runner.iter)
         hub = runner.message_hub
         single = len(self.key_indicators) == 1
+        self.emitted.update(metrics)
         improved = False
         for key, rule in zip(self.key_indicators, self.rules):
             suffix = '' if single else f'_{key}'
             best = self.init_value_map[rule]
             if f'best_score{suffix}' in hub.runtime_info:
                 best = hub.get_info(f'best_score{suffix}')
+            if key not in metrics and not hasattr(runner.train_loop, 'stages'):
+                raise KeyError(f'save_best names {key!r}, but validation '
+                               f'emitted {sorted(metrics)}')
             score = metrics.get(key)
             if score is None or not self.is_better_than[key](score, best):
                 continue
@@ -124,7 +167,8 @@ class AtomicCheckpointHook(CheckpointHook):
                 self.best_ckpt_path = path
             else:
                 self.best_ckpt_path_dict[key] = path
-            if old and old != path and is_main_process():
+            if old and not _same(old, path) and self._is_own(old) and \
+                    is_main_process():
                 _remove(old)
             runner.logger.info(f'New best {key} {score:.4f}: saved '
                                f'{osp.basename(path)}')
@@ -132,6 +176,16 @@ class AtomicCheckpointHook(CheckpointHook):
         # it again, so that a resumed run knows the best one's file.
         if improved and self.last_ckpt is not None:
             self._save_checkpoint_with_step(runner, step, meta)
+
+
+def _not_about_file_client(record) -> bool:
+    """Drop what mmengine says about how mmengine itself writes files."""
+    noise = '"FileClient" will be', '"HardDiskBackend" is the alias'
+    return not record.getMessage().startswith(noise)
+
+
+def _same(path: str, other: str) -> bool:
+    return osp.realpath(path) == osp.realpath(other)
 
 
 def _replace(source: str, target: str) -> None:

@@ -1,6 +1,11 @@
 """What a staged loop adds to a runner's hooks."""
 from mmengine.dist import all_reduce_params, is_distributed
-from mmengine.hooks import EarlyStoppingHook, Hook, SyncBuffersHook
+from mmengine.hooks import (
+    CheckpointHook,
+    EarlyStoppingHook,
+    Hook,
+    SyncBuffersHook,
+)
 
 STATE_KEY = 'staged_loop'
 
@@ -15,6 +20,15 @@ class StageStateHook(Hook):
 
     def __init__(self, loop) -> None:
         self.loop = loop
+
+    def after_val_epoch(self, runner, metrics=None) -> None:
+        """Before any hook that saves, schedules or swaps weights back.
+
+        A checkpoint written in a later hook (a best one makes the epoch's
+        be written again) then says that this validation is over. Otherwise
+        a resumed run would repeat it, on hooks that have counted it already.
+        """
+        self.loop.take_validation(metrics or {})
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         """Runs on rank 0 only, so nothing here may be a collective."""
@@ -70,10 +84,17 @@ def install_stage_hooks(runner, loop) -> None:
 
     Raises:
         ValueError: An :class:`EarlyStoppingHook` stands in the config: it
-            knows no stages and keeps no state across a resume.
+            knows no stages and keeps no state across a resume. Or a
+            :class:`CheckpointHook` that counts iterations: a staged run
+            resumes where an epoch ends.
     """
     runner.register_hook(StageStateHook(loop))
     for i, hook in enumerate(runner._hooks):
+        if isinstance(hook, CheckpointHook) and not hook.by_epoch:
+            raise ValueError(
+                f'{type(hook).__name__}(by_epoch=False) writes within an '
+                'epoch, where a staged run cannot be resumed: set '
+                'by_epoch=True')
         if isinstance(hook, EarlyStoppingHook):
             raise ValueError(
                 'EarlyStoppingHook does not know stages: remove it from the '

@@ -13,6 +13,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import load_checkpoint
 
 from ...registry import HOOKS
+from ..scalars import plain_json, scalars
 
 _STATE_KEY = 'run_summary'
 
@@ -40,7 +41,9 @@ class SummaryHook(Hook):
         filename (str): Defaults to 'summary.json'.
     """
 
-    priority = 'VERY_LOW'
+    # Before checkpoint hooks, whose second file of an epoch is written
+    # after its validation and must hold this hook's view of it.
+    priority = 'LOW'
 
     def __init__(self,
                  test: bool = True,
@@ -51,7 +54,7 @@ class SummaryHook(Hook):
         self.seconds_before = 0.
         self.peak_before = 0
         self.last_val: Dict[str, float] = {}
-        self.best_val: Dict[str, float] = {}
+        self._begin: Optional[float] = None
 
     # ---- counting ------------------------------------------------------
     def before_train(self, runner) -> None:
@@ -68,7 +71,7 @@ class SummaryHook(Hook):
 
     def after_val_epoch(self, runner, metrics: Dict[str, Any] = None) -> None:
         """Keep the latest metrics; stages emit different ones."""
-        self.last_val.update(_scalars(metrics or {}))
+        self.last_val.update(scalars(metrics or {}))
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         """Carry the counters across a resume."""
@@ -88,10 +91,13 @@ class SummaryHook(Hook):
         self.seconds_before = state['seconds']
         self.peak_before = state['peak']
         self.last_val = dict(state['last_val'])
-        if state['encoded']:
-            _bare(runner).encoded.update(state['encoded'])
+        model = _bare(runner)
+        if hasattr(model, 'encoded'):
+            model.encoded.update(state['encoded'])
 
     def _seconds(self) -> float:
+        if self._begin is None:  # saved by hand, outside of training
+            return self.seconds_before
         return self.seconds_before + time.perf_counter() - self._begin
 
     def _peak(self) -> int:
@@ -107,7 +113,7 @@ class SummaryHook(Hook):
         cost = self._cost(runner)
         loop = runner.train_loop
         last = dict(self.last_val)
-        best = _scalars(getattr(loop, 'assembled_metrics', None) or {})
+        best = scalars(getattr(loop, 'assembled_metrics', None) or {})
         if best:
             # The assembled model was validated last; what the stages' last
             # epochs reached is in their records.
@@ -117,7 +123,7 @@ class SummaryHook(Hook):
             best = self._load_best(runner)
         test: Dict[str, float] = {}
         if self.test and best and runner._test_loop is not None:
-            test = _scalars(runner.test_loop.run())
+            test = scalars(runner.test_loop.run())
         if not is_main_process():
             return
         extra = loop.summary() if hasattr(loop, 'summary') else {}
@@ -135,7 +141,7 @@ class SummaryHook(Hook):
             cost=cost)
         path = osp.join(runner.work_dir, self.filename)
         with open(path + '.partial', 'w') as f:
-            json.dump(summary, f, indent=2)
+            json.dump(plain_json(summary), f, indent=2, allow_nan=False)
             f.write('\n')
         os.replace(path + '.partial', path)
         runner.logger.info('\n' + format_table(summary))
@@ -150,7 +156,7 @@ class SummaryHook(Hook):
                 'selected on validation and nothing is tested')
             return {}
         load_checkpoint(_bare(runner), path, map_location='cpu')
-        return _scalars(runner.val_loop.run())
+        return scalars(runner.val_loop.run())
 
     def _cost(self, runner) -> Dict[str, Any]:
         model = _bare(runner)
@@ -199,14 +205,6 @@ def format_table(summary: Dict[str, Any]) -> str:
 
 def _bare(runner) -> torch.nn.Module:
     return getattr(runner.model, 'module', runner.model)
-
-
-def _scalars(metrics: Dict[str, Any]) -> Dict[str, float]:
-    return {
-        k: float(v)
-        for k, v in metrics.items()
-        if isinstance(v, (int, float))
-    }
 
 
 def _commit() -> Optional[str]:

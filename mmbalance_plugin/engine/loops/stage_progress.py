@@ -4,6 +4,7 @@ from typing import Any, Dict, Mapping, Optional
 
 import torch
 
+from ..scalars import scalars
 from .stage import Stage
 
 Weights = Dict[str, torch.Tensor]
@@ -63,10 +64,7 @@ class StageProgress:
                 'monitor to one of these')
         score = float(metrics[stage.monitor])
         self.pending = False
-        self.last_metrics = {
-            k: float(v)
-            for k, v in metrics.items() if isinstance(v, (int, float))
-        }
+        self.last_metrics = scalars(metrics)
         sign = 1. if stage.rule == 'greater' else -1.
         gain = float('inf')
         if self.best_score is not None:

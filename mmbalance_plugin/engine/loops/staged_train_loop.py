@@ -1,9 +1,11 @@
 """The one loop that knows stages, checkpoints, resume and DDP."""
 import copy
+import random
 import time
 from contextlib import contextmanager
 from typing import Any, Dict, Iterator, List, Optional, Sequence
 
+import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dist import broadcast, get_rank, is_distributed
@@ -44,10 +46,11 @@ class StagedTrainLoop(EpochBasedTrainLoop):
             epoch always is validated. Defaults to 1.
 
     Note:
-        **Random numbers.** torch's global generators are set at the start
-        of every epoch from (seed, epoch of the stage, rank), and the
-        sampler is given the stage's epoch. A stage is therefore the same
-        computation wherever it stands in the list of stages.
+        **Random numbers.** The global generators of torch, NumPy and Python
+        are set at the start of every epoch from (seed, epoch of the stage,
+        rank), and the sampler is given the stage's epoch. A stage is
+        therefore the same computation wherever it stands in the list of
+        stages.
 
         **Resume.** The checkpoint carries the stage, its epoch, best
         weights and patience; a validation that was pending is run again
@@ -61,7 +64,10 @@ class StagedTrainLoop(EpochBasedTrainLoop):
         frozen parts are left out of :class:`SyncBuffersHook`.
 
         **AMP, accumulation, clipping** are the optim wrapper's and work as
-        in any mmengine run; each stage starts its accumulation afresh.
+        in any mmengine run, except that accumulation starts afresh in each
+        epoch: where the batches of an epoch are not a multiple of
+        ``accumulative_counts``, its last update averages the ones left
+        over. Gradients waiting across an epoch's end are in no checkpoint.
     """
 
     def __init__(self,
@@ -174,6 +180,8 @@ class StagedTrainLoop(EpochBasedTrainLoop):
 
     def _enter_stage(self) -> None:
         self.progress = StageProgress()
+        # What is built here may draw: after a resume, the same numbers.
+        self._seed_all('stage', self.stage.name)
         self.prepare_stage()
         stage = self.stage
         if stage.init == 'scratch' and stage.trained is not None:
@@ -222,9 +230,7 @@ class StagedTrainLoop(EpochBasedTrainLoop):
 
     def _run_stage(self) -> None:
         runner, stage, progress = self.runner, self.stage, self.progress
-        runner.optim_wrapper.initialize_count_status(
-            runner.model, progress.iter,
-            stage.epochs * len(self.dataloader))
+        self._begin_accumulation()
         trained = 'everything' if stage.trained is None else ', '.join(
             stage.trained)
         runner.logger.info(
@@ -245,6 +251,27 @@ class StagedTrainLoop(EpochBasedTrainLoop):
                 progress.pending = False
         runner.call_hook('after_stage', stage=stage)
 
+    @property
+    def _leftover(self) -> int:
+        """int: An epoch's batches beyond a multiple of the accumulation."""
+        every = getattr(self.runner.optim_wrapper, '_accumulative_counts', 1)
+        return len(self.dataloader) % every
+
+    def _begin_accumulation(self) -> None:
+        """Count the stage's batches so that no update spans two epochs.
+
+        With batches left over, each epoch ends its count, and the next one
+        starts at a multiple of the accumulation: updates stay numbered
+        through the stage.
+        """
+        wrapper, epoch = self.runner.optim_wrapper, self.progress.epoch
+        steps = len(self.dataloader)
+        begin, end = epoch * steps, self.stage.epochs * steps
+        if self._leftover:
+            begin += epoch * (wrapper._accumulative_counts - self._leftover)
+            end = begin + steps
+        wrapper.initialize_count_status(self.runner.model, begin, end)
+
     def _due(self, epoch: int) -> bool:
         return self.runner.val_loop is not None and (
             epoch == self.stage.epochs or
@@ -257,6 +284,8 @@ class StagedTrainLoop(EpochBasedTrainLoop):
         runner.call_hook('before_train_epoch')
         runner.model.train()
         self._reseed(progress.epoch)
+        if self._leftover:
+            self._begin_accumulation()
         for idx, data_batch in enumerate(self.dataloader):
             self.run_iter(idx, data_batch)
             progress.iter += 1
@@ -273,19 +302,31 @@ class StagedTrainLoop(EpochBasedTrainLoop):
         """After an epoch's last step, before its checkpoint is written."""
 
     def _reseed(self, epoch: int) -> None:
-        seed = self.runner.seed
-        torch.manual_seed(stream_seed(seed, 'train', epoch, get_rank()))
+        self._seed_all('train', epoch, get_rank())
         sampler = self.dataloader.sampler
         if not hasattr(sampler, 'set_epoch'):
             sampler = getattr(self.dataloader.batch_sampler, 'sampler', None)
         if hasattr(sampler, 'set_epoch'):
             sampler.set_epoch(epoch)
 
+    def _seed_all(self, purpose: str, *ids: Any) -> None:
+        """Global generators: ours are named, those of others are not."""
+        seed = stream_seed(self.runner.seed, purpose, *ids)
+        torch.manual_seed(seed)
+        random.seed(seed)
+        np.random.seed(seed % 2**32)
+
     def _validate(self) -> None:
         begin = time.perf_counter()
         metrics = self.runner.val_loop.run()
-        self.progress.update(self.stage, metrics, self._trained_state())
+        if self.progress.pending:  # a loop without the usual hook call
+            self.progress.update(self.stage, metrics, self._trained_state())
         self.progress.seconds += time.perf_counter() - begin
+
+    def take_validation(self, metrics: Dict[str, Any]) -> None:
+        """Take in the stage's validation while its hooks still run."""
+        if self.progress.pending and self.stage.monitor in metrics:
+            self.progress.update(self.stage, metrics, self._trained_state())
 
     def _trained_state(self) -> Dict[str, torch.Tensor]:
         trained = self.stage.trained
@@ -338,10 +379,9 @@ class StagedTrainLoop(EpochBasedTrainLoop):
         return dict(
             stage_names=[stage.name for stage in self.stages],
             stage_index=self.stage_index,
-            max_epochs=self._max_epochs,
             progress=self.progress.state_dict(),
             records=self.records,
-            seed=self.runner.seed,
+            sampler_seed=getattr(self.dataloader.sampler, 'seed', None),
             init_seed=getattr(self.model, 'init_seed', None),
             extra=self.extra_state())
 
@@ -360,15 +400,16 @@ class StagedTrainLoop(EpochBasedTrainLoop):
                 f'{state["stage_names"]}, the config has {names}: resume '
                 'with the config the run was started with')
         self.stage_index = state['stage_index']
-        self._max_epochs = state['max_epochs']
         self.records = list(state['records'])
+        self._max_epochs = sum(record['epochs'] for record in self.records)
+        self._max_epochs += sum(stage.epochs
+                                for stage in self.stages[self.stage_index:])
         self.progress.load_state_dict(state['progress'])
         if state['init_seed'] is not None:
             self.model.init_seed = state['init_seed']
-        sampler = self.dataloader.sampler
-        if hasattr(sampler, 'seed'):
+        if state['sampler_seed'] is not None:
             # Without a seed in the config mmengine drew a new one.
-            sampler.seed = state['seed']
+            self.dataloader.sampler.seed = state['sampler_seed']
         self._resumed = True
         if self.stage_index < len(self.stages):
             self._configure_stage()

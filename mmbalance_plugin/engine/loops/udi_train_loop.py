@@ -242,9 +242,13 @@ class UDITrainLoop(StagedTrainLoop):
     def start_stage(self) -> None:
         """Cache the anchor's outputs once its weights are in place."""
         if self.in_phase_two and self.guidance is not None:
+            counted = dict(self.model.encoded)
             self.guidance.cache = build_anchor_cache(
                 self.model, self.dataloader, self.choice.anchor,
                 self.cache_anchor, self.runner.logger)
+            if self.progress.epoch > 0:
+                # Filled again after a resume: the checkpoint has counted it.
+                self.model.encoded.update(counted)
 
     # ---- epochs --------------------------------------------------------
     def run_iter(self, idx, data_batch) -> None:
@@ -298,6 +302,8 @@ class UDITrainLoop(StagedTrainLoop):
 
     def load_extra_state(self, state: Dict[str, Any]) -> None:
         """Rebuild the guidance and give it the saved state."""
+        if not state:  # another loop's: its stages differ, the caller says so
+            return
         self.estimator_steps = state['estimator_steps']
         self.estimator_parameters = state['estimator_parameters']
         self._saved_guidance = state['guidance']
