@@ -8,7 +8,7 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-import mmbalance_plugin.datasets.av_digits_dataset  # noqa: F401
+import mmbalance_plugin.registry  # noqa: F401
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get('MMBALANCE_DATA', ROOT / 'data'))
