@@ -15,11 +15,17 @@ LEFT_OUT = ('.*', 'data', 'work_dirs', 'build', '*.egg-info', '__pycache__')
 
 
 @pytest.fixture(scope='module')
-def wheel(root, tmp_path_factory):
-    """A wheel of the tree, built from a copy that stays clean of it."""
+def source(root, tmp_path_factory):
+    """A copy of the tree; building leaves files behind."""
+    copy = tmp_path_factory.mktemp('source') / 'source'
+    shutil.copytree(root, copy, ignore=shutil.ignore_patterns(*LEFT_OUT))
+    return copy
+
+
+@pytest.fixture(scope='module')
+def wheel(source, tmp_path_factory):
+    """A wheel of the tree."""
     folder = tmp_path_factory.mktemp('wheel')
-    source = folder / 'source'
-    shutil.copytree(root, source, ignore=shutil.ignore_patterns(*LEFT_OUT))
     done = subprocess.run([
         sys.executable, '-m', 'pip', 'wheel', '--no-deps',
         '--no-build-isolation', '--no-index', '-w', folder, source
@@ -51,20 +57,19 @@ def tree(folder, *suffixes):
     }
 
 
-def test_wheel_has_everything_that_runs(root, wheel):
+def test_wheel_has_everything_that_runs(source, wheel):
     shipped = set(wheel.namelist())
-    package = root / 'mmbalance_plugin'
     # Whatever is not a Python file of the package must be there as well.
     everything = {
-        path.relative_to(root).as_posix()
-        for path in package.rglob('*')
+        path.relative_to(source).as_posix()
+        for path in (source / 'mmbalance_plugin').rglob('*')
         if path.is_file() and '__pycache__' not in path.parts
     }
     assert everything <= shipped
     mim = 'mmbalance_plugin/.mim'
     for folder, suffixes in (('configs', ('.py', )), ('tools', ('.py',
                                                                 '.sh'))):
-        files = tree(root / folder, *suffixes)
+        files = tree(source / folder, *suffixes)
         assert files
         assert {f'{mim}/{folder}/{file}' for file in files} <= shipped
     assert any(name.endswith('LICENSE') for name in shipped)
