@@ -185,9 +185,12 @@ def test_fits_without_grad_mode_too():
 
 
 # ---- the gradient ------------------------------------------------------
-def test_gradient_reaches_the_features_and_not_q():
+@pytest.mark.parametrize('scale', [1., 1e-3])
+def test_gradient_reaches_the_features_and_not_q(scale):
+    # Small features tell the moments from those of perfectly standard ones.
     loss = CLUBLoss(4, 4, seed=0, steps=20)
-    x, y = (t.requires_grad_() for t in pairs())
+    x, y = (scale * t for t in pairs())
+    x, y = x.requires_grad_(), y.requires_grad_()
     loss(x, y).backward()
     assert all(p.grad is None and not p.requires_grad
                for p in loss.parameters())
@@ -233,14 +236,17 @@ def test_no_gradient_while_the_estimate_is_not_positive():
 
 
 def test_no_gradient_at_exactly_zero():
-    loss = CLUBLoss(4, 4, hidden_channels=8, standardize=False)
-    set_q(loss, 0.)
-    # Two equal samples: every term is zero.
-    y = torch.ones(2, 4, requires_grad=True)
-    x = torch.ones(2, 4, requires_grad=True)
+    loss = CLUBLoss(1, 1, hidden_channels=2, standardize=False)
+    set_q(loss, 1.)
+    # With mu = x and v = 1 the bound is the covariance of x and y.
+    x = torch.tensor([[1.], [-1.], [1.], [-1.]])
+    y = torch.tensor([[1.], [1.], [-1.], [-1.]], requires_grad=True)
     loss(x, y, update_estimator=False).backward()
     assert loss.last['estimate'].item() == 0.
-    assert not y.grad.any() and not x.grad.any()
+    assert not y.grad.any()
+    y.grad, loss.clamp = None, False
+    loss(x, y, update_estimator=False).backward()
+    torch.testing.assert_close(y.grad, x / 4)
 
 
 # ---- staying finite ----------------------------------------------------
