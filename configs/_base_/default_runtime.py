@@ -3,6 +3,10 @@
 # plugin's carry `mmbalance_plugin.`.
 default_scope = 'mmaction'
 
+# For MMAction2's own tools/train.py: its models import only once the plugin's
+# shims are in place. The plugin's tools do not need this line.
+custom_imports = dict(imports=['mmbalance_plugin.registry'])
+
 default_hooks = dict(
     runtime_info=dict(type='RuntimeInfoHook'),
     timer=dict(type='IterTimerHook'),
