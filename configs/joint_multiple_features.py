@@ -2,8 +2,9 @@
 #
 # Joint training: one network, one loss, features concatenated.
 _base_ = [
-    '_base_/datasets/multiple_features.py', '_base_/models/multiple_features.py',
-    '_base_/schedules/sgd_20e.py', '_base_/default_runtime.py'
+    '_base_/datasets/multiple_features.py',
+    '_base_/models/multiple_features.py', '_base_/schedules/sgd_20e.py',
+    '_base_/default_runtime.py'
 ]
 
 model = dict(

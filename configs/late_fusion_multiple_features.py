@@ -2,8 +2,9 @@
 #
 # Decoupled late fusion: each view alone, predictions combined at the end.
 _base_ = [
-    '_base_/datasets/multiple_features.py', '_base_/models/multiple_features.py',
-    '_base_/schedules/sgd_20e.py', '_base_/default_runtime.py'
+    '_base_/datasets/multiple_features.py',
+    '_base_/models/multiple_features.py', '_base_/schedules/sgd_20e.py',
+    '_base_/default_runtime.py'
 ]
 
 train_cfg = dict(

@@ -3,8 +3,9 @@
 # UDI with three modalities: each view alone, the best one frozen as the
 # anchor, then two followers, each guided by it with an estimator of its own.
 _base_ = [
-    '_base_/datasets/multiple_features.py', '_base_/models/multiple_features.py',
-    '_base_/schedules/sgd_20e.py', '_base_/default_runtime.py'
+    '_base_/datasets/multiple_features.py',
+    '_base_/models/multiple_features.py', '_base_/schedules/sgd_20e.py',
+    '_base_/default_runtime.py'
 ]
 
 train_cfg = dict(

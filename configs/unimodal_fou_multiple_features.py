@@ -2,8 +2,9 @@
 #
 # The fou view alone: what phase 1 of UDI trains, bit for bit.
 _base_ = [
-    '_base_/datasets/multiple_features.py', '_base_/models/multiple_features.py',
-    '_base_/schedules/sgd_20e.py', '_base_/default_runtime.py'
+    '_base_/datasets/multiple_features.py',
+    '_base_/models/multiple_features.py', '_base_/schedules/sgd_20e.py',
+    '_base_/default_runtime.py'
 ]
 
 only = dict(
