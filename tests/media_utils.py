@@ -155,11 +155,11 @@ def _encode_frames(out, video, frames, fps, size, times, draw, pix_fmt):
 
 
 def truncate(source: str, target, share: float) -> str:
-    """Copy the first ``share`` of a file's bytes."""
+    """Copy the first ``share`` of a file's bytes, an even number."""
     with open(source, 'rb') as file:
         content = file.read()
     with open(target, 'wb') as file:
-        file.write(content[:int(len(content) * share)])
+        file.write(content[:int(len(content) * share) // 2 * 2])
     return str(target)
 
 

@@ -21,7 +21,8 @@ from mmengine.utils import ProgressBar
 from mmbalance_plugin.media import MediaError, MissingStreamError, probe
 from mmbalance_plugin.registry import DATASETS
 
-from .av_annotation import LabelMap, read_annotation
+from .av_annotation import read_annotation
+from .av_labels import LabelMap
 from .determinism import is_deterministic
 
 _POLICIES = ('error', 'skip', 'mask')
@@ -69,6 +70,7 @@ class AudioVisualDataset(BaseActionDataset):
       in :attr:`skipped`. A clip found damaged later, while training, is
       replaced by another one with a warning that counts them; while testing
       it is an error, as test results must not depend on which clip failed.
+      Under DDP every rank reads the headers for itself.
     * ``'mask'``: the pipeline puts zeros in its place and marks it in the
       sample's ``modality_mask``, see ``PackMultimodalInputs``. This is for
       clips whose row names no file or whose file has no such stream. A file

@@ -4,7 +4,7 @@ import json
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 _FILES = ('path', 'video', 'audio')
 _KNOWN = _FILES + ('label', 'start', 'end')
@@ -185,82 +185,3 @@ def _seconds(place: str, record: dict, column: str) -> Optional[float]:
             f'{place}, column "{column}": {value!r} is not a number of '
             'seconds')
     return seconds
-
-
-class LabelMap:
-    """Turns labels as written into class numbers.
-
-    A label that is a class name stands for that class, even if it looks
-    like a number; any other must be a number.
-
-    Args:
-        classes (Sequence[str] | str, optional): The names in order, or a
-            text file with one on each line. Defaults to ``classes.txt``
-            beside the annotation, if there is one.
-        ann_file (str): The annotation.
-        num_classes (int, optional): Checked against the names, and the
-            bound for labels that are numbers.
-    """
-
-    def __init__(self, classes: Union[Sequence[str], str, None],
-                 ann_file: str, num_classes: Optional[int] = None) -> None:
-        beside = Path(ann_file).with_name('classes.txt')
-        if classes is None and beside.is_file():
-            classes = str(beside)
-        if isinstance(classes, (str, Path)):
-            classes = _read_names(classes)
-        self.names = tuple(str(name) for name in classes or ())
-        self.numbers = {name: i for i, name in enumerate(self.names)}
-        if len(self.numbers) != len(self.names):
-            twice = next(n for n in self.names if self.names.count(n) > 1)
-            raise AnnotationError(f'class "{twice}" is listed twice')
-        if self.names and num_classes not in (None, len(self.names)):
-            raise AnnotationError(
-                f'{ann_file}: num_classes={num_classes}, but '
-                f'{len(self.names)} class names are given')
-        self.count = len(self.names) or num_classes
-
-    def __call__(self, row: Row, several: bool) -> Union[int, List[int]]:
-        """The number of a row's class, or numbers with ``several``."""
-        label = row.label
-        if not several:
-            return self._number(row.place, label)
-        if isinstance(label, str):
-            label = [part for part in label.split(';') if part.strip()]
-        parts = label if isinstance(label, list) else [label]
-        if not parts:
-            raise AnnotationError(f'{row.place}, column "label": is empty')
-        return [self._number(row.place, part) for part in parts]
-
-    def _number(self, place: str, label: Any) -> int:
-        text = '' if label is None else str(label).strip()
-        if text in self.numbers:
-            return self.numbers[text]
-        where = f'{place}, column "label": '
-        if not text:
-            raise AnnotationError(where + 'is empty')
-        try:
-            number = int(text)
-        except ValueError:
-            known = ('the class names are not known: pass classes=[...] to '
-                     'the dataset or put classes.txt, one name on each line, '
-                     'beside the annotation')
-            if self.names:
-                known = f'the classes are {", ".join(self.names[:20])}'
-                known += ' ...' if len(self.names) > 20 else ''
-            raise AnnotationError(
-                f'{where}"{text}" is no class; {known}') from None
-        if number < 0 or (self.count and number >= self.count):
-            bound = f' of 0 to {self.count - 1}' if self.count else ''
-            raise AnnotationError(
-                f'{where}{number} is not a class number{bound}')
-        return number
-
-
-def _read_names(path: Union[str, Path]) -> List[str]:
-    try:
-        text = Path(path).read_text(encoding='utf-8-sig')
-    except (OSError, UnicodeDecodeError) as error:
-        raise AnnotationError(f'{path}: not a list of classes: {error}'
-                              ) from None
-    return [line.strip() for line in text.splitlines() if line.strip()]

@@ -1,5 +1,5 @@
 """Decoding exactly the frames that were asked for."""
-from typing import Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Container, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import av
 import numpy as np
@@ -161,6 +161,7 @@ def _by_time(reader: MediaReader, index: FrameIndex,
             reader.packets('video') if start == index.keys[0] else
             reader.packets_from('video', start))
         for packet in packets:
+            _skip_unneeded(reader, packet, number_of)
             for frame in reader.decode('video', packet):
                 number = number_of.pop(frame.pts, None)
                 if number is not None:
@@ -170,6 +171,19 @@ def _by_time(reader: MediaReader, index: FrameIndex,
                     number_of.clear()
             if not number_of:
                 break
+
+
+def _skip_unneeded(reader: MediaReader, packet: Optional[av.Packet],
+                   wanted: Container) -> None:
+    """Spare frames that are neither wanted nor needed to decode others.
+
+    Decoders know them (most B-frames) and leave them out for the asking.
+    """
+    if reader.threads == 1 and packet is not None:
+        level = 'DEFAULT' if packet.pts in wanted else 'NONREF'
+        context = reader.video.codec_context
+        if context.skip_frame != level:
+            context.skip_frame = level
 
 
 def _key_of(index: FrameIndex, number: int) -> int:
