@@ -1,0 +1,141 @@
+"""What the benchmark compares: configs of every method on one model."""
+from functools import partial
+from typing import Callable, Dict, Optional, Sequence
+
+from mmengine.config import Config
+
+from ..utils.launch import load_config
+from . import benchmark_data  # noqa: F401  registers the data set
+from .benchmark import Comparison, Loop
+from .benchmark_runs import FrameworkRun, PlainLoop
+
+JOINT = {
+    'joint': 'joint_av_digits',
+    'OGM': 'ogm_av_digits',
+    'OGM-GE': 'ogm_ge_av_digits',
+    'OPM': 'opm_av_digits',
+    'OPM + OGM-GE': 'opm_ogm_ge_av_digits',
+}
+ROWS = [
+    Comparison('plain joint', 'plain joint'),
+    Comparison('joint', 'plain joint', 1.05),
+    *(Comparison(name, 'plain joint') for name in list(JOINT)[1:]),
+    Comparison('OGM', 'joint', 1.03),
+    Comparison('OGM-GE', 'joint', 1.10),
+    Comparison('OPM', 'joint', 1.03),
+    Comparison('OPM + OGM-GE', 'joint'),
+    Comparison('plain unimodal', 'plain unimodal'),
+    Comparison('unimodal', 'plain unimodal'),
+    Comparison('UDI follower', 'plain unimodal'),
+    Comparison('UDI follower', 'unimodal', 1.15),
+]
+ANCHOR, FOLLOWER = 'audio', 'visual'
+
+
+def benchmark_config(name: str,
+                     work_dir: str,
+                     width: int,
+                     steps: int,
+                     batch_size: int = 64) -> Config:
+    """A shipped config on synthetic data, with wider encoders.
+
+    Args:
+        name (str): Of the shipped config.
+        work_dir (str): Of the run.
+        width (int): Channels of an encoder's first stage; the following
+            ones double it.
+        steps (int): Steps of an epoch: one suffices for the measurement, so
+            that no epoch ends within.
+        batch_size (int): Defaults to 64.
+
+    Returns:
+        Config: Without validation and test.
+    """
+    cfg = load_config(name)
+    cfg.work_dir = work_dir
+    cfg.log_level = 'WARNING'
+    dataset = cfg.train_dataloader.dataset
+    cfg.train_dataloader.batch_size = batch_size
+    cfg.train_dataloader.dataset = dict(
+        type='mmbalance_plugin.SyntheticDataset',
+        n_samples=steps * batch_size,
+        modalities=dataset.modalities,
+        pipeline=dataset.pipeline)
+    model = cfg.model.get('recognizer', cfg.model)
+    for encoder in model.encoders.values():
+        encoder.backbone.channels = [width * 2**i for i in range(4)]
+        encoder.feat_channels = width * 8
+    if 'q_base' in cfg.model:
+        cfg.model.warmup_epochs = 0
+    cfg.train_cfg.max_epochs = 1
+    for kind in ('val', 'test'):
+        for part in ('cfg', 'dataloader', 'evaluator'):
+            cfg[f'{kind}_{part}'] = None
+    # Nothing is validated: there is no best checkpoint.
+    cfg.default_hooks.checkpoint.save_best = None
+    return cfg
+
+
+def build_loops(work_dir: str,
+                width: int,
+                steps: int,
+                batch_size: int = 64,
+                names: Optional[Sequence[str]] = None) -> Dict[str, Loop]:
+    """The loops of :data:`ROWS`.
+
+    Args:
+        work_dir (str): Folder for the runs.
+        width (int): See :func:`benchmark_config`.
+        steps (int): See there.
+        batch_size (int): Defaults to 64.
+        names (Sequence[str], optional): Only these. Defaults to None: all.
+
+    Returns:
+        dict[str, Loop]: Name to loop, to be closed in the end.
+
+    Raises:
+        ValueError: An unknown name.
+    """
+
+    def config(name: str) -> Config:
+        return benchmark_config(name, f'{work_dir}/{name}', width, steps,
+                                batch_size)
+
+    def unimodal() -> Config:
+        cfg = config('late_fusion_av_digits')
+        cfg.train_cfg.stages = [
+            stage for stage in cfg.train_cfg.stages if stage.name == FOLLOWER
+        ]
+        return cfg
+
+    def follower() -> FrameworkRun:
+        cfg = config('udi_av_digits')
+        cfg.train_cfg.anchor = ANCHOR
+        cfg.train_cfg.cache_anchor = True
+        return FrameworkRun(cfg, 'follower', stage='follower_')
+
+    makers = {
+        'plain joint': lambda: PlainLoop(config(JOINT['joint'])),
+        **{
+            method: partial(_framework, config, name)
+            for method, name in JOINT.items()
+        },
+        'plain unimodal': lambda: PlainLoop(unimodal(), (FOLLOWER, )),
+        'unimodal': lambda: FrameworkRun(unimodal(), 'unimodal'),
+        'UDI follower': follower,
+    }
+    names = list(makers) if names is None else names
+    unknown = [name for name in names if name not in makers]
+    if unknown:
+        raise ValueError(f'there are no loops {unknown}; there are '
+                         f'{list(makers)}')
+    return {name: makers[name]() for name in names}
+
+
+def _framework(config: Callable[[str], Config], name: str) -> FrameworkRun:
+    return FrameworkRun(config(name), name)
+
+
+def steps_needed(rounds: int, block: int, warmup: int) -> int:
+    """Steps of one loop, with one to spare: no epoch ends within."""
+    return warmup + rounds * block + 1

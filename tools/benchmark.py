@@ -1,0 +1,66 @@
+"""Time of a training step, method by method, beside a plain PyTorch loop.
+
+OMP_NUM_THREADS=1 python tools/benchmark.py
+
+All loops train in one process and take turns, a few steps each, so that
+whatever slows the machine slows all of them; ratios are taken round by
+round. Needs no data. docs/performance.md says what it showed.
+"""
+import argparse
+import json
+import tempfile
+
+import torch
+
+from mmbalance_plugin.analysis.benchmark import (
+    interleave,
+    paired_ratios,
+    ratio_table,
+)
+from mmbalance_plugin.analysis.benchmark_methods import (
+    ROWS,
+    build_loops,
+    steps_needed,
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description='Time of a training step, method by method.')
+    parser.add_argument('--rounds', type=int, default=30)
+    parser.add_argument('--block', type=int, default=2,
+                        help='steps of each loop in a round')
+    parser.add_argument('--warmup', type=int, default=3)
+    parser.add_argument('--width', type=int, default=32,
+                        help="channels of an encoder's first stage")
+    parser.add_argument('--batch-size', type=int, default=64)
+    parser.add_argument('--threads', type=int, default=1)
+    parser.add_argument('--loops', nargs='+', metavar='LOOP',
+                        help='only these, e.g. "plain joint" joint')
+    parser.add_argument('--json', help='also write all times to this file')
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    with tempfile.TemporaryDirectory() as work_dir:
+        loops = build_loops(
+            work_dir, args.width,
+            steps_needed(args.rounds, args.block, args.warmup),
+            args.batch_size, args.loops)
+        try:
+            times = interleave(loops, args.rounds, args.block, args.warmup)
+        finally:
+            for loop in loops.values():
+                loop.close()
+    rows = [row for row in ROWS if {row.loop, row.reference} <= set(loops)]
+    print(f'{args.rounds} rounds of {args.block} steps, batch '
+          f'{args.batch_size}, width {args.width}, {args.threads} thread(s), '
+          f'torch {torch.__version__}\n')
+    print(ratio_table(times, rows))
+    if args.json:
+        ratios = {f'{row.loop} / {row.reference}': paired_ratios(
+            times.wall, row.loop, row.reference) for row in rows}
+        with open(args.json, 'w') as f:
+            json.dump(dict(**times._asdict(), ratios=ratios), f, indent=1)
+
+
+if __name__ == '__main__':
+    main()
