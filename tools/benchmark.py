@@ -45,11 +45,7 @@ def main() -> None:
             work_dir, args.width,
             steps_needed(args.rounds, args.block, args.warmup),
             args.batch_size, args.loops)
-        try:
-            times = interleave(loops, args.rounds, args.block, args.warmup)
-        finally:
-            for loop in loops.values():
-                loop.close()
+        times = interleave(loops, args.rounds, args.block, args.warmup)
     rows = [row for row in ROWS if {row.loop, row.reference} <= set(loops)]
     print(f'{args.rounds} rounds of {args.block} steps, batch '
           f'{args.batch_size}, width {args.width}, {args.threads} thread(s), '

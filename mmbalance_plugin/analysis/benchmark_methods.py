@@ -91,7 +91,7 @@ def build_loops(work_dir: str,
         names (Sequence[str], optional): Only these. Defaults to None: all.
 
     Returns:
-        dict[str, Loop]: Name to loop, to be closed in the end.
+        dict[str, Loop]: Name to loop.
 
     Raises:
         ValueError: An unknown name.

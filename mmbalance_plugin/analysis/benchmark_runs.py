@@ -1,5 +1,4 @@
 """Training loops that can be advanced a few steps at a time."""
-import threading
 from typing import Iterator, Optional, Sequence
 
 import torch
@@ -31,7 +30,8 @@ class PlainLoop:
                  cfg: Config,
                  modalities: Optional[Sequence[str]] = None) -> None:
         # Weights are drawn with a report of every single one.
-        MMLogger.get_instance('benchmark_plain', log_level='WARNING')
+        if not MMLogger.check_instance_created('benchmark_plain'):
+            MMLogger.get_instance('benchmark_plain', log_level='WARNING')
         with DefaultScope.overwrite_default_scope('mmaction'):
             self.model = MODELS.build(cfg.model)
             self.model.init_weights()
@@ -78,49 +78,42 @@ class PlainLoop:
         loss.backward()
         self.optimizer.step()
 
-    def close(self) -> None:
-        """Nothing to end."""
 
-
-class _Stop(Exception):
-    """Ends a run that is no longer needed."""
+class _EpochBegins(Exception):
+    """Leaves ``Runner.train`` where an epoch's first batch is due."""
 
 
 class _GateHook(Hook):
-    """Lets a run pass only as many steps as it was told to."""
+    """Ends the preparations once the wanted stage's epoch begins."""
 
     priority = 'LOWEST'
 
-    def __init__(self, run: 'FrameworkRun', stage: Optional[str]) -> None:
-        self.run = run
+    def __init__(self, stage: Optional[str]) -> None:
         self.stage = stage
 
-    def after_train_iter(self,
-                         runner,
-                         batch_idx: int,
-                         data_batch=None,
-                         outputs=None) -> None:
-        """Wait here once the steps are taken."""
-        if self.stage is not None and \
-                not runner.train_loop.stage.name.startswith(self.stage):
-            return
-        self.run.left -= 1
-        if self.run.left <= 0:
-            self.run.wait()
+    def before_train_epoch(self, runner) -> None:
+        """Leave."""
+        name = runner.train_loop.stage.name
+        if self.stage is None or name.startswith(self.stage):
+            raise _EpochBegins
 
 
 class FrameworkRun:
-    """``Runner.train()``, whole and unchanged, a few steps at a time.
+    """A run of the framework, a few steps at a time.
 
-    The run lives in a thread of its own, which works only while
-    :meth:`advance` waits for it; so several runs in one process take turns.
+    ``Runner.train()`` prepares everything and runs earlier stages; from the
+    first batch on, batches are handed to the loop's own ``run_iter``, with
+    all hooks. No thread of its own: memory is allocated in another way
+    there, which would be measured too.
 
     Args:
         cfg (Config): Of the run.
         name (str): Unique in the process.
-        stage (str, optional): Steps count only in stages whose name begins
-            with this; what comes before is run through. Defaults to None:
-            any stage.
+        stage (str, optional): Steps are those of the first stage whose name
+            begins with this. Defaults to None: the first stage.
+
+    Raises:
+        ValueError: There is no such stage.
     """
 
     def __init__(self,
@@ -128,61 +121,27 @@ class FrameworkRun:
                  name: str,
                  stage: Optional[str] = None) -> None:
         self.name = cfg.experiment_name = f'benchmark_{name}'
-        self.left = 1
-        self._error: Optional[BaseException] = None
-        self._closing = False
-        self._go = threading.Semaphore(0)
-        self._done = threading.Semaphore(0)
         self.runner = Runner.from_cfg(cfg)
-        self.runner.register_hook(_GateHook(self, stage))
-        self._threads = torch.get_num_threads()
-        self._thread = threading.Thread(target=self._train, daemon=True)
-        self._started = False
+        self.runner.register_hook(_GateHook(stage))
+        try:
+            self.runner.train()
+        except _EpochBegins:
+            pass
+        else:
+            raise ValueError(f'{name}: no stage begins with {stage!r}')
+        self.loop = self.runner.train_loop
+        self.runner.model.train()
+        self._batches = enumerate(self.loop.dataloader)
 
     def advance(self, steps: int) -> None:
         """Take some steps.
 
         Raises:
-            RuntimeError: The run ended or failed.
+            StopIteration: The epoch is over.
         """
-        if self._error is not None:
-            raise RuntimeError(f'{self.name}: the run has ended'
-                               ) from self._error
         make_current(self.name)
-        self.left = steps
-        if self._started:
-            self._go.release()
-        else:
-            self._started = True
-            self._thread.start()
-        self._done.acquire()
-        if self._error is not None:
-            raise RuntimeError(f'{self.name}: the run has ended'
-                               ) from self._error
-
-    def wait(self) -> None:
-        """Called in the run's thread: hand over until there is more."""
-        self._done.release()
-        self._go.acquire()
-        if self._closing:
-            raise _Stop
-
-    def close(self) -> None:
-        """End the run where it stands."""
-        self._closing = True
-        if self._thread.is_alive():
-            self._go.release()
-            self._thread.join()
-
-    def _train(self) -> None:
-        # The number of threads is a setting of each thread's own.
-        torch.set_num_threads(self._threads)
-        try:
-            self.runner.train()
-            raise _Stop('all of its epochs are over')
-        except BaseException as error:  # handed to the waiting thread
-            self._error = error
-            self._done.release()
+        for _ in range(steps):
+            self.loop.run_iter(*next(self._batches))
 
 
 def make_current(name: str) -> None:

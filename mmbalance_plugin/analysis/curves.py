@@ -1,0 +1,133 @@
+"""What runs logged over time, read back and averaged over seeds."""
+import json
+import os.path as osp
+import re
+from glob import glob
+from typing import Dict, List, NamedTuple, Sequence
+
+import numpy as np
+
+Records = List[Dict[str, float]]
+
+
+class Curve(NamedTuple):
+    """One logged quantity of several seeds.
+
+    Attributes:
+        steps (ndarray): Steps that all seeds logged, (T, ).
+        values (ndarray): (seeds, T).
+    """
+    steps: np.ndarray
+    values: np.ndarray
+
+
+def find_runs(paths: Sequence[str]) -> Dict[str, List[str]]:
+    """Runs below some folders, by method.
+
+    Args:
+        paths (Sequence[str]): Work dirs, or folders that hold some, as
+            ``tools/run_seeds.py`` makes them: METHOD/seed_N.
+
+    Returns:
+        dict[str, list[str]]: Method to work dirs. The method is the name of
+        the work dir, or of the folder above where that is 'seed_N'.
+
+    Raises:
+        FileNotFoundError: A folder holds no ``vis_data/scalars.json``.
+    """
+    runs: Dict[str, List[str]] = {}
+    for path in paths:
+        files = sorted(glob(osp.join(path, '**', 'vis_data', 'scalars.json'),
+                            recursive=True))
+        if not files:
+            raise FileNotFoundError(
+                f'no vis_data/scalars.json below {path}: is it the work dir '
+                'of a run, or a folder of work dirs?')
+        for file in files:
+            # WORK_DIR/TIMESTAMP/vis_data/scalars.json
+            work_dir = osp.dirname(osp.dirname(osp.dirname(file)))
+            full = osp.abspath(work_dir)
+            name = osp.basename(full)
+            if re.fullmatch(r'seed_\d+', name):
+                name = osp.basename(osp.dirname(full))
+            group = runs.setdefault(name, [])
+            if work_dir not in group:
+                group.append(work_dir)
+    return runs
+
+
+def read_scalars(work_dir: str) -> Records:
+    """Everything a run logged, in the order in which it did.
+
+    A resumed run logs into a new folder. What it repeats, because it was
+    interrupted after its last checkpoint, counts once: the later one.
+
+    Args:
+        work_dir (str): Of the run.
+
+    Returns:
+        list[dict]: One dict a line; training lines hold 'iter'.
+    """
+    files = sorted(
+        glob(osp.join(work_dir, '*', 'vis_data', 'scalars.json')))
+    records: Records = []
+    for file in files:
+        with open(file) as f:
+            lines = [json.loads(line) for line in f if line.strip()]
+        if lines and records:
+            start = {kind: min((r['step'] for r in lines
+                                if _kind(r) == kind), default=None)
+                     for kind in ('iter', 'epoch')}
+            records = [r for r in records if start[_kind(r)] is None
+                       or r['step'] < start[_kind(r)]]
+        records += lines
+    return records
+
+
+def _kind(record: Dict[str, float]) -> str:
+    """Training lines count iterations, all others epochs."""
+    return 'iter' if 'iter' in record else 'epoch'
+
+
+def curve(runs: Sequence[Records], key: str) -> Curve:
+    """A logged quantity over time, over seeds.
+
+    Args:
+        runs (Sequence[list[dict]]): From :func:`read_scalars`, one a seed.
+        key (str): What was logged.
+
+    Returns:
+        Curve: At the steps common to all seeds that logged it; a step that
+        was logged twice (a stage's last epoch and the assembled model) has
+        the first value.
+    """
+    series = []
+    for records in runs:
+        points: Dict[int, float] = {}
+        for record in records:
+            if record.get(key) is not None:
+                points.setdefault(int(record['step']), float(record[key]))
+        if points:
+            series.append(points)
+    if not series:
+        return Curve(np.zeros(0, int), np.zeros((0, 0)))
+    common = sorted(set.intersection(*map(set, series)))
+    return Curve(
+        np.array(common, int),
+        np.array([[points[s] for s in common] for points in series]))
+
+
+def modality_curves(runs: Sequence[Records], prefix: str) -> Dict[str, Curve]:
+    """Curves of all modalities that a quantity was logged for.
+
+    Args:
+        runs (Sequence[list[dict]]): From :func:`read_scalars`, one a seed.
+        prefix (str): Such as 'ogm_ratio', for ``ogm_ratio_<m>``.
+
+    Returns:
+        dict[str, Curve]: By modality, in the order of the log.
+    """
+    names = dict.fromkeys(
+        key[len(prefix) + 1:] for records in runs for record in records
+        for key in record if key.startswith(prefix + '_'))
+    return {name: curve(runs, f'{prefix}_{name}') for name in names}
