@@ -1,0 +1,62 @@
+"""The README's commands, run with fewer samples and epochs."""
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / 'README.md').read_text()
+SHORT = [
+    '--cfg-options', 'train_cfg.max_epochs=1',
+    'train_dataloader.dataset.indices=128', 'val_dataloader.dataset.indices='
+    '64', 'test_dataloader.dataset.indices=64'
+]
+
+
+def commands():
+    """Lines of the README's bash blocks, without comments."""
+    blocks = re.findall(r'```bash\n(.*?)```', README, re.DOTALL)
+    lines = [line.split('  #')[0].strip() for b in blocks
+             for line in b.splitlines()]
+    return [line for line in lines if line]
+
+
+def test_every_command_is_of_a_kind_that_something_executes():
+    for line in commands():
+        # make and pip: .ci/run and the Makefile; prepare_data: make test.
+        assert re.match(r'(make (demo|test)|pip install -e |'
+                        r'python tools/\w+\.py |bash tools/dist_train.sh )',
+                        line), line
+
+
+def test_links_lead_somewhere():
+    for target in re.findall(r'\]\(([^)#]+)\)', README):
+        if '://' not in target:
+            assert (ROOT / target).exists(), target
+
+
+@pytest.mark.slow
+def test_the_tools_commands_run_in_the_order_of_the_page(tmp_path):
+    for name in ('configs', 'tools', 'data'):
+        (tmp_path / name).symlink_to(ROOT / name)
+    for line in commands():
+        if ' tools/' not in line or 'prepare_data' in line:
+            continue
+        words = shlex.split(line)
+        words[0] = sys.executable if words[0] == 'python' else words[0]
+        if 'compare.py' not in line:
+            words += SHORT
+        # Fewer epochs: the best checkpoint has another number.
+        best = sorted((tmp_path / 'work_dirs').glob('udi*/best_*.pth'))
+        words = [str(best[-1]) if w.endswith('.pth') else w for w in words]
+        path = f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'
+        done = subprocess.run(words, cwd=tmp_path, capture_output=True,
+                              text=True, timeout=600,
+                              env={**os.environ, 'PATH': path})
+        assert done.returncode == 0, (line, done.stdout[-2000:],
+                                      done.stderr[-2000:])
+    assert '| udi_av_digits | 3 |' in done.stdout
