@@ -1,9 +1,10 @@
 """Checkpoints that a kill at any moment cannot lose."""
 import os
 import os.path as osp
+from typing import Optional, Set
 
 from mmengine.dist import is_main_process
-from mmengine.fileio import LocalBackend
+from mmengine.fileio import LocalBackend, get_file_backend
 from mmengine.hooks import CheckpointHook
 
 from ...registry import HOOKS
@@ -46,15 +47,21 @@ class AtomicCheckpointHook(CheckpointHook):
             raise ValueError(
                 "AtomicCheckpointHook: save_best='auto' would settle on the "
                 "first stage's metric; name one, e.g. 'acc/top1'")
+        self.emitted: Optional[Set[str]] = None  # None: not training
 
     def before_train(self, runner) -> None:
         """Check the storage and clear what an interrupted write left."""
         runner.logger.addFilter(_not_about_file_client)
-        super().before_train(runner)
-        if not isinstance(self.file_backend, LocalBackend):
+        backend = get_file_backend(
+            str(self.out_dir or runner.work_dir),
+            backend_args=self.backend_args)
+        if self.file_client_args or not isinstance(backend, LocalBackend):
             raise ValueError(
-                f'AtomicCheckpointHook writes local files only, got out_dir '
-                f'{self.out_dir!r}; use CheckpointHook there')
+                f'AtomicCheckpointHook writes local files only, got out_dir='
+                f'{self.out_dir!r}, file_client_args={self.file_client_args}'
+                f', backend_args={self.backend_args}; use CheckpointHook '
+                'there')
+        super().before_train(runner)
         self.emitted = set()
         info = runner.message_hub.runtime_info
         # As if this process had written the checkpoint it resumed from.
@@ -130,7 +137,7 @@ class AtomicCheckpointHook(CheckpointHook):
             _remove(osp.join(self.out_dir, self.filename_tmpl.format(old)))
 
     def _save_best_checkpoint(self, runner, metrics) -> None:
-        if not self.save_best:
+        if not self.save_best or self.emitted is None:
             return
         step = runner.epoch if self.by_epoch else runner.iter
         meta = dict(epoch=runner.epoch, iter=runner.iter)
