@@ -4,9 +4,9 @@ from typing import Iterator, List, Optional
 import av
 import numpy as np
 
+from .completeness import check_sound
 from .errors import MediaError, MissingStreamError
 from .reader import MediaReader
-from .riff import present_share
 from .waves import resample, to_mono
 
 #: Seconds by which a time stamp may miss the sample count before it is
@@ -72,27 +72,8 @@ def decode_audio(reader: MediaReader,
         raise MissingStreamError(
             reader.path, 'has a sound stream of no length')
     if not mix.full and not allow_truncated:
-        _check_complete(reader, mix.position / mix.rate)
+        check_sound(reader, mix.position / mix.rate)
     return resample(mix.result(), mix.rate, sample_rate)
-
-
-def _check_complete(reader: MediaReader, ended: float) -> None:
-    stream = reader.audio
-    if reader.container.format.name == 'wav':
-        share = present_share(reader.path)
-        if share is not None and share < 0.95:
-            raise MediaError(
-                reader.path, f'is truncated: {share:.0%} of its sound is '
-                'there')
-    if stream.duration is None:
-        return
-    begin = (stream.start_time or 0) * stream.time_base
-    promised = float(begin + stream.duration * stream.time_base)
-    promised -= reader.origin
-    if promised - ended > max(0.25, 0.05 * promised):
-        raise MediaError(
-            reader.path, f'is truncated: the sound should last '
-            f'{promised:.2f} s and ends after {ended:.2f} s')
 
 
 def _frames(reader: MediaReader, start: float) -> Iterator[av.AudioFrame]:

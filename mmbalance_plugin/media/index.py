@@ -6,6 +6,7 @@ from typing import Optional, Tuple
 
 import numpy as np
 
+from .completeness import check_picture
 from .errors import MediaError
 from .reader import MediaReader
 
@@ -119,7 +120,7 @@ def _from_packets(reader: MediaReader,
             if latest is None or packet.pts > latest[0]:
                 latest = packet.pts, duration
     if not allow_truncated:
-        _check_complete(reader, reach)
+        check_picture(reader, reach)
     pts = np.unique(np.asarray(shown, dtype=np.int64))
     if not regular or not len(pts) or len(pts) != len(shown):
         return None
@@ -144,28 +145,6 @@ def _last_duration(stream, times: np.ndarray, stated: float) -> float:
         return float(times[-1] - times[0]) / (len(times) - 1)
     rate = stream.average_rate or stream.guessed_rate
     return 1 / float(rate) if rate else 0.04
-
-
-def _check_complete(reader: MediaReader, reach: dict) -> None:
-    stream = reader.video
-    ends = {
-        i: float(end * reader.container.streams[i].time_base)
-        for i, end in reach.items()
-    }
-    if stream.duration is not None:
-        start = stream.start_time or 0
-        promised = float((start + stream.duration) * stream.time_base)
-        got = ends.get(stream.index, reader.origin)
-    elif reader.duration is not None:
-        promised = reader.origin + reader.duration
-        got = max(ends.values(), default=reader.origin)
-    else:
-        return
-    length = promised - reader.origin
-    if promised - got > max(0.25, 0.05 * length):
-        raise MediaError(
-            reader.path, f'is truncated: the picture should last {length:.2f} '
-            f's and ends after {got - reader.origin:.2f} s')
 
 
 def _by_decoding(reader: MediaReader) -> FrameIndex:
