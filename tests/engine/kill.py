@@ -20,9 +20,10 @@ from mmengine.fileio import LocalBackend
 from mmengine.hooks import Hook
 from mmengine.registry import Registry
 from mmengine.runner import Runner
+from torch import nn
 
 from mmbalance_plugin.datasets.av_digits_dataset import AVDigitsDataset
-from mmbalance_plugin.registry import TRANSFORMS
+from mmbalance_plugin.registry import MODELS, TRANSFORMS
 from tests.engine import digits
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,6 +40,18 @@ class NoisyInput:
         noise = random.random() + np.random.rand() + torch.rand(1).item()
         return dict(results, **{k: results[k] + .1 * noise
                                 for k in self.keys})
+
+
+@MODELS.register_module()
+class DrawnConsistency(nn.Module):
+    """A loss whose constant is drawn as most modules draw their weights."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer('weight', torch.rand(()))
+
+    def forward(self, anchor_logits, logits):
+        return self.weight * (anchor_logits - logits).square().mean()
 
 
 class Trace:

@@ -184,6 +184,20 @@ def test_udi_killed_again_and_again(trainer, whole, tmp_path):
     assert_equal(resumed, whole(udi))
 
 
+def test_udi_with_a_loss_that_draws_its_weights(trainer, tmp_path):
+    results = []
+    for name in ('whole', 'killed'):
+        cfg = udi(tmp_path / name)
+        cfg.train_cfg.update(
+            max_epochs=1,
+            consistency=dict(type='mmbalance_plugin.DrawnConsistency'))
+        moments = ['epoch 2 saved', 'follower_audio begins', 'iter 6']
+        results.append(
+            kill_and_resume(trainer, cfg,
+                            *moments if name == 'killed' else []))
+    assert_equal(*results)
+
+
 @pytest.mark.parametrize('config, moment', [
     (late_fusion, 'iter 2'),
     (late_fusion, 'epoch 2 saved'),
