@@ -137,7 +137,8 @@ def test_noise_is_drawn_once_for_each_pair(build):
     halved = build('val', audio_noise_std=1.).inputs['audio'] - clean
     torch.testing.assert_close(halved * 2, noise, atol=1e-5, rtol=0)
     # The image's settings are none of the sound's business.
-    other = build('val', n_components=9, visual_noise_std=.7)
+    other = build(
+        'val', audio_noise_std=2., n_components=9, visual_noise_std=.7)
     assert torch.equal(other.inputs['audio'], noisy.inputs['audio'])
 
 
@@ -203,10 +204,11 @@ def test_the_real_data(prepared):
         data = AVDigitsDataset(split, data_root=root)
         sizes.append(len(data))
         recordings.append(set(data.ids['recording']))
-        # Standardised, then audio gets noise of variance 4.
+        # Standardised, then noise is added.
         assert abs(data.inputs['visual'].mean()) < .05
         assert abs(data.inputs['visual'].std() - 1) < .05
-        assert abs(data.inputs['audio'].std() - 5**.5) < .05
+        expected = (1 + data.noise_std['audio']**2)**.5
+        assert abs(data.inputs['audio'].std() - expected) < .05
     assert sizes == [8000, 2000, 2000]
     assert [len(r) for r in recordings] == [2400, 300, 300]
     assert len(set.union(*recordings)) == 3000
