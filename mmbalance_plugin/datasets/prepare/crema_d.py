@@ -1,0 +1,156 @@
+"""Preparation of CREMA-D: 7,442 acted clips of 91 actors, six emotions."""
+import re
+from pathlib import Path
+from typing import Dict, List, Optional, Tuple
+
+from .errors import PreparationError
+from .media import MediaPreparer, Plan, PlannedClip
+from .media_files import find_folder, index_files, read_lines
+from .media_splits import carve, shuffled
+
+DATASET = 'crema_d'
+CLIPS = 7442
+ACTORS = tuple(range(1001, 1092))
+PAPER = dict(train=6698, test=744)
+
+#: Code in the file names -> class name, in the order of class numbers.
+EMOTIONS = dict(
+    NEU='neutral', HAP='happy', SAD='sad', FEA='fear', DIS='disgust',
+    ANG='anger')
+
+_NAME = re.compile(r'(?P<actor>1\d{3})_(?P<sentence>[A-Z]{3})_'
+                   r'(?P<emotion>[A-Z]{3})_(?P<level>[A-Z]{1,2})')
+#: Actors of the fair protocol: 63 to train on, 10 and 18 held out. A choice.
+_VAL, _TEST = 10, 18
+
+
+def fair_split(actor: int) -> str:
+    """Split of an actor: nobody is heard or seen in two of them.
+
+    A function of the number alone, so that it does not depend on which
+    clips are on disk.
+
+    Raises:
+        ValueError: No actor of CREMA-D has this number.
+    """
+    return _FAIR[actor] if actor in _FAIR else _unknown(actor)
+
+
+def _unknown(actor: int) -> str:
+    raise ValueError(f'CREMA-D has actors {ACTORS[0]} to {ACTORS[-1]}, not '
+                     f'{actor}')
+
+
+def _assign() -> Dict[int, str]:
+    order = shuffled(ACTORS, 'crema_d/fair')
+    splits = dict.fromkeys(order, 'train')
+    splits.update(dict.fromkeys(order[:_TEST], 'test'))
+    splits.update(dict.fromkeys(order[_TEST:_TEST + _VAL], 'val'))
+    return splits
+
+
+_FAIR = _assign()
+
+
+def parse_name(name: str) -> Optional[Tuple[int, str]]:
+    """Actor and class of a clip's name, or None if it is no such name."""
+    match = _NAME.fullmatch(name)
+    if match is None or match['emotion'] not in EMOTIONS or int(
+            match['actor']) not in _FAIR:
+        return None
+    return int(match['actor']), EMOTIONS[match['emotion']]
+
+
+def plan(source: Path, split_csv: Optional[List[str]] = None) -> Plan:
+    """Plan the set from ``VideoFlash/*.flv`` and ``AudioWAV/*.wav``.
+
+    Args:
+        source (Path): The official repository's folder.
+        split_csv (List[str], optional): ``train.csv`` and ``test.csv`` of
+            the literature's random split, or their folder. Defaults to
+            None: only the fair protocol.
+    """
+    videos = index_files(
+        find_folder(source, ['VideoFlash'], 'clips (.flv)'), ('.flv', '.mp4'),
+        source)
+    sounds = index_files(
+        find_folder(source, ['AudioWAV'], 'sound (.wav)'), ('.wav', ), source)
+    paper = read_split_csv(split_csv) if split_csv else {}
+    names = sorted(set(videos) | set(sounds) | set(paper))
+    clips, problems = [], []
+    for name in names:
+        parsed = parse_name(name)
+        if parsed is None:
+            problems.append((name, 'unknown: no name of a CREMA-D clip'))
+            continue
+        actor, label = parsed
+        splits = dict(fair=fair_split(actor))
+        if name in paper:
+            splits['paper'] = paper[name]
+        clips.append(
+            PlannedClip(name, label,
+                        dict(video=videos.get(name), audio=sounds.get(name)),
+                        splits, dict(actor=actor)))
+    if len(clips) != CLIPS:
+        problems.append(
+            (source.name, f'count: {len(clips)} clips, CREMA-D has {CLIPS}'))
+    counted = {split: sum(s in have for s in paper.values()) for split, have
+               in (('train', ('train', 'val')), ('test', ('test', )))}
+    if paper and counted != PAPER:
+        problems.append(('--split-csv', f'count: {counted["train"]} rows to '
+                         f'train and {counted["test"]} to test, the '
+                         f"literature's have {PAPER['train']} and "
+                         f"{PAPER['test']}"))
+    return Plan(clips, list(EMOTIONS.values()),
+                dict(video=['video'], audio=['audio']), problems)
+
+
+def read_split_csv(paths: List[str]) -> Dict[str, str]:
+    """The literature's split, with validation carved from training.
+
+    Args:
+        paths (List[str]): ``train.csv`` and ``test.csv``, or their folder.
+            A row is ``1001_DFA_ANG_XX,ANG``; a header is passed over.
+
+    Returns:
+        Dict[str, str]: Clip -> split. A tenth of each class of the training
+        rows validates; the test rows are only for the test.
+
+    Raises:
+        PreparationError: A file is absent, or a row cannot be read,
+            contradicts itself, or is in both files.
+    """
+    if len(paths) == 1 and Path(paths[0]).is_dir():
+        paths = [str(Path(paths[0], f'{s}.csv')) for s in ('train', 'test')]
+    if len(paths) != 2:
+        raise PreparationError(
+            '--split-csv takes train.csv and test.csv, or their folder')
+    train, test = (_rows(Path(path)) for path in paths)
+    both = sorted(set(train) & set(test))
+    if both:
+        raise PreparationError(
+            f'--split-csv: {len(both)} clips are to train and to test on, '
+            f'{both[0]} the first')
+    splits = dict.fromkeys(train, 'train')
+    splits.update(dict.fromkeys(carve(train, .1, 'crema_d/paper'), 'val'))
+    splits.update(dict.fromkeys(test, 'test'))
+    return splits
+
+
+def _rows(path: Path) -> Dict[str, str]:
+    rows: Dict[str, str] = {}
+    for number, line in enumerate(read_lines(path), 1):
+        cells = [cell.strip().strip('"') for cell in line.split(',')]
+        parsed = parse_name(Path(cells[0]).stem)
+        if parsed is None and number == 1:
+            continue
+        if parsed is None or len(cells) < 2 or EMOTIONS.get(
+                cells[1]) != parsed[1]:
+            raise PreparationError(
+                f'{path}, line {number}: {line!r} is not a clip and its '
+                'emotion, such as 1001_DFA_ANG_XX,ANG')
+        rows[Path(cells[0]).stem] = parsed[1]
+    return rows
+
+
+PREPARER = MediaPreparer(DATASET, plan, ('split_csv', ))

@@ -1,0 +1,135 @@
+"""Optical flow beside the frames it belongs to."""
+import os
+from typing import List
+
+import cv2
+import numpy as np
+from mmcv.transforms import BaseTransform
+
+from mmbalance_plugin.media import MediaError
+from mmbalance_plugin.registry import TRANSFORMS
+
+
+@TRANSFORMS.register_module()
+class FlowDecode(BaseTransform):
+    """Read the flow around each sampled frame, as part of its pictures.
+
+    Stacks of ``length`` flow pictures are put behind the frames in
+    ``imgs``, as pictures of two channels and of the frames' size, so that
+    MMAction2's crops and flips treat both alike. :class:`SplitFlow` takes
+    them apart again; what is between the two must keep the pictures a list.
+
+    Required Keys:
+
+    - imgs: the decoded frames
+    - frame_inds
+    - total_frames, start_index
+    - flow_u, flow_v: folders of grey pictures
+    - flow_frames: how many there are
+
+    Added Keys:
+
+    - num_frames: how many of ``imgs`` are frames
+    - flow_length: ``length``
+
+    Args:
+        length (int): Flow pictures for a frame, centred on it. Defaults to
+            5.
+        template (str): Name of the picture of a number, counted from 1.
+            Defaults to ``'frame{:06d}.jpg'``.
+
+    Raises:
+        MediaError: A picture is missing or cannot be read.
+    """
+
+    deterministic = True
+
+    def __init__(self,
+                 length: int = 5,
+                 template: str = 'frame{:06d}.jpg') -> None:
+        if length < 1:
+            raise ValueError(f'length must be positive, got {length}')
+        self.length, self.template = length, template
+
+    def transform(self, results: dict) -> dict:
+        """Put the flow behind ``results['imgs']``."""
+        frames = results['imgs']
+        height, width = frames[0].shape[:2]
+        flows: List[np.ndarray] = []
+        for number in np.asarray(results['frame_inds']).reshape(-1):
+            first = int(number) - self.length // 2
+            for index in range(first, first + self.length):
+                # At the ends of a clip, the nearest there is.
+                index = min(max(index, 0), results['flow_frames'] - 1)
+                flow = np.stack([
+                    self._read(results[key], index)
+                    for key in ('flow_u', 'flow_v')
+                ], axis=-1)
+                if flow.shape[:2] != (height, width):
+                    flow = cv2.resize(flow, (width, height))
+                flows.append(flow)
+        results['num_frames'] = len(frames)
+        results['flow_length'] = self.length
+        results['imgs'] = list(frames) + flows
+        return results
+
+    def _read(self, folder: str, index: int) -> np.ndarray:
+        path = os.path.join(folder, self.template.format(index + 1))
+        try:
+            data = np.fromfile(path, dtype=np.uint8)
+        except OSError as error:
+            raise MediaError(path, f'cannot be read: {error.strerror}'
+                             ) from error
+        picture = cv2.imdecode(
+            data, cv2.IMREAD_GRAYSCALE) if len(data) else None
+        if picture is None:
+            raise MediaError(path, 'is no picture')
+        return picture
+
+    def __repr__(self) -> str:
+        return (f'{type(self).__name__}(length={self.length}, '
+                f'template={self.template!r})')
+
+
+@TRANSFORMS.register_module()
+class SplitFlow(BaseTransform):
+    """Take frames and flow apart and shape both for 2D backbones.
+
+    In a mirrored clip everything moves the other way, so that its
+    horizontal flow is inverted.
+
+    Required Keys:
+
+    - imgs: list of frames (H, W, 3) and flow (H, W, 2)
+    - num_frames, flow_length
+    - flip (optional), flip_direction (optional)
+
+    Modified Keys:
+
+    - imgs: np.ndarray (N, 3, H, W)
+
+    Added Keys:
+
+    - flows: np.ndarray (N, 2 * flow_length, H, W), u and v alternating
+    """
+
+    deterministic = True
+
+    def transform(self, results: dict) -> dict:
+        """Replace the list by two arrays."""
+        count, length = results['num_frames'], results['flow_length']
+        frames = np.stack(results['imgs'][:count])
+        flows = np.stack(results['imgs'][count:])
+        if results.get('flip') and results.get(
+                'flip_direction', 'horizontal') == 'horizontal':
+            flows[..., 0] = 255 - flows[..., 0]
+        height, width = flows.shape[1:3]
+        flows = flows.reshape(count, length, height, width, 2)
+        results['imgs'] = np.ascontiguousarray(frames.transpose(0, 3, 1, 2))
+        results['flows'] = np.ascontiguousarray(
+            flows.transpose(0, 1, 4, 2, 3)).reshape(
+                count, length * 2, height, width)
+        return results
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}()'
