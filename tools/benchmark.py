@@ -34,6 +34,8 @@ def main() -> None:
     parser.add_argument('--width', type=int, default=32,
                         help="channels of an encoder's first stage")
     parser.add_argument('--batch-size', type=int, default=64)
+    parser.add_argument('--size', type=int, default=64,
+                        help='height and width of a sample')
     parser.add_argument('--threads', type=int, default=1)
     parser.add_argument('--loops', nargs='+', metavar='LOOP',
                         help='only these, e.g. "plain joint" joint')
@@ -44,11 +46,12 @@ def main() -> None:
         loops = build_loops(
             work_dir, args.width,
             steps_needed(args.rounds, args.block, args.warmup),
-            args.batch_size, args.loops)
+            args.batch_size, args.size, args.loops)
         times = interleave(loops, args.rounds, args.block, args.warmup)
     rows = [row for row in ROWS if {row.loop, row.reference} <= set(loops)]
     print(f'{args.rounds} rounds of {args.block} steps, batch '
-          f'{args.batch_size}, width {args.width}, {args.threads} thread(s), '
+          f'{args.batch_size}, size {args.size}, width {args.width}, '
+          f'{args.threads} thread(s), '
           f'torch {torch.__version__}\n')
     print(ratio_table(times, rows))
     if args.json:

@@ -86,20 +86,24 @@ def ratio_table(times: Times, rows: Sequence[Comparison]) -> str:
 
     Returns:
         str: One row a comparison: median time of a step, median and
-        quartiles of the ratios by the clock, median by CPU time, bound.
+        quartiles of the ratios by the clock, medians of the ratios and of
+        the differences by CPU time, bound.
     """
     lines = ['| loop | ms a step | compared to | ratio (quartiles) | '
-             'CPU time ratio | bound |', '|---' * 6 + '|']
+             'CPU time ratio | CPU ms more | bound |', '|---' * 7 + '|']
     for loop, reference, bound in rows:
         cells = [loop, f'{1e3 * median(times.wall[loop]):.1f}', reference]
         if loop == reference:
-            cells += ['-', '-', '-']
+            cells += ['-', '-', '-', '-']
         else:
             ratios = paired_ratios(times.wall, loop, reference)
             low, _, high = (quantiles(ratios) if len(ratios) > 1 else
                             3 * ratios)
             cpu = median(paired_ratios(times.cpu, loop, reference))
+            more = median(a - b for a, b in zip(times.cpu[loop],
+                                                times.cpu[reference]))
             cells += [f'{median(ratios):.3f} ({low:.3f} to {high:.3f})',
-                      f'{cpu:.3f}', '-' if bound is None else f'{bound:.2f}']
+                      f'{cpu:.3f}', f'{1e3 * more:.2f}',
+                      '-' if bound is None else f'{bound:.2f}']
         lines.append('| ' + ' | '.join(cells) + ' |')
     return '\n'.join(lines)

@@ -36,17 +36,19 @@ def benchmark_config(name: str,
                      work_dir: str,
                      width: int,
                      steps: int,
-                     batch_size: int = 64) -> Config:
+                     batch_size: int = 64,
+                     size: int = 64) -> Config:
     """A shipped config on synthetic data, with wider encoders.
 
     Args:
         name (str): Of the shipped config.
         work_dir (str): Of the run.
         width (int): Channels of an encoder's first stage; the following
-            ones double it.
+            ones have 2, 4 and 4 times as many, as in the shipped configs.
         steps (int): Steps of an epoch: one suffices for the measurement, so
             that no epoch ends within.
         batch_size (int): Defaults to 64.
+        size (int): Height and width of a sample. Defaults to 64.
 
     Returns:
         Config: Without validation and test.
@@ -60,11 +62,12 @@ def benchmark_config(name: str,
         type='mmbalance_plugin.SyntheticDataset',
         n_samples=steps * batch_size,
         modalities=dataset.modalities,
+        shape=(1, size, size),
         pipeline=dataset.pipeline)
     model = cfg.model.get('recognizer', cfg.model)
     for encoder in model.encoders.values():
-        encoder.backbone.channels = [width * 2**i for i in range(4)]
-        encoder.feat_channels = width * 8
+        encoder.backbone.channels = [width * i for i in (1, 2, 4, 4)]
+        encoder.feat_channels = width * 4
     if 'q_base' in cfg.model:
         cfg.model.warmup_epochs = 0
     cfg.train_cfg.max_epochs = 1
@@ -80,6 +83,7 @@ def build_loops(work_dir: str,
                 width: int,
                 steps: int,
                 batch_size: int = 64,
+                size: int = 64,
                 names: Optional[Sequence[str]] = None) -> Dict[str, Loop]:
     """The loops of :data:`ROWS`.
 
@@ -87,7 +91,8 @@ def build_loops(work_dir: str,
         work_dir (str): Folder for the runs.
         width (int): See :func:`benchmark_config`.
         steps (int): See there.
-        batch_size (int): Defaults to 64.
+        batch_size (int): See there. Defaults to 64.
+        size (int): See there. Defaults to 64.
         names (Sequence[str], optional): Only these. Defaults to None: all.
 
     Returns:
@@ -99,7 +104,7 @@ def build_loops(work_dir: str,
 
     def config(name: str) -> Config:
         return benchmark_config(name, f'{work_dir}/{name}', width, steps,
-                                batch_size)
+                                batch_size, size)
 
     def unimodal() -> Config:
         cfg = config('late_fusion_av_digits')

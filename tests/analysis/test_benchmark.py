@@ -1,0 +1,146 @@
+"""Interleaved timing, and that both kinds of loop train the same thing."""
+import pytest
+import torch
+from mmengine.config import Config
+
+from mmbalance_plugin.analysis import benchmark
+from mmbalance_plugin.analysis.benchmark import (
+    Comparison,
+    Times,
+    interleave,
+    paired_ratios,
+    ratio_table,
+)
+from mmbalance_plugin.analysis.benchmark_methods import (
+    ROWS,
+    benchmark_config,
+    build_loops,
+    steps_needed,
+)
+from mmbalance_plugin.analysis.benchmark_runs import FrameworkRun, PlainLoop
+
+
+class Clock:
+    """Time passes only when a loop works."""
+
+    def __init__(self):
+        self.now = 0.
+        self.log = []
+
+    def loop(self, name, seconds):
+        clock = self
+
+        class Loop:
+
+            def advance(self, steps):
+                clock.log.append((name, steps))
+                clock.now += seconds * steps
+
+        return Loop()
+
+
+def test_every_loop_takes_one_block_a_round(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(benchmark.time, 'perf_counter', lambda: clock.now)
+    monkeypatch.setattr(benchmark.time, 'process_time', lambda: 2 * clock.now)
+    loops = {'a': clock.loop('a', 1.), 'b': clock.loop('b', 3.)}
+    times = interleave(loops, rounds=8, block=5, warmup=2)
+    assert clock.log[:2] == [('a', 2), ('b', 2)]
+    turns = clock.log[2:]
+    pairs = [turns[i:i + 2] for i in range(0, len(turns), 2)]
+    assert len(pairs) == 8
+    assert all(sorted(pair) == [('a', 5), ('b', 5)] for pair in pairs)
+    assert len({pair[0] for pair in pairs}) == 2  # not always the same first
+    assert times.wall == {'a': pytest.approx([1.] * 8),
+                          'b': pytest.approx([3.] * 8)}
+    assert times.cpu['b'] == pytest.approx([6.] * 8)
+
+
+def test_ratios_are_taken_round_by_round():
+    # A slow second round leaves the median of the ratios alone.
+    wall = dict(a=[1., 10., 1.], b=[1.5, 15., 1.5])
+    assert paired_ratios(wall, 'b', 'a') == [1.5, 1.5, 1.5]
+    table = ratio_table(
+        Times(wall, dict(a=[1., 2., 4.], b=[2., 2., 4.])),
+        [Comparison('a', 'a'), Comparison('b', 'a', 1.05)])
+    own, other = table.splitlines()[2:]
+    assert own == '| a | 1000.0 | a | - | - | - | - |'
+    assert other == ('| b | 1500.0 | a | 1.500 (1.500 to 1.500) | 1.000 | '
+                     '0.00 | 1.05 |')
+
+
+def test_every_bound_is_there():
+    bounds = {(r.loop, r.reference): r.bound for r in ROWS if r.bound}
+    assert bounds == {
+        ('joint', 'plain joint'): 1.05,
+        ('OGM', 'joint'): 1.03,
+        ('OGM-GE', 'joint'): 1.10,
+        ('OPM', 'joint'): 1.03,
+        ('UDI follower', 'unimodal'): 1.15
+    }
+
+
+def without_batch_norm(cfg: Config) -> Config:
+    for encoder in cfg.model.encoders.values():
+        encoder.backbone.norm_cfg = None
+    return cfg
+
+
+def test_plain_loop_and_framework_train_the_same(tmp_path):
+    """From the same weights over the same samples: the same first step."""
+    def config(name):
+        cfg = benchmark_config('joint_av_digits', str(tmp_path / name), 2, 2,
+                               batch_size=4, size=16)
+        cfg.train_dataloader.sampler.shuffle = False
+        cfg.model.init_seed = 3
+        cfg.param_scheduler = None
+        return without_batch_norm(cfg)
+
+    plain = PlainLoop(config('plain'))
+    run = FrameworkRun(config('run'), 'same')
+    before = {k: v.clone() for k, v in plain.model.state_dict().items()}
+    for key, value in run.loop.model.state_dict().items():
+        assert torch.equal(value, before[key]), key
+    plain.advance(2)
+    run.advance(2)
+    for key, value in run.loop.model.state_dict().items():
+        torch.testing.assert_close(value, plain.model.state_dict()[key])
+    moved = plain.model.state_dict()
+    assert any(not torch.equal(moved[k], before[k]) for k in before)
+
+
+def test_the_epoch_is_as_long_as_the_measurement(tmp_path):
+    steps = steps_needed(rounds=1, block=1, warmup=1)
+    cfg = benchmark_config('joint_av_digits', str(tmp_path), 2, steps, 4, 16)
+    run = FrameworkRun(cfg, 'long')
+    run.advance(steps)
+    losses = run.runner.message_hub.get_scalar('train/loss').data[0]
+    assert len(losses) == steps
+    with pytest.raises(StopIteration):
+        run.advance(1)
+
+
+def test_the_follower_step_is_a_follower_step(tmp_path):
+    loops = build_loops(str(tmp_path), 2, 3, 4, 16,
+                        ['UDI follower', 'OPM', 'plain unimodal'])
+    follower = loops['UDI follower']
+    assert follower.loop.stage.name == 'follower_visual'
+    encoded = dict(follower.loop.model.encoded)
+    for loop in loops.values():
+        loop.advance(2)
+    assert follower.loop.guidance.cache is not None
+    # The cached anchor is not run; the controller's batch counts too.
+    assert follower.loop.model.encoded['audio'] == encoded['audio']
+    assert follower.loop.model.encoded['visual'] > encoded['visual']
+    assert loops['OPM'].loop.model.warmup_epochs == 0
+    assert loops['OPM'].loop.model.last  # it acts
+    trained = {id(p) for g in loops['plain unimodal'].optimizer.param_groups
+               for p in g['params']}
+    model = loops['plain unimodal'].model
+    assert trained == {id(p)
+                       for p in model.modality_modules('visual').parameters()}
+
+
+def test_unknown_loop(tmp_path):
+    with pytest.raises(ValueError, match='no loops'):
+        build_loops(str(tmp_path), 2, 3, names=['nothing'])

@@ -1,0 +1,87 @@
+"""Reading logs back."""
+import json
+
+import numpy as np
+import pytest
+
+from mmbalance_plugin.analysis.curves import (
+    curve,
+    find_runs,
+    modality_curves,
+    read_scalars,
+)
+from mmbalance_plugin.analysis.curves_plot import plot_curves
+
+
+def write(work_dir, lines, stamp='20260101_000000'):
+    folder = work_dir / stamp / 'vis_data'
+    folder.mkdir(parents=True)
+    (folder / 'scalars.json').write_text(
+        ''.join(json.dumps(line) + '\n' for line in lines))
+    return str(work_dir)
+
+
+def train(step, ratio):
+    return {'iter': step, 'step': step, 'ogm_ratio_a': ratio,
+            'ogm_ratio_b': 1 / ratio}
+
+
+def test_runs_are_grouped_by_method(tmp_path):
+    for seed in (0, 1):
+        write(tmp_path / 'ogm' / f'seed_{seed}', [train(1, 2.)])
+    write(tmp_path / 'single', [train(1, 2.)])
+    runs = find_runs([str(tmp_path)])
+    assert {k: len(v) for k, v in runs.items()} == {'ogm': 2, 'single': 1}
+    # The work dir itself, a method's folder: the same.
+    assert list(find_runs([str(tmp_path / 'ogm' / 'seed_1')])) == ['ogm']
+    with pytest.raises(FileNotFoundError, match='nothing'):
+        find_runs([str(tmp_path / 'nothing')])
+
+
+def test_what_a_resumed_run_repeats_counts_once(tmp_path):
+    write(tmp_path, [train(10, 1.), {'acc/top1': .5, 'step': 1},
+                     train(20, 2.), train(30, 3.)], '20260101_000000')
+    write(tmp_path, [train(20, 5.), {'acc/top1': .7, 'step': 2}],
+          '20260102_000000')
+    records = read_scalars(str(tmp_path))
+    assert curve([records], 'ogm_ratio_a').values.tolist() == [[1., 5.]]
+    assert curve([records], 'acc/top1').values.tolist() == [[.5, .7]]
+
+
+def test_curve_has_the_common_steps(tmp_path):
+    one = [train(10, 1.), train(20, 2.), train(30, 3.)]
+    other = [train(20, 4.), train(30, 5.), train(40, 6.)]
+    steps, values = curve([one, other], 'ogm_ratio_a')
+    assert steps.tolist() == [20, 30]
+    np.testing.assert_array_equal(values, [[2., 3.], [4., 5.]])
+    assert curve([one], 'nothing').values.size == 0
+
+
+def test_the_first_value_of_a_step_counts():
+    """The assembled model is validated under the last epoch's number."""
+    records = [{'acc/top1': .6, 'step': 3}, {'acc/top1': .9, 'step': 3},
+               {'acc/top1': None, 'step': 4}]
+    assert curve([records], 'acc/top1').values.tolist() == [[.6]]
+
+
+def test_modalities_are_found_by_the_prefix():
+    records = [dict(train(1, 2.), ogm_ratios_c=1., opm_ratio_a=3.)]
+    found = modality_curves([records], 'ogm_ratio')
+    assert list(found) == ['a', 'b']
+
+
+def test_plot_is_small_and_has_a_row_a_method(tmp_path):
+    from PIL import Image
+    lines = [train(step, 1 + step / 20) for step in range(1, 20)]
+    runs = {name: [write(tmp_path / name / f'seed_{s}', lines)
+                   for s in (0, 1)] for name in ('x', 'y')}
+    sizes = {}
+    for count in (1, 2):
+        path = tmp_path / f'{count}.png'
+        plot_curves(dict(list(runs.items())[:count]),
+                    ['missing|ogm_ratio', 'opm_ratio'], str(path))
+        assert path.stat().st_size < 150 * 1024
+        sizes[count] = Image.open(path).size
+    assert sizes[2] == (sizes[1][0], 2 * sizes[1][1])
+    with pytest.raises(ValueError, match='ogm_ratio_a'):
+        plot_curves(runs, ['opm_ratio'], str(tmp_path / 'none.png'))
