@@ -1,24 +1,20 @@
 """The one loop that knows stages, checkpoints, resume and DDP."""
 import copy
-import random
 import time
-from contextlib import contextmanager
-from typing import Any, Dict, Iterator, List, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
-import numpy as np
 import torch
-from mmengine.config import Config
 from mmengine.dist import broadcast, get_rank, is_distributed
 from mmengine.model import is_model_wrapper
 from mmengine.runner import EpochBasedTrainLoop
 
 from ...registry import LOOPS
-from ...utils import stream_seed
 from ..hooks.stage_hooks import install_stage_hooks
 from ..inference import forward_dataset
+from .seeding import reseed_workers, seed_everything, set_sampler_epoch
 from .stage import Stage
+from .stage_optimiser import StageOptimiser
 from .stage_progress import StageProgress
-from .workers import reseed_workers
 
 
 @LOOPS.register_module()
@@ -78,9 +74,7 @@ class StagedTrainLoop(EpochBasedTrainLoop):
                  val_begin: int = 1,
                  val_interval: int = 1) -> None:
         self.default_epochs = int(max_epochs)
-        self._optim_cfg = _config_only(runner.optim_wrapper, 'optim_wrapper')
-        self._scheduler_cfg = _config_only(runner.param_schedulers,
-                                           'param_scheduler')
+        self._optimiser = StageOptimiser(runner)
         self._model = unwrap(runner.model)
         self.stages = self.plan(stages)
         names = [stage.name for stage in self.stages]
@@ -91,7 +85,6 @@ class StagedTrainLoop(EpochBasedTrainLoop):
         self.records: List[Dict[str, Any]] = []
         self.assembled_metrics: Dict[str, Any] = {}
         self._resumed = False
-        self._scope: Optional[Stage] = None
         super().__init__(
             runner,
             dataloader,
@@ -148,7 +141,7 @@ class StagedTrainLoop(EpochBasedTrainLoop):
     def max_epochs(self) -> int:
         """int: Epochs of all stages; of one stage while its schedules are
         built, so that their default ``end`` is the stage's."""
-        return self._scope.epochs if self._scope else self._max_epochs
+        return self._optimiser.horizon or self._max_epochs
 
     @property
     def max_iters(self) -> int:
@@ -181,7 +174,7 @@ class StagedTrainLoop(EpochBasedTrainLoop):
     def _enter_stage(self) -> None:
         self.progress = StageProgress()
         # What is built here may draw: after a resume, the same numbers.
-        self._seed_all('stage', self.stage.name)
+        seed_everything(self.runner.seed, 'stage', self.stage.name)
         self.prepare_stage()
         stage = self.stage
         if stage.init == 'scratch' and stage.trained is not None:
@@ -205,28 +198,7 @@ class StagedTrainLoop(EpochBasedTrainLoop):
             runner.model = runner.wrap_model(
                 copy.deepcopy(runner.cfg.get('model_wrapper_cfg')),
                 self.model)
-        optim_cfg = copy.deepcopy(self._optim_cfg)
-        if stage.optim_wrapper:
-            optim_cfg = Config._merge_a_into_b(
-                copy.deepcopy(stage.optim_wrapper), optim_cfg)
-        scheduler_cfg = copy.deepcopy(self._scheduler_cfg)
-        if stage.param_scheduler is not None:
-            scheduler_cfg = copy.deepcopy(stage.param_scheduler)
-        runner.param_schedulers = scheduler_cfg
-        runner.optim_wrapper = runner.build_optim_wrapper(optim_cfg)
-        runner.scale_lr(runner.optim_wrapper, runner.auto_scale_lr)
-        if scheduler_cfg is not None:
-            with self._stage_scope():
-                runner.param_schedulers = runner.build_param_scheduler(
-                    scheduler_cfg)
-
-    @contextmanager
-    def _stage_scope(self) -> Iterator[None]:
-        self._scope = self.stage
-        try:
-            yield
-        finally:
-            self._scope = None
+        self._optimiser.build(runner, stage)
 
     def _run_stage(self) -> None:
         runner, stage, progress = self.runner, self.stage, self.progress
@@ -283,7 +255,8 @@ class StagedTrainLoop(EpochBasedTrainLoop):
         begin = time.perf_counter()
         runner.call_hook('before_train_epoch')
         runner.model.train()
-        self._reseed(progress.epoch)
+        seed_everything(runner.seed, 'train', progress.epoch, get_rank())
+        set_sampler_epoch(self.dataloader, progress.epoch)
         if self._leftover:
             self._begin_accumulation()
         for idx, data_batch in enumerate(self.dataloader):
@@ -300,21 +273,6 @@ class StagedTrainLoop(EpochBasedTrainLoop):
 
     def end_epoch(self) -> None:
         """After an epoch's last step, before its checkpoint is written."""
-
-    def _reseed(self, epoch: int) -> None:
-        self._seed_all('train', epoch, get_rank())
-        sampler = self.dataloader.sampler
-        if not hasattr(sampler, 'set_epoch'):
-            sampler = getattr(self.dataloader.batch_sampler, 'sampler', None)
-        if hasattr(sampler, 'set_epoch'):
-            sampler.set_epoch(epoch)
-
-    def _seed_all(self, purpose: str, *ids: Any) -> None:
-        """Global generators: ours are named, those of others are not."""
-        seed = stream_seed(self.runner.seed, purpose, *ids)
-        torch.manual_seed(seed)
-        random.seed(seed)
-        np.random.seed(seed % 2**32)
 
     def _validate(self) -> None:
         begin = time.perf_counter()
@@ -418,12 +376,3 @@ class StagedTrainLoop(EpochBasedTrainLoop):
 def unwrap(model: torch.nn.Module) -> torch.nn.Module:
     """The model inside a DDP wrapper, or the model itself."""
     return model.module if is_model_wrapper(model) else model
-
-
-def _config_only(value: Any, key: str) -> Any:
-    """A copy of a config entry that can be built more than once."""
-    parts = value if isinstance(value, (list, tuple)) else [value]
-    if value is not None and not all(isinstance(p, dict) for p in parts):
-        raise TypeError(f'{key} must be a config dict, because every stage '
-                        f'builds its own; got {type(value).__name__}')
-    return copy.deepcopy(value)

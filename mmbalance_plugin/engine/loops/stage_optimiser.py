@@ -1,0 +1,65 @@
+"""Optimiser and schedules, built afresh for every stage."""
+import copy
+from typing import Any, Optional
+
+from mmengine.config import Config
+
+from .stage import Stage
+
+
+class StageOptimiser:
+    """Builds a runner's optim wrapper and schedules for a stage.
+
+    Taken from the runner before it builds its own, and from then on the one
+    recipe of all stages.
+
+    Raises:
+        TypeError: The runner was given built objects, which cannot be built
+            again.
+    """
+
+    def __init__(self, runner) -> None:
+        self.wrapper_cfg = _config(runner.optim_wrapper, 'optim_wrapper')
+        self.scheduler_cfg = _config(runner.param_schedulers,
+                                     'param_scheduler')
+        self._building: Optional[Stage] = None
+
+    @property
+    def horizon(self) -> Optional[int]:
+        """int | None: Epochs of the stage whose schedules are being built:
+        their default ``end`` is the stage's, not the run's."""
+        return self._building.epochs if self._building else None
+
+    def build(self, runner, stage: Stage) -> None:
+        """Replace ``runner.optim_wrapper`` and ``runner.param_schedulers``.
+
+        The learning rate is scaled as ``auto_scale_lr`` says. On resume this
+        comes before the saved states are loaded.
+        """
+        wrapper_cfg = copy.deepcopy(self.wrapper_cfg)
+        if stage.optim_wrapper:
+            wrapper_cfg = Config._merge_a_into_b(
+                copy.deepcopy(stage.optim_wrapper), wrapper_cfg)
+        scheduler_cfg = self.scheduler_cfg
+        if stage.param_scheduler is not None:
+            scheduler_cfg = stage.param_scheduler
+        # scale_lr refuses to run once schedules exist.
+        runner.param_schedulers = copy.deepcopy(scheduler_cfg)
+        runner.optim_wrapper = runner.build_optim_wrapper(wrapper_cfg)
+        runner.scale_lr(runner.optim_wrapper, runner.auto_scale_lr)
+        if scheduler_cfg is None:
+            return
+        self._building = stage
+        try:
+            runner.param_schedulers = runner.build_param_scheduler(
+                runner.param_schedulers)
+        finally:
+            self._building = None
+
+
+def _config(value: Any, key: str) -> Any:
+    parts = value if isinstance(value, (list, tuple)) else [value]
+    if value is not None and not all(isinstance(p, dict) for p in parts):
+        raise TypeError(f'{key} must be a config dict, because every stage '
+                        f'builds its own; got {type(value).__name__}')
+    return copy.deepcopy(value)
