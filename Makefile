@@ -16,6 +16,8 @@ DATASETS := av_digits multiple_features
 # One thread a process: the tests start several, and threads that wait for
 # each other cost more than they bring on networks this small.
 TEST_ENV := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
+# Test files side by side, on up to four cores.
+PARALLEL := -n auto --maxprocesses=4 --dist=loadfile
 
 .PHONY: help install data demo test test-full lint clean
 .DELETE_ON_ERROR:
@@ -50,10 +52,10 @@ lint: $(STAMP)
 	$(BIN)/ruff check .
 
 test: lint data
-	$(TEST_ENV) $(BIN)/python -m pytest -m 'not slow'
+	$(TEST_ENV) $(BIN)/python -m pytest -m 'not slow' $(PARALLEL)
 
 test-full: lint data
-	$(TEST_ENV) $(BIN)/python -m pytest
+	$(TEST_ENV) $(BIN)/python -m pytest $(PARALLEL)
 
 clean:
 	rm -rf $(VENV) build *.egg-info
