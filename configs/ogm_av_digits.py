@@ -4,4 +4,4 @@
 _base_ = './joint_av_digits.py'
 
 optim_wrapper = dict(
-    type='mmbalance_plugin.OGMOptimWrapper', alpha=0.1, end_epoch=None)
+    type='mmbalance_plugin.OGMOptimWrapper', alpha=0.3, end_epoch=None)

@@ -5,6 +5,6 @@ _base_ = './joint_av_digits.py'
 
 optim_wrapper = dict(
     type='mmbalance_plugin.OGMOptimWrapper',
-    alpha=0.1,
+    alpha=0.3,
     generalization_enhancement=True,
     end_epoch=None)
