@@ -1,0 +1,11 @@
+# python tools/train.py configs/opm_kinetics_sounds.py
+#
+# OPM: features of the modality that is ahead are dropped.
+_base_ = './joint_kinetics_sounds.py'
+
+model = dict(
+    _delete_=True,
+    type='mmbalance_plugin.OPM',
+    q_base=0.5,
+    warmup_epochs=6,
+    recognizer=_base_.model)
