@@ -3,6 +3,7 @@ from mmengine.dist import all_reduce_params, is_distributed
 from mmengine.hooks import (
     CheckpointHook,
     EarlyStoppingHook,
+    EMAHook,
     Hook,
     SyncBuffersHook,
 )
@@ -84,7 +85,8 @@ def install_stage_hooks(runner, loop) -> None:
 
     Raises:
         ValueError: An :class:`EarlyStoppingHook` stands in the config: it
-            knows no stages and keeps no state across a resume. Or a
+            knows no stages and keeps no state across a resume. Or an
+            :class:`EMAHook`, whose average spans stages. Or a
             :class:`CheckpointHook` that counts iterations: a staged run
             resumes where an epoch ends.
     """
@@ -95,6 +97,12 @@ def install_stage_hooks(runner, loop) -> None:
                 f'{type(hook).__name__}(by_epoch=False) writes within an '
                 'epoch, where a staged run cannot be resumed: set '
                 'by_epoch=True')
+        if isinstance(hook, EMAHook):
+            raise ValueError(
+                'EMAHook does not know stages: its average would mix the '
+                'weights of one stage with those another starts from, and '
+                'it would be validated in place of the best weights. Remove '
+                "it, or train in mmengine's EpochBasedTrainLoop")
         if isinstance(hook, EarlyStoppingHook):
             raise ValueError(
                 'EarlyStoppingHook does not know stages: remove it from the '

@@ -10,7 +10,6 @@ from typing import Any, Dict, Optional
 import torch
 from mmengine.dist import all_reduce, get_world_size, is_main_process
 from mmengine.hooks import Hook
-from mmengine.runner import load_checkpoint
 
 from ...registry import HOOKS
 from ..scalars import plain_json, scalars
@@ -155,7 +154,9 @@ class SummaryHook(Hook):
                 'No best checkpoint was kept (save_best), so nothing was '
                 'selected on validation and nothing is tested')
             return {}
-        load_checkpoint(_bare(runner), path, map_location='cpu')
+        # The runner's way, so that hooks with weights of their own (EMA)
+        # take the file's too.
+        runner.load_checkpoint(path, map_location='cpu')
         return scalars(runner.val_loop.run())
 
     def _cost(self, runner) -> Dict[str, Any]:

@@ -164,6 +164,7 @@ class StagedTrainLoop(EpochBasedTrainLoop):
                     'training was told to stop: the stages '
                     f'{[s.name for s in self.stages[self.stage_index:]]} '
                     'are left out')
+                self.stage_index = len(self.stages)  # also after a resume
                 break
             if self.stage_index < len(self.stages):
                 self._enter_stage()

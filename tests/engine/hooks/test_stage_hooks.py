@@ -145,7 +145,24 @@ def test_mmengine_does_not_average_again_before_validation():
     assert not hook.called_in_train
 
 
+def test_a_run_told_to_stop_is_over_for_its_checkpoint_too(tmp_path):
+
+    class Stop(Hook):
+
+        def after_train_epoch(self, runner):
+            runner.train_loop.stop_training = True
+
+    runner = Runner.from_cfg(cfg_of(tmp_path))
+    runner.register_hook(Stop())
+    runner.train()
+    assert [r['name'] for r in runner.train_loop.records] == ['audio']
+    path = open(tmp_path / 'run/last_checkpoint').read()
+    state = torch.load(path, weights_only=True)['staged_loop']
+    assert state['stage_index'] == 2 and len(state['records']) == 1
+
+
 @pytest.mark.parametrize('hook, message', [
+    (dict(type='EMAHook'), 'EpochBasedTrainLoop'),
     (dict(type='EarlyStoppingHook',
           monitor='acc/top1'), r'early_stopping=dict\(patience'),
     (dict(type='CheckpointHook', by_epoch=False,

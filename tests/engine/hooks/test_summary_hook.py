@@ -223,6 +223,21 @@ def test_a_loop_without_stages_tests_its_best_checkpoint(tmp_path):
     assert summary['test'] == {k: float(v) for k, v in metrics.items()}
 
 
+def test_averaged_weights_are_tested_where_they_were_selected(tmp_path):
+    """With EMAHook the best file's weights are the average of its epoch."""
+    cfg = plain_cfg(tmp_path / 'run', epochs=4)
+    cfg.custom_hooks = [dict(type='EMAHook', momentum=.1)]
+    runner = train(cfg)
+    path = runner.message_hub.get_info('best_ckpt')
+    cfg = plain_cfg(tmp_path / 'again')
+    cfg.load_from = path
+    metrics = Runner.from_cfg(cfg).test()
+    summary = summary_of(runner)
+    assert summary['test'] == {k: float(v) for k, v in metrics.items()}
+    assert summary['val']['best']['acc/top1'] == \
+        runner.message_hub.get_info('best_score')
+
+
 def test_best_and_last_differ_where_the_last_epoch_was_not_the_best(tmp_path):
 
     class Spoil(Hook):
