@@ -15,7 +15,11 @@ import os.path as osp
 
 import torch
 
-from mmbalance_plugin.analysis.studies import STUDIES, convergence_of_runs
+from mmbalance_plugin.analysis.studies import (
+    LEVELS,
+    STUDIES,
+    convergence_of_runs,
+)
 from mmbalance_plugin.analysis.studies_trials import Size
 
 
@@ -32,12 +36,15 @@ def main() -> None:
     parser.add_argument('--runs', nargs='+',
                         help='for convergence: folders of finished runs, '
                         'the first one setting the levels')
+    parser.add_argument('--levels', type=float, nargs='+', default=LEVELS,
+                        help='with --runs: shares of the best accuracy of '
+                        'the first')
     parser.add_argument('--out', default='work_dirs/studies')
     args = parser.parse_args()
     if args.runs:
         if args.study != 'convergence':
             parser.error('--runs is for the study convergence')
-        print(convergence_of_runs(args.runs))
+        print(convergence_of_runs(args.runs, args.levels))
         return
     # Networks this small are slower on several threads.
     torch.set_num_threads(1)

@@ -10,6 +10,7 @@ from .studies_dominance import DominanceProbe, epoch_summary
 from .studies_trials import Size, Trial, run_trials
 
 METRIC = 'acc/top1'
+LEVELS = (.9, .95, .99)
 
 
 def dominance(folder: str, size: Size, seeds: Sequence[int]) -> str:
@@ -83,21 +84,22 @@ def convergence(folder: str, size: Size, seeds: Sequence[int],
     })
 
 
-def convergence_of_runs(paths: Sequence[str]) -> str:
+def convergence_of_runs(paths: Sequence[str],
+                        levels: Sequence[float] = LEVELS) -> str:
     """:func:`convergence` of runs that are there already."""
     return convergence_table({
         method: [read_scalars(folder) for folder in folders]
         for method, folders in find_runs(paths).items()
-    })
+    }, levels=levels)
 
 
 def convergence_table(runs: Dict[str, Sequence[Records]],
                       metric: str = METRIC,
-                      levels: Sequence[float] = (.9, .95, .99)) -> str:
+                      levels: Sequence[float] = LEVELS) -> str:
     """How fast and how far each method gets.
 
-    The levels are shares of the best mean validation accuracy that the
-    first method reaches in an epoch.
+    The levels are shares of the first method's best validation accuracy,
+    a mean over its seeds.
 
     Args:
         runs (dict[str, Sequence[list]]): Method to the logs of its seeds.
