@@ -13,6 +13,6 @@ model = dict(
 
 optim_wrapper = dict(
     type='mmbalance_plugin.OGMOptimWrapper',
-    alpha=0.1,
+    alpha=0.3,
     generalization_enhancement=True,
     end_epoch=None)
