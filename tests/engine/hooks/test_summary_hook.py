@@ -226,13 +226,24 @@ def test_a_loop_without_stages_tests_its_best_checkpoint(tmp_path):
 def test_averaged_weights_are_tested_where_they_were_selected(tmp_path):
     """With EMAHook the best file's weights are the average of its epoch."""
     cfg = plain_cfg(tmp_path / 'run', epochs=4)
-    cfg.custom_hooks = [dict(type='EMAHook', momentum=.1)]
-    runner = train(cfg)
+    cfg.custom_hooks = [dict(type='EMAHook', momentum=.9)]
+
+    class Spoil(Hook):
+
+        def before_train_epoch(self, runner):
+            if runner.epoch == 3:
+                for value in runner.model.parameters():
+                    value.data.zero_()
+
+    runner = Runner.from_cfg(cfg)
+    runner.register_hook(Spoil())
+    runner.train()
     path = runner.message_hub.get_info('best_ckpt')
     cfg = plain_cfg(tmp_path / 'again')
     cfg.load_from = path
     metrics = Runner.from_cfg(cfg).test()
     summary = summary_of(runner)
+    assert summary['val']['best'] != summary['val']['last']
     assert summary['test'] == {k: float(v) for k, v in metrics.items()}
     assert summary['val']['best']['acc/top1'] == \
         runner.message_hub.get_info('best_score')
