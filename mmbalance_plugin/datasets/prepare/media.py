@@ -125,7 +125,7 @@ class MediaPreparer:
             name for clip in plan.clips for name in clip.files.values()
             if name is not None)
         changed = self._write(out, source, entry, plan, files, options,
-                              accept_missing)
+                              accept_missing, old)
         verifier.forget()
         return changed
 
@@ -139,16 +139,17 @@ class MediaPreparer:
 
     def _write(self, out: Path, source: Path, entry: str, plan: Plan,
                files: Dict[str, dict], options: dict,
-               accepted: bool) -> bool:
-        problems = [dict(clip=name, problem=text)
-                    for name, text in plan.problems]
-        good = []
+               accepted: bool, old: dict) -> bool:
+        good, problems = [], []
         for clip in plan.clips:
             problem = clip_problem(clip, files, plan.needs)
             if problem is None:
                 good.append(clip)
             else:
                 problems.append(dict(clip=clip.name, problem=problem))
+        problems += [
+            dict(clip=name, problem=text) for name, text in plan.problems
+        ]
         if not good:
             raise PreparationError(
                 f'{source} holds no usable clip of {self.dataset}:\n' +
@@ -183,6 +184,8 @@ class MediaPreparer:
         changed |= any([
             write_text(out / name, text) for name, text in texts.items()
         ])
+        for name in set(old.get('counts', ())) - set(header['counts']):
+            (out / f'{name}.csv').unlink(missing_ok=True)
         write_text(out / MANIFEST, manifest)
         (out / OUTDATED).unlink(missing_ok=True)
         self._report(out, header, problems, accepted, arguments)

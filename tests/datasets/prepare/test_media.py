@@ -1,0 +1,198 @@
+"""From official layouts to annotations and manifests, all four sets."""
+import csv
+import json
+import os
+import shutil
+
+import pytest
+
+from mmbalance_plugin.datasets.prepare import PREPARERS, main, media_verify
+from mmbalance_plugin.datasets.prepare.media import MediaPreparer
+from mmbalance_plugin.datasets.prepare.media_splits import carve, shuffled
+from mmbalance_plugin.datasets.prepare.run import prepare
+from tests.datasets import media_trees
+from tests.media_utils import truncate
+
+SETS = sorted(media_trees.TREES)
+
+
+@pytest.fixture(scope='module')
+def trees(tmp_path_factory):
+    """Function from a name to its tree, made once; do not change it."""
+    root = tmp_path_factory.mktemp('trees')
+
+    def get(name):
+        if not (root / name).exists():
+            media_trees.TREES[name](root / name)
+        return root / name
+
+    return get
+
+
+@pytest.fixture
+def crema(trees, tmp_path):
+    """A copy that may be damaged, and the folder to write to."""
+    return shutil.copytree(trees('crema_d'), tmp_path / 'source'), (
+        tmp_path / 'out')
+
+
+def run(name, source, out, *flags):
+    return main([name, '--source', str(source), '--out', str(out), *flags])
+
+
+def manifest(out):
+    return json.loads((out / 'manifest.json').read_text())
+
+
+def table(path):
+    with open(path, newline='') as file:
+        return list(csv.DictReader(file))
+
+
+def snapshot(out):
+    return {
+        str(p.relative_to(out)): p.read_bytes()
+        for p in sorted(out.rglob('*')) if p.is_file() and p.name != '.lock'
+    }
+
+
+@pytest.mark.parametrize('name', SETS)
+def test_prepare_and_prepare_again(trees, tmp_path, name, capsys):
+    out = tmp_path / 'out'
+    assert run(name, trees(name), out, '--accept-missing') == 0
+    assert f'{name}: prepared' in capsys.readouterr().out
+    before = snapshot(out)
+    assert run(name, trees(name), out, '--accept-missing') == 0
+    assert f'{name}: up to date' in capsys.readouterr().out
+    # The source of the last time is remembered.
+    assert main([name, '--out', str(out), '--accept-missing']) == 0
+    assert snapshot(out) == before
+    content = manifest(out)
+    assert content['complete']
+    for row in content['clips']:
+        for path in row['files'].values():
+            facts = content['files'][path]
+            assert facts['size'] == (trees(name) / path).stat().st_size
+            assert len(facts['sha256']) == 64
+            assert facts['duration'] == pytest.approx(.6, abs=.15)
+            assert not facts['has_video'] or facts['fps'] == 10
+            assert not facts['has_video'] or facts['frames'] == 6
+            assert not facts['has_audio'] or facts['sample_rate'] == 8000
+        assert row['label'] and row['splits']
+
+
+@pytest.mark.parametrize('name', SETS)
+def test_a_part_of_a_set_is_an_error_that_counts(trees, tmp_path, name,
+                                                 capsys):
+    assert run(name, trees(name), tmp_path) == 1
+    error = capsys.readouterr().err
+    assert 'is not complete' in error and '--accept-missing' in error
+    assert ' of ' in error or 'has ' in error or 'no clip' in error
+    assert not manifest(tmp_path)['complete']
+
+
+@pytest.mark.parametrize('name', SETS)
+def test_no_clip_is_in_two_splits(trees, tmp_path, name):
+    run(name, trees(name), tmp_path, '--accept-missing')
+    for protocol in {p.parent for p in tmp_path.glob('*/train.csv')}:
+        rows = {s: table(protocol / f'{s}.csv')
+                for s in ('train', 'val', 'test')}
+        paths = [r.get('video') or r['path'] for rs in rows.values()
+                 for r in rs]
+        assert len(set(paths)) == len(paths) > 0
+        for split in rows:
+            assert len({r['label'] for r in rows[split]}) > 1
+
+
+def test_missing_and_broken_clips_are_all_reported(crema, capsys):
+    source, out = crema
+    names = media_trees.crema_names(media_trees.actors())
+    wav, flv = source / 'AudioWAV', source / 'VideoFlash'
+    (wav / f'{names[0]}.wav').unlink()
+    (flv / f'{names[1]}.flv').unlink()
+    (wav / f'{names[2]}.wav').write_bytes(b'')
+    flv3 = flv / f'{names[3]}.flv'
+    truncate(str(flv3), flv3, .4)
+    shutil.copy(wav / f'{names[5]}.wav', flv / f'{names[4]}.flv')
+    (wav / 'notes.wav').write_bytes(b'RIFF')
+    assert run('crema_d', source, out) == 1
+    error = capsys.readouterr().err
+    rows = {r['clip']: r['problem'] for r in table(out / 'problems.csv')}
+    assert rows[names[0]] == 'missing: no audio file was found'
+    assert rows[names[1]] == 'missing: no video file was found'
+    assert 'is empty' in rows[names[2]]
+    assert rows[names[3]].startswith('broken: ')
+    assert rows[names[4]].startswith('without video: ')
+    assert rows['notes'].startswith('unknown: ')
+    assert all(name in error for name in names[:5])
+    # Mended, only what was damaged is looked at again.
+    assert run('crema_d', source, out, '--accept-missing') == 0
+    kept = sum(len(table(p)) for p in out.glob('fair/*.csv'))
+    assert kept == len(names) - 5
+
+
+def test_only_changed_files_are_read_again(crema, monkeypatch):
+    source, out = crema
+    run('crema_d', source, out, '--accept-missing')
+    seen = []
+    inspect = media_verify.inspect_file
+
+    def spy(path, check):
+        seen.append(path.name)
+        return inspect(path, check)
+
+    monkeypatch.setattr(media_verify, 'inspect_file', spy)
+    run('crema_d', source, out, '--accept-missing')
+    assert seen == []
+    one = sorted((source / 'AudioWAV').iterdir())[0]
+    os.utime(one, (1, 1))
+    run('crema_d', source, out, '--accept-missing')
+    assert seen == [one.name]
+    # A header alone is less than what is known; decoding is more.
+    run('crema_d', source, tmp := out.with_name('headers'), '--check',
+        'header', '--accept-missing')
+    seen.clear()
+    run('crema_d', source, tmp, '--accept-missing')
+    assert len(seen) == len(manifest(tmp)['files'])
+
+
+def test_the_source_may_lie_inside_and_move_with_the_rest(trees, tmp_path):
+    out = tmp_path / 'one'
+    shutil.copytree(trees('vggsound'), out / 'raw')
+    run('vggsound', out / 'raw', out, '--accept-missing')
+    assert manifest(out)['source'] == 'raw'
+
+
+def test_flags_of_another_set_are_refused(trees, tmp_path, capsys):
+    assert run('vggsound', trees('vggsound'), tmp_path, '--classes',
+               '34') == 1
+    assert 'vggsound takes no --classes' in capsys.readouterr().err
+    assert main(['av_digits', '--out', str(tmp_path), '--accept-missing'
+                 ]) == 1
+    assert 'takes no --accept-missing' in capsys.readouterr().err
+
+
+def test_without_a_source_it_says_what_to_do(tmp_path, capsys):
+    assert main(['crema_d', '--out', str(tmp_path)]) == 1
+    assert '--source' in capsys.readouterr().err
+    (tmp_path / 'empty').mkdir()
+    assert run('crema_d', tmp_path / 'empty', tmp_path) == 1
+    assert 'VideoFlash' in capsys.readouterr().err
+
+
+def test_carving_depends_on_names_only():
+    names = {f'clip{i}': f'class{i % 3}' for i in range(90)}
+    chosen = carve(names, .1, 'salt')
+    assert len(chosen) == 9
+    assert sorted(names[c] for c in chosen) == sorted(
+        ['class0', 'class1', 'class2'] * 3)
+    backwards = dict(reversed(list(names.items())))
+    assert carve(backwards, .1, 'salt') == chosen
+    assert carve(names, .1, 'other') != chosen
+    assert shuffled(names, 'a') != sorted(names)
+
+
+def test_all_sets_are_known():
+    for name in SETS:
+        assert isinstance(PREPARERS[name], MediaPreparer)
+    assert prepare
