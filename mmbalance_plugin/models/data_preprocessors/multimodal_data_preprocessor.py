@@ -17,7 +17,9 @@ class MultimodalDataPreprocessor(MultiModalDataPreprocessor):
 
     A modality that is missing or that nobody asked for, samples of unequal
     shapes (MMAction2 would pad them with zeros) and values that are not
-    finite are errors that name the modality and the sample.
+    finite are errors that name the modality and the sample. Where a sample's
+    ``modality_mask`` says that it lacks a modality, the batch holds zeros,
+    also after normalisation.
 
     Args:
         preprocessors (dict[str, dict | None]): For every modality either the
@@ -90,6 +92,7 @@ class MultimodalDataPreprocessor(MultiModalDataPreprocessor):
                 stacked = list(stacked.unbind())
             batch[name], samples = preprocessor.preprocess(
                 stacked, samples, training)
+            batch[name] = _zero_absent(name, batch[name], samples)
         return dict(data, inputs=batch, data_samples=samples)
 
     def _check(self, inputs: dict, samples: Optional[list]) -> None:
@@ -138,6 +141,21 @@ class MultimodalDataPreprocessor(MultiModalDataPreprocessor):
             raise ValueError(f"'{name}' of {_name(samples, index)} holds NaN "
                              'or infinity')
         return values.to(self.device, non_blocking=self._non_blocking)
+
+
+def _zero_absent(name: str, batch: Tensor, samples: Optional[list]) -> Tensor:
+    """Zeros where a sample says that it lacks the modality.
+
+    Its placeholder would be moved away from zero by mean and std.
+    """
+    present = [
+        sample.get('modality_mask', {}).get(name, True)
+        for sample in samples or ()
+    ]
+    if all(present):
+        return batch
+    keep = torch.tensor(present, device=batch.device)
+    return batch * keep.view(-1, *[1] * (batch.dim() - 1))
 
 
 def _name(samples: Optional[list], index: int) -> str:

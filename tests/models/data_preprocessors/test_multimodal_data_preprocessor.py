@@ -134,3 +134,19 @@ def test_configs_that_are_refused():
         MultimodalDataPreprocessor({})
     with pytest.raises(TypeError, match='means'):
         MultimodalDataPreprocessor(dict(text=dict(means=1.)))
+
+
+def test_absent_modalities_are_zero_after_normalisation():
+    batch = data()
+    batch['data_samples'][1].set_metainfo(
+        dict(modality_mask=dict(rgb=False, text=True)))
+    batch['data_samples'][2].set_metainfo(
+        dict(modality_mask=dict(rgb=True, text=False)))
+    plain = build()(data())['inputs']
+    masked = build()(batch)['inputs']
+    for name, absent in (('rgb', 1), ('text', 2), ('pose', None)):
+        for i in range(3):
+            if i == absent:
+                assert masked[name][i].abs().sum() == 0
+            else:
+                assert torch.equal(masked[name][i], plain[name][i])
