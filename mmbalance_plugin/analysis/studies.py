@@ -56,7 +56,8 @@ def noise(folder: str, size: Size, seeds: Sequence[int],
     trials = [Trial(f'ogm_ge_{data}', f'{data}_none', {option: False})]
     trials += [
         Trial(f'ogm_ge_{data}', f'{data}_{distribution}_{scale:g}',
-              {option: dict(distribution=distribution, scale=scale)})
+              {option: dict(_delete_=True, distribution=distribution,
+                            scale=scale)})
         for distribution in distributions for scale in scales
     ]
     found = run_trials(trials, size, seeds, folder)

@@ -1,4 +1,5 @@
 """Short training runs of a study, each done once and kept."""
+import copy
 import json
 import os
 import os.path as osp
@@ -73,7 +74,8 @@ def trial_config(trial: Trial, size: Size, seed: int, work_dir: str) -> Config:
     cfg.work_dir = work_dir
     cfg.experiment_name = osp.abspath(work_dir).replace(os.sep, '_')
     cfg.randomness.seed = seed
-    cfg.merge_from_dict(trial.options)
+    # A copy: merging takes '_delete_' out of what it is given.
+    cfg.merge_from_dict(copy.deepcopy(trial.options))
     return cfg
 
 

@@ -138,7 +138,12 @@ def test_noise_has_a_cell_for_every_scale_and_distribution(fake):
     options = [t.options['optim_wrapper.generalization_enhancement']
                for t in fake]
     assert options[0] is False
-    assert options[1] == dict(distribution='normal', scale=.3)
+    for _ in range(2):  # the options survive their use
+        cfg = trial_config(fake[1], Size(), 0, 'x')
+        noise = cfg.optim_wrapper.generalization_enhancement
+        assert noise == dict(distribution='normal', scale=.3)
+    assert trial_config(fake[0], Size(), 0, 'x').optim_wrapper[
+        'generalization_enhancement'] is False
     assert cells(table, 2) == ['no noise (OGM)', '0.0', '0.0', '0.0']
     assert cells(table, 4) == ['uniform', '4.0', '5.0', '6.0']
 
@@ -149,6 +154,10 @@ def test_unequal_noise_gives_both_splits_the_same(fake):
     for trial in fake:
         values = list(trial.options.values())
         assert values[:2] == values[2:] and len(values) == 4
+    cfg = trial_config(fake[-1], Size(), 0, 'x')
+    for loader in (cfg.train_dataloader, cfg.val_dataloader):
+        assert loader.dataset.audio_noise_std == 6
+        assert loader.dataset.visual_noise_std == 2
     assert cells(table, 2)[:4] == ['1', '0', '10.0', '20.0']
     assert cells(table, 2)[4:] == ['0.0', '1.0', '2.0', '3.0']
 
