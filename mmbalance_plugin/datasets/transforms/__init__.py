@@ -1,12 +1,13 @@
 """Transforms: sound and frames out of media files, spectrograms, packing."""
 from .audio import PyAVAudioDecode
+from .cached import CachedTransforms, SampleAtRate, StackFrames
 from .packing import PackMultimodalInputs
 from .spec_augment import SpecAugment
 from .spectrogram import LogMelSpectrogram, LogSpectrogram
 from .video import ClipSegment, PyAVVideoDecode, PyAVVideoInit
 
 __all__ = [
-    'ClipSegment', 'LogMelSpectrogram', 'LogSpectrogram',
+    'CachedTransforms', 'ClipSegment', 'LogMelSpectrogram', 'LogSpectrogram',
     'PackMultimodalInputs', 'PyAVAudioDecode', 'PyAVVideoDecode',
-    'PyAVVideoInit', 'SpecAugment'
+    'PyAVVideoInit', 'SampleAtRate', 'SpecAugment', 'StackFrames'
 ]
