@@ -44,7 +44,10 @@ def main() -> None:
     if args.runs:
         if args.study != 'convergence':
             parser.error('--runs is for the study convergence')
-        print(convergence_of_runs(args.runs, args.levels))
+        try:
+            print(convergence_of_runs(args.runs, args.levels))
+        except (FileNotFoundError, ValueError) as error:
+            parser.error(str(error))
         return
     # Networks this small are slower on several threads.
     torch.set_num_threads(1)
