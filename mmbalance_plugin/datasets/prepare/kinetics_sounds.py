@@ -81,7 +81,8 @@ def plan(source: Path,
         clips.append(
             PlannedClip(name, row['label'], dict(path=_find(files, row)),
                         dict(fair=split),
-                        dict(youtube_id=row['youtube_id'])))
+                        dict(youtube_id=row['youtube_id']),
+                        row['seconds']))
     problems = [(label, 'class: no clip in the annotations')
                 for label in names
                 if label not in {row['label'] for row in rows.values()}]
@@ -139,7 +140,8 @@ def _rows(path: Path, names: Tuple[str, ...]) -> List[dict]:
                 short=f'{row["youtube_id"]}_{start:06d}',
                 youtube_id=row['youtube_id'],
                 label=label,
-                split=split))
+                split=split,
+                seconds=end - start))
     return rows
 
 

@@ -22,6 +22,11 @@ from .store import MANIFEST, remove_partial
 
 #: Written for the user, not read by anything.
 PROBLEMS = 'problems.csv'
+NOTES = 'notes.csv'
+
+#: Seconds by which sound and picture of a clip, or a clip and what its
+#: annotation says, may differ without being noted.
+TOLERANCE = 1.0
 
 
 @dataclass
@@ -36,6 +41,8 @@ class PlannedClip:
             where it was not found.
         splits (Dict[str, str]): Protocol -> split.
         columns (Dict[str, object]): Further columns of the annotation.
+        seconds (float, optional): How long it should be. Defaults to None:
+            not known.
     """
 
     name: str
@@ -43,6 +50,7 @@ class PlannedClip:
     files: Dict[str, Optional[str]]
     splits: Dict[str, str]
     columns: Dict[str, object] = field(default_factory=dict)
+    seconds: Optional[float] = None
 
 
 @dataclass
@@ -156,6 +164,13 @@ class MediaPreparer:
                 count_problems(problems))
         texts = annotations(good)
         texts[PROBLEMS] = _table(problems, ('clip', 'problem'))
+        notes = [dict(clip=clip.name, note=note) for clip in good
+                 for note in [clip_note(clip, files)] if note]
+        texts[NOTES] = _table(notes, ('clip', 'note'))
+        if notes:
+            print(f'{len(notes)} clips have unusual durations, see '
+                  f'{out / NOTES}: {notes[0]["clip"]}: {notes[0]["note"]} '
+                  '...')
         for folder in {str(Path(name).parent) for name in texts} - {'.'}:
             texts[f'{folder}/classes.txt'] = '\n'.join(plan.classes) + '\n'
         arguments = ['--source', str(source.resolve())]
@@ -224,6 +239,26 @@ def clip_problem(clip: PlannedClip, files: Dict[str, dict],
                 return f'without {stream}: no such stream in {name}'
         if facts.get('duration') is not None and facts['duration'] <= 0:
             return f'empty: lasts {facts["duration"]} s ({name})'
+    return None
+
+
+def clip_note(clip: PlannedClip, files: Dict[str, dict]) -> Optional[str]:
+    """What is odd about a clip's durations, though it can be used."""
+    found = {
+        column: files[name]['duration']
+        for column, name in clip.files.items()
+        if name is not None and files[name].get('duration') is not None
+    }
+    if not found:
+        return None
+    text = ', '.join(f'{column} {seconds:.2f} s'
+                     for column, seconds in found.items())
+    if max(found.values()) - min(found.values()) > TOLERANCE:
+        return f'lengths differ: {text}'
+    if clip.seconds is not None and any(
+            abs(seconds - clip.seconds) > TOLERANCE
+            for seconds in found.values()):
+        return f'lasts {text}, annotated are {clip.seconds:g} s'
     return None
 
 

@@ -35,7 +35,7 @@ def plan(source: Path, annotations: Optional[List[str]] = None) -> Plan:
         PlannedClip(name, row['label'],
                     dict(path=_find(files, row['id'], row['start'])),
                     dict(fair='val' if name in val else row['split']),
-                    dict(youtube_id=row['id']))
+                    dict(youtube_id=row['id']), SECONDS)
         for name, row in sorted(rows.items())
     ]
     classes = sorted({row['label'] for row in rows.values()})

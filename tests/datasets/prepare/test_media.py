@@ -2,6 +2,7 @@
 import csv
 import json
 import os
+import re
 import shutil
 
 import pytest
@@ -11,7 +12,7 @@ from mmbalance_plugin.datasets.prepare.media import MediaPreparer
 from mmbalance_plugin.datasets.prepare.media_splits import carve, shuffled
 from mmbalance_plugin.datasets.prepare.run import prepare
 from tests.datasets import media_trees
-from tests.media_utils import truncate
+from tests.media_utils import tone, truncate, write_clip
 
 SETS = sorted(media_trees.TREES)
 
@@ -129,6 +130,28 @@ def test_missing_and_broken_clips_are_all_reported(crema, capsys):
     assert run('crema_d', source, out, '--accept-missing') == 0
     kept = sum(len(table(p)) for p in out.glob('fair/*.csv'))
     assert kept == len(names) - 5
+
+
+def test_odd_durations_are_noted(crema, trees, tmp_path, capsys):
+    source, out = crema
+    name = media_trees.crema_names(media_trees.actors())[0]
+    write_clip(source / 'AudioWAV' / f'{name}.wav', None, rate=8000,
+               sound=tone(1.9, 8000), acodec='pcm_s16le')
+    run('crema_d', source, out, '--accept-missing')
+    row, = table(out / 'notes.csv')
+    assert row['clip'] == name
+    assert re.fullmatch(r'lengths differ: video 0.\d\d s, audio 1.90 s',
+                        row['note'])
+    assert 'notes.csv' in capsys.readouterr().out
+    # It is used all the same.
+    assert name in (out / 'fair' / 'train.csv').read_text() + (
+        out / 'fair' / 'val.csv').read_text() + (
+            out / 'fair' / 'test.csv').read_text()
+    run('kinetics_sounds', trees('kinetics_sounds'), tmp_path / 'ks',
+        '--accept-missing')
+    notes = table(tmp_path / 'ks' / 'notes.csv')
+    assert len(notes) == 8
+    assert notes[0]['note'].endswith('annotated are 10 s')
 
 
 def test_only_changed_files_are_read_again(crema, monkeypatch):
