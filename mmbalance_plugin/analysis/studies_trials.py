@@ -105,28 +105,27 @@ def run_trial(trial: Trial,
     work_dir = osp.join(folder, f'e{size.epochs}_n{size.samples}',
                         trial.label, f'seed_{seed}')
     done = osp.join(work_dir, _DONE)
-    # Options too: a label that has changed its meaning is trained again.
-    key = json.loads(json.dumps([trial.config, trial.options]))
+    cfg = trial_config(trial, size, seed, work_dir)
+    # All of it: a shipped config that has changed is trained again.
+    key = json.loads(json.dumps(cfg.to_dict(), default=str))
+    for name in ('work_dir', 'experiment_name'):
+        key.pop(name)
     if osp.isfile(done):
         with open(done) as f:
             kept = json.load(f)
         if kept['key'] == key:
             return Outcome(kept['val'], kept['records'], kept['extra'])
-    runner = build_runner(trial_config(trial, size, seed, work_dir))
+    runner = build_runner(cfg)
     if probe is not None:
         runner.register_hook(probe)
     runner.train()
     with open(osp.join(work_dir, 'summary.json')) as f:
         val = json.load(f)['val']['best']
-    outcome = Outcome(val, _latest(work_dir), getattr(probe, 'found', []))
+    outcome = Outcome(val, read_scalars(work_dir), getattr(probe, 'found', []))
     with open(done + '.partial', 'w') as f:
         json.dump(dict(key=key, **outcome._asdict()), f)
     os.replace(done + '.partial', done)
     return outcome
-
-
-def _latest(work_dir: str) -> Records:
-    return read_scalars(work_dir)
 
 
 def run_trials(trials: Sequence[Trial], size: Size, seeds: Sequence[int],
