@@ -162,6 +162,7 @@ def result_of(runner, trace):
 def train(cfg, kill_at):
     """One run, in a process of its own."""
     torch.set_num_threads(1)
+    np.random.seed()  # MMEngine draws seeds from it; a fork starts alike
     # What takes longest in a run this small.
     Runner._log_env = lambda *_, **__: None
     Config.pretty_text = property(lambda self: repr(self._cfg_dict))

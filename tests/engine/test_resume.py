@@ -46,7 +46,7 @@ def early(folder):
 
 
 def options(folder):
-    """What has a state, or does not fit the epochs: 5 batches, 3 updates."""
+    """What has a state, or does not fit the epochs: 5 batches, 2 updates."""
     cfg = digits_cfg(
         folder,
         dict(max_epochs=5, val_interval=2),
@@ -55,7 +55,7 @@ def options(folder):
         n_val=32)
     cfg.optim_wrapper = dict(
         optimizer=dict(type='AdamW', lr=1e-2),
-        accumulative_counts=2,
+        accumulative_counts=3,
         clip_grad=dict(max_norm=1.))
     cfg.param_scheduler = [
         dict(type='LinearLR', start_factor=.1, end=7, by_epoch=False),
@@ -256,11 +256,14 @@ def test_every_moment(trainer, whole, tmp_path, config, first, every):
 
 
 def test_a_seed_that_was_drawn_is_kept(trainer, tmp_path):
-    cfg = late_fusion(tmp_path / 'drawn')
+    """Data order, initial weights of a follower, estimator: all of it."""
+    cfg = udi(tmp_path / 'drawn')
+    cfg.train_cfg.anchor = 'visual'
     cfg.randomness = dict(seed=None)
-    resumed = kill_and_resume(trainer, cfg, 'iter 3', 'iter 6')
+    resumed = kill_and_resume(trainer, cfg, 'iter 3', 'iter 7', 'iter 11')
     seed = resumed['summary']['seed']
-    cfg = late_fusion(tmp_path / 'given')
+    cfg = udi(tmp_path / 'given')
+    cfg.train_cfg.anchor = 'visual'
     cfg.randomness = dict(seed=seed)
     assert_equal(resumed, trainer.run(cfg))
 
