@@ -190,14 +190,14 @@ def format_table(summary: Dict[str, Any]) -> str:
     best, test = summary['val']['best'], summary['test']
     stem = 'acc/top1'
     rows = [k for k in best if k == stem or k.startswith(stem + '_')]
-    lines = [f'{"prediction":<14}{"val top-1 %":>12}{"test top-1 %":>13}']
+    lines = [f'{"prediction":<20}{"val top-1 %":>12}{"test top-1 %":>13}']
     for key in rows:
         name = 'fused' if key == stem else key[len(stem) + 1:]
         if name == summary['anchor']:
             name += ' (anchor)'
         cells = [f'{100 * source[key]:.2f}' if key in source else '-'
                  for source in (best, test)]
-        lines.append(f'{name:<14}{cells[0]:>12}{cells[1]:>13}')
+        lines.append(f'{name:<20}{cells[0]:>12}{cells[1]:>13}')
     cost = summary['cost']
     lines.append(f'{cost["optimizer_steps"]} optimiser steps, '
                  f'{cost["wall_seconds"]:.0f} s, seed {summary["seed"]}')
