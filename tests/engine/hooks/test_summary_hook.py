@@ -401,10 +401,10 @@ def test_the_table():
         },
         cost=dict(optimizer_steps=12, wall_seconds=61.4))
     assert format_table(summary) == '\n'.join([
-        'prediction            val top-1 % test top-1 %',
-        'fused                       90.00        87.50',
-        'audio (anchor)              80.00        75.00',
-        'visual                     100.00            -',
+        'prediction           val top-1 % test top-1 %',
+        'fused                      90.00        87.50',
+        'audio (anchor)             80.00        75.00',
+        'visual                    100.00            -',
         '12 optimiser steps, 61 s, seed 3',
     ])
 
