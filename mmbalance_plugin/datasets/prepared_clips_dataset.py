@@ -8,6 +8,7 @@ from mmbalance_plugin.registry import DATASETS
 from .audio_visual_dataset import AudioVisualDataset
 from .prepare.errors import PreparedDataError
 from .prepare.manifest import mend, require_complete, source_of
+from .prepare.media_extract import EXTRACTED, SUFFIX
 
 
 @DATASETS.register_module()
@@ -29,6 +30,8 @@ class PreparedClipsDataset(AudioVisualDataset):
             None: ``data/<name>``.
         media_root (str, optional): Folder of the clips, where it is not the
             one they were prepared from. Defaults to None.
+        extracted (bool): Whether to read the copies that the tool's
+            ``--extract`` wrote. Defaults to False.
         kwargs: See :class:`AudioVisualDataset`.
 
     Raises:
@@ -47,6 +50,7 @@ class PreparedClipsDataset(AudioVisualDataset):
                  protocol: str = 'fair',
                  data_root: Optional[str] = None,
                  media_root: Optional[str] = None,
+                 extracted: bool = False,
                  **kwargs) -> None:
         self.split, self.protocol = split, protocol
         self.prepared_root = Path(data_root or f'data/{self.NAME}')
@@ -54,6 +58,16 @@ class PreparedClipsDataset(AudioVisualDataset):
         self.mend_command = mend(self.prepared_root, content)
         media = Path(media_root) if media_root else source_of(
             self.prepared_root, content)
+        #: Folder of whatever is not extracted.
+        self.source_root = media
+        self.extracted = extracted
+        if extracted:
+            if media_root:
+                raise ValueError(
+                    'media_root is the folder of the clips, extracted=True '
+                    'reads their copies: give one of them')
+            media = self.prepared_root / EXTRACTED
+            self.mend_command += ' --extract'
         ann_file = self.prepared_root / protocol / f'{split}.csv'
         if (f'{protocol}/{split}' not in content['counts']
                 or not ann_file.is_file()):
@@ -67,6 +81,11 @@ class PreparedClipsDataset(AudioVisualDataset):
             data_prefix=dict(video=str(media)),
             classes=content['classes'],
             **kwargs)
+
+    def _path(self, kind: str, name: Optional[str]) -> Optional[str]:
+        if name and self.extracted:
+            name += SUFFIX
+        return super()._path(kind, name)
 
     def hint(self, protocol: str) -> str:
         """What to add to an error about a protocol that is not there."""

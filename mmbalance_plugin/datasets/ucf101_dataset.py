@@ -48,4 +48,4 @@ class UCF101Dataset(PreparedClipsDataset):
         return data_list
 
     def _below_source(self, path: Union[str, Path]) -> str:
-        return str(Path(self.data_prefix['video']) / path)
+        return str(self.source_root / path)

@@ -41,21 +41,41 @@ def decode_frames(reader: MediaReader,
         MediaError: A number out of range, a damaged frame, or a picture
             size that changes within the file.
     """
+    wanted = np.asarray(indices, dtype=np.int64).reshape(-1)
+    return _arrange(dict(iter_frames(reader, wanted, index)), wanted)
+
+
+def iter_frames(
+        reader: MediaReader,
+        indices: Sequence[int],
+        index: Optional[FrameIndex] = None
+) -> Iterator[Tuple[int, np.ndarray]]:
+    """Decode frames one by one, without holding the others in memory.
+
+    Args:
+        reader (MediaReader): The opened file.
+        indices (Sequence[int]): Frame numbers.
+        index (FrameIndex, optional): See :func:`decode_frames`. Defaults to
+            None.
+
+    Yields:
+        tuple[int, np.ndarray]: Each number once, in the order of display,
+        and its picture.
+
+    Raises:
+        MediaError: See :func:`decode_frames`.
+    """
     if index is None:
         index = frame_index(reader)
-    wanted = np.asarray(indices, dtype=np.int64).reshape(-1)
-    order = np.unique(wanted)
+    order = np.unique(np.asarray(indices, dtype=np.int64))
     if len(order) and not 0 <= order[0] <= order[-1] < len(index):
         bad = order[0] if order[0] < 0 else order[-1]
         raise MediaError(
             reader.path,
             f'frame {bad} was asked for, it has frames 0 to {len(index) - 1}')
     convert = _Converter(reader.path)
-    pictures = {
-        number: convert(frame, number)
-        for number, frame in _walk(reader, index, order)
-    }
-    return _arrange(pictures, wanted)
+    for number, frame in _walk(reader, index, order):
+        yield number, convert(frame, number)
 
 
 def check_frames(reader: MediaReader, index: FrameIndex) -> None:

@@ -17,6 +17,7 @@ from .manifest import (
     source_entry,
     write_text,
 )
+from .media_extract import SHORT_SIDE, extract_all, remembered_size
 from .media_verify import Verifier
 from .store import MANIFEST, remove_partial
 
@@ -93,6 +94,8 @@ class MediaPreparer:
                 check: str = 'decode',
                 workers: Optional[int] = None,
                 accept_missing: bool = False,
+                extract: bool = False,
+                extract_size: Optional[int] = None,
                 **options) -> bool:
         """Check all clips, write annotations and, last, the manifest.
 
@@ -105,6 +108,11 @@ class MediaPreparer:
             workers (int, optional): Threads. Defaults to None: one a core.
             accept_missing (bool): Whether to go on without the clips that
                 are missing or broken. Defaults to False.
+            extract (bool): Whether to write copies that decode fast as
+                well; done again by itself where they have been written
+                before. Defaults to False.
+            extract_size (int, optional): Short side of their pictures.
+                Defaults to None: as before, else 256.
             options: Those of the data set.
 
         Returns:
@@ -135,6 +143,21 @@ class MediaPreparer:
         changed = self._write(out, source, entry, plan, files, options,
                               accept_missing, old)
         verifier.forget()
+        if extract_size is not None and (extract_size < 1 or not extract):
+            raise PreparationError('--extract-size is a positive number of '
+                                   'pixels, together with --extract')
+        before = remembered_size(out)
+        # Copies of clips that have changed must not be trained on.
+        if extract or before is not None:
+            needed = {
+                clip.files[column]: files[clip.files[column]]
+                for clip in plan.clips
+                if clip_problem(clip, files, plan.needs) is None
+                for column in plan.needs
+            }
+            size = extract_size or before or SHORT_SIDE
+            changed |= extract_all(
+                out, source.resolve(), needed, size, workers) > 0
         return changed
 
     def _old(self, out: Path) -> dict:
