@@ -91,6 +91,11 @@ def frame_index(reader: MediaReader,
     return index
 
 
+def forget_indices() -> None:
+    """Drop the remembered indices, e.g. to time a first epoch."""
+    _memory.clear()
+
+
 def _from_packets(reader: MediaReader,
                   allow_truncated: bool) -> Optional[FrameIndex]:
     """Read all packets; None if they do not tell the frames apart."""

@@ -20,6 +20,8 @@ from ..determinism import is_deterministic
 LAYOUT = 1
 _META = 'entry.json'
 _SOURCES = ('filename', 'audio_path')
+#: Arrays in larger files are mapped into memory.
+_MAPPED_BYTES = 1 << 16
 
 
 @TRANSFORMS.register_module()
@@ -123,12 +125,15 @@ def _read(entry: Path, signature: list) -> Optional[dict]:
             return None
         kept = dict(meta['plain'])
         for key, kind in meta['arrays'].items():
-            # Copy on write: flips and the like work in place.
-            array = np.load(entry / f'{key}.npy', mmap_mode='c',
+            path = entry / f'{key}.npy'
+            # Mapping pays where only a part is read; what is read whole is
+            # quicker without. Copy on write: flips and the like work in
+            # place.
+            mapped = kind == 'array' and path.stat().st_size > _MAPPED_BYTES
+            array = np.load(path, mmap_mode='c' if mapped else None,
                             allow_pickle=False)
-            kept[key] = torch.from_numpy(np.array(
-                array)) if kind == 'tensor' else array
-    except (OSError, ValueError, KeyError, TypeError):
+            kept[key] = torch.from_numpy(array) if kind == 'tensor' else array
+    except (OSError, EOFError, ValueError, KeyError, TypeError):
         # Absent, or damaged: made anew.
         return None
     return kept

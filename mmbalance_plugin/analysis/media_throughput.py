@@ -1,0 +1,169 @@
+"""Clips a second: a pipeline, its cache, and a bare PyAV loop beside them."""
+import csv
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Dict, List, NamedTuple, Optional, Sequence
+
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+
+from mmbalance_plugin.datasets.audio_visual_dataset import AudioVisualDataset
+from mmbalance_plugin.media.index import forget_indices
+
+from .benchmark import Loop, Times, paired_ratios
+from .media_bare_loop import BareLoop
+from .media_clips import Clip
+
+#: Transforms of a shipped media config that decode; the rest works on what
+#: they give.
+_DECODING = 3
+_FRAME_KEYS = ('array', 'total_frames', 'start_index', 'avg_fps',
+               'frame_times', 'frame_end')
+
+
+class Row(NamedTuple):
+    """One row of the table.
+
+    Attributes:
+        loop (str): Name of the loop.
+        reference (str): Name of the loop it is compared to.
+        bound (float | None): What the ratio of clips a second should reach.
+    """
+    loop: str
+    reference: str
+    bound: Optional[float] = None
+
+
+#: What is compared to what.
+ROWS = (
+    Row('bare PyAV loop', 'bare PyAV loop'),
+    Row('pipeline', 'bare PyAV loop', .8),
+    Row('pipeline with cache', 'pipeline', 10.),
+    Row('only decoding', 'pipeline'),
+    Row('only the cache', 'only decoding', 10.),
+)
+
+
+class DatasetLoop:
+    """Samples of a data set, one after the other and again.
+
+    Args:
+        dataset (AudioVisualDataset): What to draw from.
+        forget (bool): Whether every block starts without the frame indices
+            that the process remembers, as the first epoch does. Defaults to
+            False.
+    """
+
+    def __init__(self, dataset: AudioVisualDataset,
+                 forget: bool = False) -> None:
+        self.dataset, self.forget, self.place = dataset, forget, 0
+
+    def advance(self, steps: int) -> None:
+        """Load ``steps`` samples."""
+        if self.forget:
+            forget_indices()
+        for _ in range(steps):
+            self.dataset[self.place % len(self.dataset)]
+            self.place += 1
+
+
+def cached(visual: Sequence[dict], audio: Sequence[dict], folder: str,
+           fps: float = 8, height: int = 256) -> List[dict]:
+    """The pipeline of docs/datasets.md that keeps what was decoded.
+
+    Args:
+        visual (Sequence[dict]): Init, sampler, decoder, augmentation.
+        audio (Sequence[dict]): Decoder and spectrogram, nothing random.
+        folder (str): Of the cache.
+        fps (float): Frames a second that are kept. Defaults to 8.
+        height (int): Of a kept frame. Defaults to 256.
+    """
+    init, sampler, decode = visual[:_DECODING]
+    frames = dict(
+        type='mmbalance_plugin.CachedTransforms', folder=folder,
+        keys=_FRAME_KEYS,
+        transforms=[
+            init, dict(type='mmbalance_plugin.SampleAtRate', fps=fps), decode,
+            dict(type='Resize', scale=(-1, height)),
+            dict(type='mmbalance_plugin.StackFrames')
+        ])
+    sound = dict(
+        type='mmbalance_plugin.CachedTransforms', folder=folder,
+        keys=('audios', 'sample_rate'), transforms=list(audio))
+    return [frames, sampler, dict(type='ArrayDecode'), *visual[_DECODING:],
+            sound]
+
+
+def build_loops(config: str, clips: Sequence[Clip],
+                folder: str) -> Dict[str, Loop]:
+    """Everything in :data:`ROWS`, on the same clips.
+
+    Args:
+        config (str): ``configs/_base_/datasets/crema_d.py`` or another one
+            that names ``visual_train``, ``audio`` and ``pack`` as it does.
+        clips (Sequence[Clip]): Of :func:`generate_clips`.
+        folder (str): An existing one, for the annotation and the cache.
+
+    Returns:
+        dict[str, Loop]: For :func:`~.benchmark.interleave`; a step is a
+        clip.
+    """
+    init_default_scope('mmaction')
+    cfg = Config.fromfile(config)
+    visual, audio, pack = cfg.visual_train, cfg.audio, cfg.pack
+    ann_file = Path(folder) / 'clips.csv'
+    with open(ann_file, 'w', newline='') as file:
+        rows = csv.writer(file)
+        rows.writerow(['video', 'audio', 'label'])
+        rows.writerows([clip.video, clip.audio, 0] for clip in clips)
+
+    def dataset(pipeline: Sequence[dict]) -> AudioVisualDataset:
+        return AudioVisualDataset(
+            str(ann_file), list(pipeline), classes=['any'])
+
+    cache = str(Path(folder) / 'cache')
+    kept = cached(visual, audio, cache)
+    return {
+        'bare PyAV loop': BareLoop(clips),
+        'pipeline': DatasetLoop(
+            dataset([*visual, *audio, *pack]), forget=True),
+        'pipeline with cache': DatasetLoop(dataset([*kept, *pack])),
+        'only decoding': DatasetLoop(
+            dataset([*visual[:_DECODING], *audio]), forget=True),
+        'only the cache': DatasetLoop(dataset([*kept[:3], kept[-1]])),
+    }
+
+
+def throughput_ratios(times: Dict[str, List[float]], row: Row) -> List[float]:
+    """Clips a second of a loop by those of its reference, each round."""
+    return paired_ratios(times, row.reference, row.loop)
+
+
+def throughput_table(times: Times, rows: Sequence[Row] = ROWS) -> str:
+    """Medians, as a Markdown table.
+
+    Args:
+        times (Times): Seconds a clip.
+        rows (Sequence[Row]): What to compare to what. Defaults to
+            :data:`ROWS`.
+    """
+    lines = ['| loop | CPU ms a clip | clips/s a core | clips/s by the clock '
+             '| compared to | ratio by CPU time (quartiles) | ratio by the '
+             'clock | bound |', '|---' * 8 + '|']
+    for row in rows:
+        cpu = median(times.cpu[row.loop])
+        cells = [row.loop, f'{1e3 * cpu:.2f}', f'{1 / cpu:.1f}',
+                 f'{1 / median(times.wall[row.loop]):.1f}']
+        if row.loop == row.reference:
+            cells += ['-'] * 3
+        else:
+            ratios = throughput_ratios(times.cpu, row)
+            low, _, high = (quantiles(ratios) if len(ratios) > 1 else
+                            3 * ratios)
+            wall = median(throughput_ratios(times.wall, row))
+            cells += [row.reference,
+                      f'{median(ratios):.2f} ({low:.2f} to {high:.2f})',
+                      f'{wall:.2f}']
+        cells.append('-' if row.bound is None else f'{row.bound:g}')
+        lines.append('| ' + ' | '.join(cells) + ' |')
+    return '\n'.join(lines)
