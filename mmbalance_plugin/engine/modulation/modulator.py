@@ -66,6 +66,7 @@ class GradientModulator:
         self.model: Optional[nn.Module] = None
         self.weights: Dict[str, List[nn.Parameter]] = {}
         self.seed = 0
+        self._announced = ''
         self.last: Dict[str, Dict[str, Tensor]] = {}
 
     # ---- before training -----------------------------------------------
@@ -102,19 +103,26 @@ class GradientModulator:
                 f'{self.scope!r}: {list(model.encoders)}')
         self.seed = run_seed()
         self.last = {}
+        self._announce()
         if self.idle:
             self.log.clear('ogm_')
-            print_log('OGM: a stage with a unimodal objective is not '
-                      'modulated', 'current')
             return
         if model.score_mode is None:
             model.score_mode = 'auto'
         model.pop_scores()  # what others left is no part of the first update
+
+    def _announce(self) -> None:
+        """Say what will be modulated, unless that was said already."""
         end = 'the end' if self.end_epoch is None else \
             f'epoch {self.end_epoch}'
         counts = ', '.join(f'{len(w)} of {m}' for m, w in self.weights.items())
-        print_log(f'OGM modulates epoch {self.start_epoch} to {end} (counted '
-                  f'from 0, inclusive); weight tensors: {counts}', 'current')
+        text = (f'OGM modulates epoch {self.start_epoch} to {end} (counted '
+                f'from 0, inclusive); weight tensors: {counts}')
+        if self.idle:
+            text = 'OGM: a stage with a unimodal objective is not modulated'
+        if text != self._announced:
+            print_log(text, 'current')
+        self._announced = text
 
     @property
     def idle(self) -> bool:

@@ -75,6 +75,21 @@ def test_a_unimodal_stage_is_not_modulated():
     assert wrapper.modulator.last['ratios'].keys() == {'rgb', 'flow'}
 
 
+def test_a_schedule_is_announced_once(monkeypatch):
+    said = []
+    monkeypatch.setattr('mmbalance_plugin.engine.modulation.modulator.'
+                        'print_log', lambda text, logger: said.append(text))
+    model = build(head='DecisionHead')
+    wrapper = ogm(model, end_epoch=7)
+    # A loop may count an epoch's updates afresh.
+    wrapper.initialize_count_status(model, 8, 16)
+    model.enter_stage(['rgb'], 'unimodal')
+    wrapper.initialize_count_status(model, 0, 8)
+    assert len(said) == 2
+    assert 'epoch 0 to epoch 7' in said[0] and '2 of rgb, 3 of flow' in said[0]
+    assert 'not modulated' in said[1]
+
+
 def test_scores_of_before_are_no_part_of_the_first_update():
     model, (first, second) = build(score='auto'), batches(2)
     model(**model.data_preprocessor(first), mode='loss')
