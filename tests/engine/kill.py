@@ -152,6 +152,8 @@ def result_of(runner, trace):
         alphas=None if guidance is None else dict(guidance.alphas),
         summary=summary,
         best=best,
+        max_epochs=(loop.max_epochs,
+                    runner.message_hub.get_info('max_epochs')),
         files=sorted(p for p in os.listdir(folder)
                      if osp.isfile(osp.join(folder, p))
                      and not p.endswith('.py')),
@@ -228,6 +230,7 @@ def serve():
             log = os.open(cfg['work_dir'] + '.log',
                           os.O_CREAT | os.O_APPEND | os.O_WRONLY)
             os.dup2(log, 1), os.dup2(log, 2)
+            signal.alarm(300)  # a run that hangs ends, and its test fails
             try:
                 train(cfg, kill_at)
             except BaseException:

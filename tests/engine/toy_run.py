@@ -1,6 +1,7 @@
 """A run of mmengine's plain loops on a toy model with scripted metrics."""
 import itertools
 import os.path as osp
+from unittest import mock
 
 import torch
 from mmengine.config import Config
@@ -67,17 +68,20 @@ def toy_cfg(work_dir,
     if not by_epoch:
         loop = dict(
             type='IterBasedTrainLoop', max_iters=epochs, val_interval=2)
+    sampler = dict(type='DefaultSampler', shuffle=False)
+    endless = dict(sampler, type='InfiniteSampler')
     loader = dict(
         dataset=dict(type='ToyRunData'),
         batch_size=2,
         collate_fn=dict(type='default_collate'),
-        sampler=dict(type='DefaultSampler', shuffle=False))
+        sampler=sampler)
     return dict(
         model=dict(type='ToyRunModel'),
         work_dir=str(work_dir),
         # MMEngine tells runs by name and second, these take less than one.
         experiment_name=f'{osp.basename(work_dir)}_{next(_RUNS)}',
-        train_dataloader=loader,
+        train_dataloader=dict(
+            loader, sampler=sampler if by_epoch else endless),
         train_cfg=loop,
         optim_wrapper=dict(optimizer=dict(type='SGD', lr=.1, momentum=.9)),
         val_dataloader=loader,
@@ -91,5 +95,6 @@ def toy_cfg(work_dir,
 
 def toy_runner(*args, **kwargs):
     """The runner of :func:`toy_cfg`."""
-    Runner._log_env = lambda *_, **__: None
-    return Runner.from_cfg(Config(toy_cfg(*args, **kwargs)))
+    # It asks the compiler for its version, which takes longest of all.
+    with mock.patch.object(Runner, '_log_env'):
+        return Runner.from_cfg(Config(toy_cfg(*args, **kwargs)))
