@@ -55,7 +55,7 @@ def decode_audio(reader: MediaReader,
         MissingStreamError: The file has no sound, or none in the window.
         MediaError: The sound is damaged or truncated.
     """
-    stream = reader.require('audio')
+    reader.require('audio')
     reader.restart_clock()
     if start < 0 or (end is not None and end <= start):
         raise MediaError(
@@ -66,7 +66,8 @@ def decode_audio(reader: MediaReader,
         if mix.full:
             break
     if mix.position is None:
-        if stream.duration:
+        # Asked for again: decoding may have opened the file anew.
+        if reader.audio.duration:
             raise MediaError(
                 reader.path, 'promises sound but none can be decoded')
         raise MissingStreamError(

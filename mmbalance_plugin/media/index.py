@@ -99,6 +99,8 @@ def forget_indices() -> None:
 def _from_packets(reader: MediaReader,
                   allow_truncated: bool) -> Optional[FrameIndex]:
     """Read all packets; None if they do not tell the frames apart."""
+    # First of all: reading may open the file anew, with other streams.
+    packets = reader.all_packets()
     stream = reader.video
     regular = stream.codec_context.name not in COUNTED_CODECS
     # AVI stores decoding times only; with B-frames they say nothing about
@@ -106,7 +108,7 @@ def _from_packets(reader: MediaReader,
     if reader.container.format.name == 'avi' and _reorders(stream):
         regular = False
     shown, keys, reach, latest = [], [], {}, None
-    for packet in reader.all_packets():
+    for packet in packets:
         if packet.pts is None:
             regular &= packet.stream_index != stream.index
             continue

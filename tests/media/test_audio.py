@@ -14,6 +14,7 @@ from mmbalance_plugin.media import (
     mono_weights,
     resample,
 )
+from mmbalance_plugin.media import index as index_module
 from mmbalance_plugin.media import reader as reader_module
 from tests.media_utils import (
     loudest_hertz,
@@ -356,3 +357,13 @@ def test_wav_of_unknown_length_is_whole(tmp_path):
     content[place + 4:place + 8] = b'\xff' * 4
     open(path, 'wb').write(content)
     assert len(decode(path, 16000)) == 8000
+
+
+def test_frames_can_be_counted_after_the_sound_was_read(tmp_path):
+    path = write_clip(
+        tmp_path / 'clip.mkv', frames=7, sound=tone(.28, 16000))
+    for _ in range(20):  # what was wrong here was wrong at random
+        with MediaReader(path) as reader:
+            decode_audio(reader, 8000, 0., .1)
+            index_module.forget_indices()
+            assert len(frame_index(reader).times) == 7

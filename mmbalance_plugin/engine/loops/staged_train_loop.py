@@ -254,6 +254,8 @@ class StagedTrainLoop(EpochBasedTrainLoop):
         """One epoch of the running stage."""
         runner, progress = self.runner, self.progress
         begin = time.perf_counter()
+        # Schedules of modulation methods count the stage's epochs.
+        runner.message_hub.update_info('stage_epoch', progress.epoch)
         runner.call_hook('before_train_epoch')
         runner.model.train()
         seed_everything(runner.seed, 'train', progress.epoch, get_rank())
@@ -261,6 +263,7 @@ class StagedTrainLoop(EpochBasedTrainLoop):
         if self._leftover:
             self._begin_accumulation()
         for idx, data_batch in enumerate(self.dataloader):
+            runner.message_hub.update_info('stage_iter', progress.iter)
             self.run_iter(idx, data_batch)
             progress.iter += 1
         # The checkpoint is written by a hook in the next line, before the

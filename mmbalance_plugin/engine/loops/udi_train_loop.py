@@ -3,6 +3,7 @@ from typing import Any, Dict, List, Optional, Sequence, Union
 
 from ...registry import LOOPS, MODELS
 from ...utils import stream_seed
+from ...utils.run_state import run_seed
 from ..inference import forward_dataset
 from ..udi import (
     AlphaController,
@@ -227,7 +228,7 @@ class UDITrainLoop(StagedTrainLoop):
                                model.encoders[follower].out_channels)
                 cfg.setdefault(
                     'seed',
-                    stream_seed(self.runner.seed, 'estimator', follower))
+                    stream_seed(run_seed(), 'estimator', follower))
             complementarity = MODELS.build(cfg)
         device = next(model.parameters()).device
         self.guidance = AnchorGuidance(

@@ -197,3 +197,20 @@ def test_udi_needs_two_modalities_and_validation(tmp_path):
         cfg[key] = None
     with pytest.raises(Exception, match="anchor='auto' needs validation"):
         train(cfg)
+
+
+def test_modulation_schedules_count_the_epochs_of_the_stage(tmp_path):
+    from mmengine.hooks import Hook
+    from mmengine.runner import Runner
+
+    from mmbalance_plugin.utils.run_state import current_epoch, current_iter
+    seen = []
+    hook = Hook()
+    hook.after_train_iter = lambda runner, **_: seen.append(
+        (runner.train_loop.stage.name, current_epoch(), current_iter()))
+    runner = Runner.from_cfg(
+        digits_cfg(tmp_path, dict(max_epochs=2, stages=ALONE)))
+    runner.register_hook(hook)
+    runner.train()
+    assert seen == [(name, i // 6, i) for name in ('audio', 'visual')
+                    for i in range(12)]
