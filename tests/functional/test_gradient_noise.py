@@ -55,3 +55,6 @@ def test_a_single_entry_has_no_spread():
 def test_half_precision_gradients_do_not_underflow():
     grad = torch.tensor([1e-6, -1e-6], dtype=torch.float16)
     assert noise_stds([grad])[0].item() == pytest.approx(1.4e-6, rel=.2)
+    # 1e-8 is zero in half precision.
+    still = torch.zeros(3, dtype=torch.float16)
+    assert noise_stds([still])[0].item() == pytest.approx(1e-8)
