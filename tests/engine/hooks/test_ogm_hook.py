@@ -78,6 +78,14 @@ def test_hook_and_wrapper_train_alike(tmp_path, loop):
         f'train/ogm_{kind}_{m}'
         for kind in ('score', 'ratio', 'coefficient') for m in ('rgb', 'flow')
     }
+    slowest = [
+        min(pair) for pair in zip(logged[0]['train/ogm_coefficient_rgb'],
+                                  logged[0]['train/ogm_coefficient_flow'])
+    ]
+    # Two updates an epoch; epochs 1 and 2 of each joint stage.
+    joint, again = [0, 0, 1, 1, 1, 1, 0, 0], [0, 0, 1, 1]
+    assert [k < 1 for k in slowest] == (
+        joint if loop is EPOCHS else joint + again)
     plain = train(
         run_cfg(
             tmp_path / 'plain',
