@@ -1,33 +1,14 @@
 # CREMA-D: six acted emotions, picture (flv) and sound (wav).
 # python tools/prepare_data.py crema_d --source DIR checks what you have;
 # docs/datasets.md says where it comes from.
+_base_ = './audio_visual_clips.py'
+
 # 'fair': no actor in two splits. 'paper': the literature's random split, for
 # which the preparation needs --split-csv.
 protocol = 'fair'
 
-# Three frames of a clip and the log spectrogram (257 x 188) of three seconds
-# of its sound.
-visual_train = [
-    dict(type='mmbalance_plugin.PyAVVideoInit'),
-    dict(type='SampleFrames', clip_len=1, frame_interval=1, num_clips=3),
-    dict(type='mmbalance_plugin.PyAVVideoDecode'),
-    dict(type='RandomResizedCrop'),
-    dict(type='Resize', scale=(224, 224), keep_ratio=False),
-    dict(type='Flip', flip_ratio=0.5),
-    dict(type='FormatShape', input_format='NCHW')
-]
-visual_test = [
-    dict(type='mmbalance_plugin.PyAVVideoInit'),
-    dict(
-        type='SampleFrames',
-        clip_len=1,
-        frame_interval=1,
-        num_clips=3,
-        test_mode=True),
-    dict(type='mmbalance_plugin.PyAVVideoDecode'),
-    dict(type='Resize', scale=(224, 224), keep_ratio=False),
-    dict(type='FormatShape', input_format='NCHW')
-]
+# As the literature has it: the first three seconds. The clips last two or
+# three.
 audio = [
     dict(
         type='mmbalance_plugin.PyAVAudioDecode',
@@ -36,38 +17,16 @@ audio = [
         pad='repeat'),
     dict(type='mmbalance_plugin.LogSpectrogram')
 ]
-pack = [dict(type='mmbalance_plugin.PackMultimodalInputs')]
+train_pipeline = [*_base_.visual_train, *audio, *_base_.pack]
+test_pipeline = [*_base_.visual_test, *audio, *_base_.pack]
 
 dataset = dict(
     type='mmbalance_plugin.CremaDDataset',
     data_root='data/crema_d',
     protocol=protocol)
 train_dataloader = dict(
-    batch_size=64,
-    num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=True),
-    dataset=dict(
-        **dataset, split='train', pipeline=[*visual_train, *audio, *pack]))
+    dataset=dict(**dataset, split='train', pipeline=train_pipeline))
 val_dataloader = dict(
-    batch_size=64,
-    num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(
-        **dataset,
-        split='val',
-        test_mode=True,
-        pipeline=[*visual_test, *audio, *pack]))
+    dataset=dict(**dataset, split='val', pipeline=test_pipeline))
 test_dataloader = dict(
-    batch_size=64,
-    num_workers=4,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(
-        **dataset,
-        split='test',
-        test_mode=True,
-        pipeline=[*visual_test, *audio, *pack]))
-
-val_evaluator = dict(type='mmbalance_plugin.MultimodalMetric')
-test_evaluator = val_evaluator
+    dataset=dict(**dataset, split='test', pipeline=test_pipeline))

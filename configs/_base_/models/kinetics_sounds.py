@@ -1,31 +1,4 @@
-# A ResNet18 for each modality, from scratch, and one classifier each.
-encoders = dict(
-    audio=dict(
-        type='mmbalance_plugin.ModalityEncoder',
-        backbone=dict(
-            type='mmaction.ResNet',
-            depth=18,
-            pretrained=None,
-            norm_eval=False,
-            in_channels=1),
-        feat_channels=512),
-    visual=dict(
-        type='mmbalance_plugin.ModalityEncoder',
-        backbone=dict(
-            type='mmaction.ResNet',
-            depth=18,
-            pretrained=None,
-            norm_eval=False),
-        feat_channels=512))
+# ResNet18 for the picture and the sound of Kinetics-Sounds.
+_base_ = './audio_visual_resnet18.py'
 
-preprocessors = dict(
-    audio=None,
-    visual=dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375]))
-
-model = dict(
-    type='mmbalance_plugin.MultimodalRecognizer',
-    encoders=encoders,
-    head=dict(type='mmbalance_plugin.DecisionHead', num_classes=31),
-    data_preprocessor=dict(
-        type='mmbalance_plugin.MultimodalDataPreprocessor',
-        preprocessors=preprocessors))
+model = dict(head=dict(num_classes=31))
