@@ -1,9 +1,10 @@
 """OGM's gradient modulation, whatever calls it."""
+import logging
 from typing import Dict, List, Optional, Union
 
 import torch
 from mmengine.dist import all_reduce
-from mmengine.logging import print_log
+from mmengine.logging import MessageHub, print_log
 from mmengine.model import is_model_wrapper
 from torch import Tensor, nn
 
@@ -67,6 +68,7 @@ class GradientModulator:
         self.weights: Dict[str, List[nn.Parameter]] = {}
         self.seed = 0
         self._announced = ''
+        self._schedule_checked = False
         self.last: Dict[str, Dict[str, Tensor]] = {}
 
     # ---- before training -----------------------------------------------
@@ -124,6 +126,22 @@ class GradientModulator:
             print_log(text, 'current')
         self._announced = text
 
+    def _check_schedule(self) -> None:
+        """Warn, once, where no epoch of the run will be modulated."""
+        if self._schedule_checked:
+            return
+        self._schedule_checked = True
+        epochs = MessageHub.get_current_instance().runtime_info.get(
+            'max_epochs')
+        if epochs is not None and self.start_epoch >= epochs:
+            print_log(
+                f'OGM: start_epoch={self.start_epoch} is counted from 0, and '
+                f'the run has {epochs} epochs (iteration-based loops count '
+                'one), so nothing will ever be modulated; set a lower '
+                'start_epoch',
+                logger='current',
+                level=logging.WARNING)
+
     @property
     def idle(self) -> bool:
         """bool: Whether the stage has no fused prediction to balance."""
@@ -163,6 +181,7 @@ class GradientModulator:
                 'the Runner does')
         if self.idle:
             return
+        self._check_schedule()
         ratios = self._ratios()
         applies = torch.ones_like(
             next(iter(ratios.values())), dtype=torch.bool)

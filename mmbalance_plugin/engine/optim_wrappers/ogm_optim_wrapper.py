@@ -80,7 +80,8 @@ class OGMOptimWrapper(_Modulated, OptimWrapper):
             ``accumulative_counts``.
 
     Note:
-        * Epochs are those of the running stage.
+        * Epochs are those of the running stage. MMEngine's
+          ``IterBasedTrainLoop`` counts none: all of it is epoch 0.
         * **DDP**: the scores are summed over ranks in one collective an
           update; ratios, coefficients and noise are the same on all ranks.
         * **Accumulation**: scores are summed over the micro-batches, one

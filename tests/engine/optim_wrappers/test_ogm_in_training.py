@@ -193,3 +193,18 @@ def test_a_step_without_scores_says_why():
     wrapper = ogm(model)
     with pytest.raises(RuntimeError, match='eval'):
         model.train_step(batches(1)[0], wrapper)
+
+
+@pytest.mark.parametrize('epochs, warns', [(4, True), (5, False)])
+def test_a_start_that_never_comes_is_told(epochs, warns, monkeypatch):
+    said = []
+    monkeypatch.setattr(
+        'mmbalance_plugin.engine.modulation.modulator.print_log',
+        lambda text, logger, level=0: said.append(text) if level else None)
+    MessageHub.get_current_instance().update_info('max_epochs', epochs)
+    model = build()
+    wrapper = ogm(model, start_epoch=4, end_epoch=None)
+    for batch in batches(2):
+        model.train_step(batch, wrapper)
+    assert len(said) == warns
+    assert not warns or 'start_epoch=4' in said[0]
