@@ -190,10 +190,6 @@ def assert_knows_nothing(result):
     assert result.cross_entropy >= COIN - 1e-5
 
 
-slow = pytest.mark.slow
-
-
-@slow
 @pytest.mark.parametrize('method', ['late', 'udi', 'concat'])
 @pytest.mark.parametrize('name, knows, ignorant', [
     ('sound', 'audio', 'visual'), ('picture', 'visual', 'audio')])
@@ -208,9 +204,7 @@ def test_class_in_one_modality(clips, tmp_path, name, knows, ignorant,
         assert runner.train_loop.choice.anchor == knows
 
 
-@pytest.mark.parametrize('method', [
-    'concat', pytest.param('sum', marks=slow),
-    pytest.param('late', marks=slow), pytest.param('udi', marks=slow)])
+@pytest.mark.parametrize('method', ['concat', 'sum', 'late', 'udi'])
 def test_additive_predictions_stay_at_chance_on_xor(clips, tmp_path, method):
     found = measure(run(clips, 'xor', method, tmp_path))
     fused = found['fused']

@@ -62,7 +62,6 @@ def clips_of_kinetics_sounds(source):
     return [[path] for path in sorted(source.rglob('*.mp4'))[:3]]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize('name, make, clips, classes', [
     ('crema_d', make_crema_d, clips_of_crema_d, tuple(EMOTIONS.values())),
     ('kinetics_sounds', make_kinetics_sounds, clips_of_kinetics_sounds,
@@ -70,6 +69,7 @@ def clips_of_kinetics_sounds(source):
 ])
 def test_from_the_official_layout_to_predictions(tool, tmp_path, name, make,
                                                  clips, classes):
+    """The commands of the README, on a generated tree and shortened."""
     source, data, work = (tmp_path / d for d in ('source', 'data', 'work'))
     make(source)
     prepare = [name, '--source', str(source), '--out', str(data)]
