@@ -1,6 +1,7 @@
 """Transforms: sound and frames out of media files, spectrograms, packing."""
 from .audio import PyAVAudioDecode
-from .cached import CachedTransforms, SampleAtRate, StackFrames
+from .cached import CachedTransforms
+from .kept_frames import SampleAtRate, StackFrames
 from .packing import PackMultimodalInputs
 from .spec_augment import SpecAugment
 from .spectrogram import LogMelSpectrogram, LogSpectrogram

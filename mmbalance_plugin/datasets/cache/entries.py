@@ -1,0 +1,145 @@
+"""An entry of a cache: one file with arrays and plain values.
+
+A fixed prefix (magic, CRC-32 and length of the header), the header as json,
+then the arrays as they lie in memory, each at a multiple of 64 bytes.
+"""
+import json
+import mmap
+import os
+import struct
+import zlib
+from typing import Any, Dict, List, Optional
+
+import numpy as np
+import torch
+
+_PREFIX = struct.Struct('<8sII')
+_MAGIC = b'mmbcache'
+_ALIGNMENT = 64
+#: Larger files are mapped into memory: of many frames only the drawn ones
+#: are read. What is small, or read whole, is quicker without.
+MAPPED_BYTES = 1 << 20
+_PLAIN = (str, int, float, bool, type(None))
+
+
+def kept_as_read(values: Dict[str, Any]) -> Dict[str, Any]:
+    """Values of the types in which :func:`read_entry` gives them back.
+
+    Args:
+        values (Dict[str, Any]): Arrays, tensors, numbers, strings, None and
+            flat lists or tuples of these last three.
+
+    Returns:
+        Dict[str, Any]: The same, with NumPy's numbers as Python's.
+
+    Raises:
+        TypeError: A value is of another type; names its key.
+    """
+    return {key: _kept(key, value) for key, value in values.items()}
+
+
+def _kept(key: str, value: Any) -> Any:
+    if isinstance(value, torch.Tensor):
+        value = value.detach().cpu()
+        try:
+            value.numpy()
+        except TypeError as error:
+            raise TypeError(
+                f'"{key}" cannot be cached: NumPy has no {value.dtype}; '
+                'convert it before, or leave it outside of the cache'
+            ) from error
+        return value
+    if isinstance(value, np.ndarray):
+        if value.dtype.hasobject or value.dtype.names:
+            raise TypeError(f'"{key}" cannot be cached: it is an array of '
+                            f'{value.dtype}')
+        return value
+    if isinstance(value, np.generic):
+        value = value.item()
+    if type(value) in (list, tuple):
+        parts = [x.item() if isinstance(x, np.generic) else x for x in value]
+        if all(isinstance(x, _PLAIN) for x in parts):
+            return type(value)(parts)
+    elif isinstance(value, _PLAIN):
+        return value
+    raise TypeError(
+        f'"{key}" cannot be cached: it is a {type(value).__name__}; arrays, '
+        'tensors, numbers, strings and flat lists of these can')
+
+
+def encode_entry(key: str, values: Dict[str, Any]) -> List[Any]:
+    """An entry as the pieces of its file.
+
+    Args:
+        key (str): What the entry is found by.
+        values (Dict[str, Any]): Of :func:`kept_as_read`.
+
+    Returns:
+        list[bytes | memoryview]: To be written one after the other.
+    """
+    arrays, plain, tuples, chunks = {}, {}, [], []
+    offset = 0
+    for name, value in values.items():
+        if isinstance(value, (np.ndarray, torch.Tensor)):
+            tensor = isinstance(value, torch.Tensor)
+            array = np.asarray(value, order='C')
+            arrays[name] = [
+                array.dtype.str, list(array.shape), offset, tensor]
+            gap = -array.nbytes % _ALIGNMENT
+            # As bytes: some types have no buffer, and scalars no length.
+            chunks += [array.reshape(-1).view(np.uint8).data, bytes(gap)]
+            offset += array.nbytes + gap
+        else:
+            plain[name] = value
+            if isinstance(value, tuple):
+                tuples.append(name)
+    header = json.dumps(
+        dict(key=key, bytes=offset, arrays=arrays, plain=plain,
+             tuples=tuples)).encode()
+    header += b' ' * (-(_PREFIX.size + len(header)) % _ALIGNMENT)
+    prefix = _PREFIX.pack(_MAGIC, zlib.crc32(header), len(header))
+    return [prefix, header, *chunks]
+
+
+def read_entry(path: str, key: str) -> Optional[Dict[str, Any]]:
+    """Values of an entry, which may be written into.
+
+    Args:
+        path (str): Its file.
+        key (str): What it was encoded with.
+
+    Returns:
+        Dict[str, Any] | None: None where there is none, or it is damaged or
+        another one's. Damage to the arrays shows in the file's size only.
+    """
+    try:
+        buffer = _load(path)
+        magic, check, length = _PREFIX.unpack_from(buffer)
+        begin = _PREFIX.size + length
+        header = buffer[_PREFIX.size:begin]
+        if magic != _MAGIC or zlib.crc32(header) != check:
+            return None
+        header = json.loads(header)
+        if header['key'] != key or len(buffer) != begin + header['bytes']:
+            return None
+        values = header['plain']
+        for name in header['tuples']:
+            values[name] = tuple(values[name])
+        for name, (kind, shape, offset, tensor) in header['arrays'].items():
+            array = np.ndarray(shape, kind, buffer, begin + offset)
+            values[name] = torch.from_numpy(array) if tensor else array
+    except (OSError, ValueError, KeyError, TypeError, struct.error):
+        return None
+    return values
+
+
+def _load(path: str):
+    """A file's bytes; changes to them stay in this process."""
+    with open(path, 'rb', buffering=0) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > MAPPED_BYTES:
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+        data = bytearray(size)
+        if file.readinto(data) != size:
+            raise OSError(f'{path} became shorter while it was read')
+        return data
