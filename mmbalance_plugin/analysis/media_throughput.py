@@ -1,5 +1,7 @@
 """Clips a second: a pipeline, its cache, and a bare PyAV loop beside them."""
 import csv
+import os
+import time
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Dict, List, NamedTuple, Optional, Sequence
@@ -8,6 +10,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from mmbalance_plugin.datasets.audio_visual_dataset import AudioVisualDataset
+from mmbalance_plugin.datasets.cache.content import SETTLED
 from mmbalance_plugin.media.index import forget_indices
 
 from .benchmark import Loop, Times, paired_ratios
@@ -17,8 +20,6 @@ from .media_clips import Clip
 #: Transforms of a shipped media config that decode; the rest works on what
 #: they give.
 _DECODING = 3
-_FRAME_KEYS = ('array', 'total_frames', 'start_index', 'avg_fps',
-               'frame_times', 'frame_end')
 
 
 class Row(NamedTuple):
@@ -67,31 +68,12 @@ class DatasetLoop:
             self.place += 1
 
 
-def cached(visual: Sequence[dict], audio: Sequence[dict], folder: str,
-           fps: float = 8, height: int = 256) -> List[dict]:
-    """The pipeline of docs/datasets.md that keeps what was decoded.
-
-    Args:
-        visual (Sequence[dict]): Init, sampler, decoder, augmentation.
-        audio (Sequence[dict]): Decoder and spectrogram, nothing random.
-        folder (str): Of the cache.
-        fps (float): Frames a second that are kept. Defaults to 8.
-        height (int): Of a kept frame. Defaults to 256.
-    """
-    init, sampler, decode = visual[:_DECODING]
-    frames = dict(
-        type='mmbalance_plugin.CachedTransforms', folder=folder,
-        keys=_FRAME_KEYS,
-        transforms=[
-            init, dict(type='mmbalance_plugin.SampleAtRate', fps=fps), decode,
-            dict(type='Resize', scale=(-1, height)),
-            dict(type='mmbalance_plugin.StackFrames')
-        ])
-    sound = dict(
-        type='mmbalance_plugin.CachedTransforms', folder=folder,
-        keys=('audios', 'sample_rate'), transforms=list(audio))
-    return [frames, sampler, dict(type='ArrayDecode'), *visual[_DECODING:],
-            sound]
+def into_folder(pipeline: Sequence[dict], folder: str) -> List[dict]:
+    """A pipeline whose cached parts use another folder."""
+    return [
+        dict(step, folder=folder) if 'folder' in step else step
+        for step in pipeline
+    ]
 
 
 def build_loops(config: str, clips: Sequence[Clip],
@@ -100,7 +82,8 @@ def build_loops(config: str, clips: Sequence[Clip],
 
     Args:
         config (str): ``configs/_base_/datasets/crema_d.py`` or another one
-            that names ``visual_train``, ``audio`` and ``pack`` as it does.
+            that names ``visual_train``, ``audio`` and ``pack`` as it does
+            and has ``*_cached.py`` beside it.
         clips (Sequence[Clip]): Of :func:`generate_clips`.
         folder (str): An existing one, for the annotation and the cache.
 
@@ -111,27 +94,41 @@ def build_loops(config: str, clips: Sequence[Clip],
     init_default_scope('mmaction')
     cfg = Config.fromfile(config)
     visual, audio, pack = cfg.visual_train, cfg.audio, cfg.pack
+    path = Path(config)
+    cfg = Config.fromfile(path.with_name(f'{path.stem}_cached.py'))
+    cache = str(Path(folder) / 'cache')
+    kept_visual = into_folder(cfg.visual_train, cache)
+    kept_audio = into_folder(cfg.audio, cache)
     ann_file = Path(folder) / 'clips.csv'
     with open(ann_file, 'w', newline='') as file:
         rows = csv.writer(file)
         rows.writerow(['video', 'audio', 'label'])
         rows.writerows([clip.video, clip.audio, 0] for clip in clips)
 
+    _wait_until_settled(clips)
+
     def dataset(pipeline: Sequence[dict]) -> AudioVisualDataset:
         return AudioVisualDataset(
             str(ann_file), list(pipeline), classes=['any'])
 
-    cache = str(Path(folder) / 'cache')
-    kept = cached(visual, audio, cache)
     return {
         'bare PyAV loop': BareLoop(clips),
         'pipeline': DatasetLoop(
             dataset([*visual, *audio, *pack]), forget=True),
-        'pipeline with cache': DatasetLoop(dataset([*kept, *pack])),
+        'pipeline with cache': DatasetLoop(
+            dataset([*kept_visual, *kept_audio, *pack])),
         'only decoding': DatasetLoop(
             dataset([*visual[:_DECODING], *audio]), forget=True),
-        'only the cache': DatasetLoop(dataset([*kept[:3], kept[-1]])),
+        'only the cache': DatasetLoop(
+            dataset([*kept_visual[:_DECODING], *kept_audio])),
     }
+
+
+def _wait_until_settled(clips: Sequence[Clip]) -> None:
+    """Only then are hashes remembered, as they are of a set on disk."""
+    newest = max(os.stat(path).st_ctime_ns for clip in clips
+                 for path in (clip.video, clip.audio))
+    time.sleep(max(0, newest + SETTLED - time.time_ns()) / 1e9 + .01)
 
 
 def throughput_ratios(times: Dict[str, List[float]], row: Row) -> List[float]:
