@@ -1,5 +1,6 @@
 """Clips with sound, listed in a csv or json file."""
 import logging
+import os
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -210,8 +211,9 @@ class AudioVisualDataset(BaseActionDataset):
                     continue
                 return MissingStreamError(
                     name, f'its row names no {stream} file')
-            if not Path(path).exists():
-                return MediaError(path, 'no such file')
+            problem = _unreadable(path)
+            if problem is not None:
+                return MediaError(path, problem)
             if self.missing == 'skip':
                 try:
                     found = probe(path)
@@ -233,6 +235,18 @@ class AudioVisualDataset(BaseActionDataset):
                 f'replaced by another clip ({self.replaced} so far in this '
                 f'process): {error}', 'current', level=logging.WARNING)
             return None
+
+
+def _unreadable(path: str) -> Optional[str]:
+    """Why a file cannot be opened, or None."""
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return 'no such file'
+    except OSError as error:
+        return f'cannot be read: {error.strerror}'
+    return None if os.access(path, os.R_OK) else (
+        'cannot be read: Permission denied')
 
 
 def _list_of(problems: Sequence[MediaError], clips: Sequence[dict]) -> str:

@@ -9,8 +9,12 @@ from .prepared_clips_dataset import PreparedClipsDataset
 class KineticsSoundsDataset(PreparedClipsDataset):
     """Kinetics-Sounds with 31 or 34 classes, as it was prepared.
 
-    Kinetics' validation clips are the test split; a tenth of each class of
-    its training clips validates.
+    Two protocols:
+
+    * ``'fair'``: Kinetics' validation clips are the test split; a tenth of
+      each class of its training clips validates.
+    * ``'paper'``: the 14,799 / 2,597 split of the imbalance papers. Prepare
+      it with their split files as ``--annotations``.
 
     Args:
         args: See :class:`PreparedClipsDataset`.
@@ -19,3 +23,12 @@ class KineticsSoundsDataset(PreparedClipsDataset):
 
     NAME = DATASET
     METAINFO = dict(classes=CLASSES_31)
+
+    def hint(self, protocol: str) -> str:
+        """Each protocol needs annotation files of its own."""
+        needed = dict(fair="Kinetics' csv files",
+                      paper="the imbalance papers' split files")
+        if protocol not in needed:
+            return ''
+        return (f' (the {protocol} protocol needs {needed[protocol]} as '
+                '--annotations)')

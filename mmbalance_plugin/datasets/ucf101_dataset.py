@@ -1,7 +1,8 @@
 """UCF101: pictures and optical flow as two modalities."""
-from pathlib import Path
-from typing import List, Sequence, Union
+import os
+from typing import List, Optional, Sequence
 
+from mmbalance_plugin.media import MediaError
 from mmbalance_plugin.registry import DATASETS
 
 from .prepare.ucf101 import DATASET
@@ -16,7 +17,10 @@ class UCF101Dataset(PreparedClipsDataset):
     two groups of each training list validate.
 
     Besides what :class:`AudioVisualDataset` gives, samples hold ``flow_u``
-    and ``flow_v``, folders of pictures, and ``flow_frames``, their number.
+    and ``flow_v``, folders of pictures, ``flow_frames``, their number, and
+    ``flow_names``, a format that makes a picture's name of its number. The
+    folders are looked for when the data set is built, each by its last
+    picture.
 
     Args:
         split (str): ``'train'``, ``'val'`` or ``'test'``. Defaults to
@@ -43,9 +47,20 @@ class UCF101Dataset(PreparedClipsDataset):
         data_list = super().load_data_list()
         for info in data_list:
             for key in ('flow_u', 'flow_v'):
-                info[key] = self._below_source(info[key])
+                # An absolute path stays what it is.
+                info[key] = str(self.source_root / info[key])
             info['flow_frames'] = int(info['flow_frames'])
         return data_list
 
-    def _below_source(self, path: Union[str, Path]) -> str:
-        return str(self.source_root / path)
+    def _problem(self, info: dict) -> Optional[MediaError]:
+        """Look for the flow, too."""
+        problem = super()._problem(info)
+        if problem is not None:
+            return problem
+        last = info['flow_names'].format(info['flow_frames'])
+        for key in ('flow_u', 'flow_v'):
+            if not os.path.isdir(info[key]):
+                return MediaError(info[key], 'no such folder of flow')
+            if not os.path.isfile(os.path.join(info[key], last)):
+                return MediaError(info[key], f'has no {last} (any more)')
+        return None

@@ -1,13 +1,16 @@
 """Optical flow beside the frames it belongs to."""
 import os
-from typing import List
+from typing import List, Optional
 
 import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 
-from mmbalance_plugin.media import MediaError
 from mmbalance_plugin.registry import TRANSFORMS
+
+from .flow_pictures import read_picture
+
+_TEMPLATE = 'frame{:06d}.jpg'
 
 
 @TRANSFORMS.register_module()
@@ -26,6 +29,7 @@ class FlowDecode(BaseTransform):
     - total_frames, start_index
     - flow_u, flow_v: folders of grey pictures
     - flow_frames: how many there are
+    - flow_names (optional): see ``template``
 
     Added Keys:
 
@@ -35,8 +39,9 @@ class FlowDecode(BaseTransform):
     Args:
         length (int): Flow pictures for a frame, centred on it. Defaults to
             5.
-        template (str): Name of the picture of a number, counted from 1.
-            Defaults to ``'frame{:06d}.jpg'``.
+        template (str, optional): Name of the picture of a number, counted
+            from 1. Defaults to None: ``flow_names`` of the sample, or else
+            ``'frame{:06d}.jpg'``.
 
     Raises:
         MediaError: A picture is missing or cannot be read.
@@ -46,7 +51,7 @@ class FlowDecode(BaseTransform):
 
     def __init__(self,
                  length: int = 5,
-                 template: str = 'frame{:06d}.jpg') -> None:
+                 template: Optional[str] = None) -> None:
         if length < 1:
             raise ValueError(f'length must be positive, got {length}')
         self.length, self.template = length, template
@@ -55,14 +60,16 @@ class FlowDecode(BaseTransform):
         """Put the flow behind ``results['imgs']``."""
         frames = results['imgs']
         height, width = frames[0].shape[:2]
+        template = self.template or results.get('flow_names', _TEMPLATE)
         flows: List[np.ndarray] = []
         for number in np.asarray(results['frame_inds']).reshape(-1):
             first = int(number) - self.length // 2
             for index in range(first, first + self.length):
                 # At the ends of a clip, the nearest there is.
                 index = min(max(index, 0), results['flow_frames'] - 1)
+                name = template.format(index + 1)
                 flow = np.stack([
-                    self._read(results[key], index)
+                    read_picture(os.path.join(results[key], name))
                     for key in ('flow_u', 'flow_v')
                 ], axis=-1)
                 if flow.shape[:2] != (height, width):
@@ -72,19 +79,6 @@ class FlowDecode(BaseTransform):
         results['flow_length'] = self.length
         results['imgs'] = list(frames) + flows
         return results
-
-    def _read(self, folder: str, index: int) -> np.ndarray:
-        path = os.path.join(folder, self.template.format(index + 1))
-        try:
-            data = np.fromfile(path, dtype=np.uint8)
-        except OSError as error:
-            raise MediaError(path, f'cannot be read: {error.strerror}'
-                             ) from error
-        picture = cv2.imdecode(
-            data, cv2.IMREAD_GRAYSCALE) if len(data) else None
-        if picture is None:
-            raise MediaError(path, 'is no picture')
-        return picture
 
     def __repr__(self) -> str:
         return (f'{type(self).__name__}(length={self.length}, '

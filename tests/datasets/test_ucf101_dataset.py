@@ -78,6 +78,9 @@ def test_damaged_flow_is_named(tmp_path):
     with pytest.raises(MediaError, match='frame000001.jpg'):
         FlowDecode(1)(dict(results))
     (tmp_path / 'frame000001.jpg').write_bytes(b'')
+    with pytest.raises(MediaError, match='is empty'):
+        FlowDecode(1)(dict(results))
+    (tmp_path / 'frame000001.jpg').write_bytes(b'no picture')
     with pytest.raises(MediaError, match='is no picture'):
         FlowDecode(1)(dict(results))
     cv2.imwrite(str(tmp_path / 'frame000001.jpg'),

@@ -5,7 +5,7 @@ from typing import Dict, List, Optional, Tuple
 
 from .errors import PreparationError
 from .media import MediaPreparer, Plan, PlannedClip
-from .media_files import find_folder, index_files, read_lines
+from .media_files import FileIndex, find_folder, read_rows
 from .media_splits import carve, shuffled
 
 DATASET = 'crema_d'
@@ -70,15 +70,15 @@ def plan(source: Path, split_csv: Optional[List[str]] = None) -> Plan:
             the literature's random split, or their folder. Defaults to
             None: only the fair protocol.
     """
-    videos = index_files(
+    videos = FileIndex(
         find_folder(source, ['VideoFlash'], 'clips (.flv)'), ('.flv', '.mp4'),
         source)
-    sounds = index_files(
+    sounds = FileIndex(
         find_folder(source, ['AudioWAV'], 'sound (.wav)'), ('.wav', ), source)
     paper = read_split_csv(split_csv) if split_csv else {}
-    names = sorted(set(videos) | set(sounds) | set(paper))
-    clips, problems = [], []
-    for name in names:
+    clips, notes = [], []
+    problems = videos.problems + sounds.problems
+    for name in sorted(set(videos.names) | set(sounds.names) | set(paper)):
         parsed = parse_name(name)
         if parsed is None:
             problems.append((name, 'unknown: no name of a CREMA-D clip'))
@@ -87,10 +87,12 @@ def plan(source: Path, split_csv: Optional[List[str]] = None) -> Plan:
         splits = dict(fair=fair_split(actor))
         if name in paper:
             splits['paper'] = paper[name]
+        files = dict(video=videos.find(name), audio=sounds.find(name))
         clips.append(
-            PlannedClip(name, label,
-                        dict(video=videos.get(name), audio=sounds.get(name)),
-                        splits, dict(actor=actor)))
+            PlannedClip(name, label, files, splits, dict(actor=actor)))
+        notes += [(name, note) for note in (videos.note(files['video']),
+                                            sounds.note(files['audio']))
+                  if note]
     if len(clips) != CLIPS:
         problems.append(
             (source.name, f'count: {len(clips)} clips, CREMA-D has {CLIPS}'))
@@ -102,7 +104,7 @@ def plan(source: Path, split_csv: Optional[List[str]] = None) -> Plan:
                          f"literature's have {PAPER['train']} and "
                          f"{PAPER['test']}"))
     return Plan(clips, list(EMOTIONS.values()),
-                dict(video=['video'], audio=['audio']), problems)
+                dict(video=['video'], audio=['audio']), problems, notes)
 
 
 def read_split_csv(paths: List[str]) -> Dict[str, str]:
@@ -139,16 +141,15 @@ def read_split_csv(paths: List[str]) -> Dict[str, str]:
 
 def _rows(path: Path) -> Dict[str, str]:
     rows: Dict[str, str] = {}
-    for number, line in enumerate(read_lines(path), 1):
-        cells = [cell.strip().strip('"') for cell in line.split(',')]
+    for number, cells in read_rows(path):
         parsed = parse_name(Path(cells[0]).stem)
-        if parsed is None and number == 1:
-            continue
+        if number == 1 and parsed is None and not set(cells) & set(EMOTIONS):
+            continue  # a header
         if parsed is None or len(cells) < 2 or EMOTIONS.get(
                 cells[1]) != parsed[1]:
             raise PreparationError(
-                f'{path}, line {number}: {line!r} is not a clip and its '
-                'emotion, such as 1001_DFA_ANG_XX,ANG')
+                f'{path}, line {number}: {",".join(cells)!r} is not a clip '
+                'and its emotion, such as 1001_DFA_ANG_XX,ANG')
         rows[Path(cells[0]).stem] = parsed[1]
     return rows
 

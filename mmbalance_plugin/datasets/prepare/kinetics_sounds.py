@@ -1,15 +1,22 @@
 """Preparation of Kinetics-Sounds: the audible classes of Kinetics."""
-import csv
 from pathlib import Path
 from typing import Dict, List, Optional, Tuple
 
 from .errors import PreparationError
+from .kinetics_rows import (
+    KineticsRow,
+    contradictions,
+    is_without_labels,
+    read_annotation,
+    rows_by_split,
+)
 from .media import MediaPreparer, Plan, PlannedClip
-from .media_files import VIDEO, index_files, read_lines
+from .media_files import VIDEO, FileIndex
 from .media_splits import carve
 
 DATASET = 'kinetics_sounds'
-#: Clips of the split that the imbalance papers use, published.
+#: Clips of the split that the imbalance papers use, published; all of the
+#: latter are test clips of Kinetics.
 PUBLISHED = dict(train=14799, test=2597)
 
 _INSTRUMENTS = ('accordion', 'bagpipes', 'bass guitar', 'clarinet', 'drums',
@@ -24,7 +31,7 @@ CLASSES_31: Tuple[str, ...] = tuple(
             'tapping guitar', 'tapping pen', 'tickling') + tuple(
                 f'playing {name}' for name in _INSTRUMENTS)))
 #: The first list, drawn from an early Kinetics; the other three of its
-#: classes have no namesake in later releases.
+#: classes have no namesake in any release (of 400, 600 and 700 classes).
 CLASSES_34: Tuple[str, ...] = tuple(
     sorted(CLASSES_31 + ('fingerpicking', 'patting', 'typing')))
 CLASSES = {31: CLASSES_31, 34: CLASSES_34}
@@ -36,9 +43,6 @@ ALIASES = {
     'mowing the lawn by pushing lawnmower': 'mowing lawn',
     'stomping': 'stomping grapes',
 }
-_SPLITS = {'train': 'train', 'val': 'test', 'validate': 'test',
-           'validation': 'test', 'test': 'test'}
-_COLUMNS = ('label', 'youtube_id', 'time_start', 'time_end')
 
 
 def class_of(text: str) -> str:
@@ -56,42 +60,99 @@ def plan(source: Path,
     as Kinetics is distributed, or ``<youtube id>_<start>``, or
     ``<youtube id>``; they may lie in folders of any depth.
 
-    Kinetics' validation clips are the test split; validation is carved from
-    its training clips.
+    Two protocols, each where the annotations are given that it needs:
+
+    * ``'fair'``, from Kinetics' csv files: its validation clips are the
+      test split, and validation is carved from its training clips. Its test
+      clips, which were released without labels, have no part in it (unless
+      there are no validation clips).
+    * ``'paper'``, from the split files of the imbalance papers: trained and
+      tested on as there; their validation clips validate, or, where they
+      have none, a tenth of each class of the training clips.
 
     Args:
         source (Path): Folder of the clips.
-        annotations (List[str], optional): Csv files with the columns
-            ``label,youtube_id,time_start,time_end,split``. Defaults to
-            None: ``train.csv`` and ``val.csv`` (or ``validate.csv``), at the
+        annotations (List[str], optional): Files of the forms that
+            ``kinetics_rows.read_annotation`` reads. Defaults to None:
+            ``train.csv`` and ``val.csv`` (or ``validate.csv``), at the
             top of the source or in its ``annotations`` folder.
         classes (int): 31 or 34. Defaults to 31.
     """
     names = CLASSES[classes]
-    rows: Dict[str, dict] = {}
-    for path in find_annotations(source, annotations):
-        for row in _rows(path, names):
-            rows.setdefault(row['name'], row)
-    train = {n: r['label'] for n, r in rows.items() if r['split'] == 'train'}
-    val = set(carve(train, .1, DATASET))
-    files = index_files(source, VIDEO)
-    clips = []
-    for name, row in sorted(rows.items()):
-        split = 'val' if name in val else row['split']
+    kinetics, paper, problems = _read(
+        find_annotations(source, annotations), names)
+    fair = _fair(kinetics)
+    split = _paper(paper)
+    if paper:
+        problems += _count(paper)
+    files = FileIndex(source, VIDEO)
+    clips, notes, labels = [], [], set()
+    for name in sorted(set(fair) | set(split)):
+        row = kinetics.get(name) or paper[name]
+        splits = dict(fair=fair.get(name), paper=split.get(name))
+        path = files.find(*row.names)
+        labels.add(class_of(row.label))
         clips.append(
-            PlannedClip(name, row['label'], dict(path=_find(files, row)),
-                        dict(fair=split),
-                        dict(youtube_id=row['youtube_id']),
-                        row['seconds']))
-    problems = [(label, 'class: no clip in the annotations')
-                for label in names
-                if label not in {row['label'] for row in rows.values()}]
-    return Plan(clips, names, dict(path=['video', 'audio']), problems)
+            PlannedClip(name, class_of(row.label), dict(path=path),
+                        {k: v for k, v in splits.items() if v},
+                        dict(youtube_id=row.youtube_id),
+                        row.end - row.start))
+        if files.note(path):
+            notes.append((name, files.note(path)))
+    problems += [(label, 'class: no clip in the annotations')
+                 for label in names if label not in labels]
+    return Plan(clips, names, dict(path=['video', 'audio']),
+                problems + files.problems, notes)
+
+
+def _read(paths: List[Path], names: Tuple[str, ...]):
+    """Rows of Kinetics, rows of a split, and what contradicts itself."""
+    found = dict(kinetics={}, split={})
+    problems: List[Tuple[str, str]] = []
+    for path in paths:
+        form, rows = read_annotation(
+            path, CLASSES_31, lambda label: class_of(label) in names)
+        problems += contradictions(rows, found[form], class_of)
+    return found['kinetics'], found['split'], problems
+
+
+def _fair(rows: Dict[str, KineticsRow]) -> Dict[str, str]:
+    """Name -> split of Kinetics' own rows."""
+    train, held = rows_by_split(rows, 'train'), rows_by_split(rows, 'val')
+    splits = dict.fromkeys(train, 'train')
+    splits.update(dict.fromkeys(_carve(train, DATASET), 'val'))
+    splits.update(
+        dict.fromkeys(held or rows_by_split(rows, 'test'), 'test'))
+    return splits
+
+
+def _paper(rows: Dict[str, KineticsRow]) -> Dict[str, str]:
+    """Name -> split of the literature's rows, with validation."""
+    splits = {name: row.split for name, row in rows.items()}
+    if 'val' not in splits.values():
+        train = rows_by_split(rows, 'train')
+        splits.update(
+            dict.fromkeys(_carve(train, f'{DATASET}/paper'), 'val'))
+    return splits
+
+
+def _carve(labels: Dict[str, str], salt: str) -> List[str]:
+    return carve({n: class_of(label) for n, label in labels.items()}, .1,
+                 salt)
+
+
+def _count(rows: Dict[str, KineticsRow]) -> List[Tuple[str, str]]:
+    counted = {s: len(rows_by_split(rows, s)) for s in PUBLISHED}
+    if counted == PUBLISHED:
+        return []
+    return [('--annotations', 'count: {train} rows to train and {test} to '
+             'test, '.format(**counted) + "the literature's split has "
+             '{train} and {test}'.format(**PUBLISHED))]
 
 
 def find_annotations(source: Path,
                      given: Optional[List[str]]) -> List[Path]:
-    """The csv files to read.
+    """The files to read.
 
     Raises:
         PreparationError: There is none.
@@ -104,52 +165,14 @@ def find_annotations(source: Path,
             for name in ('train', 'val', 'validate', 'test')
         ]
         found = [path for path in found if path.is_file()]
+        # Kinetics' test clips were released without labels first.
+        if found and is_without_labels(found[-1]):
+            print(f'{found.pop()} has no labels and is passed over')
         if found:
             return found
     raise PreparationError(
         f'{source} has no train.csv and val.csv, at its top or in '
         'annotations/: pass them with --annotations')
-
-
-def _rows(path: Path, names: Tuple[str, ...]) -> List[dict]:
-    reader = csv.DictReader(read_lines(path))
-    absent = [c for c in _COLUMNS if c not in (reader.fieldnames or ())]
-    if absent:
-        raise PreparationError(
-            f'{path}: has no column {", ".join(absent)}; needed are '
-            f'{",".join(_COLUMNS)} and split')
-    rows = []
-    for row in reader:
-        label = class_of(row['label'] or '')
-        if label not in names:
-            continue
-        split = _SPLITS.get((row.get('split') or path.stem).lower())
-        if split is None:
-            raise PreparationError(
-                f'{path}, line {reader.line_num}: split '
-                f'{row.get("split")!r} is none of {sorted(_SPLITS)}')
-        try:
-            start, end = (int(float(row[c])) for c in _COLUMNS[2:])
-        except (TypeError, ValueError):
-            raise PreparationError(
-                f'{path}, line {reader.line_num}: time_start and time_end '
-                'must be seconds') from None
-        rows.append(
-            dict(
-                name=f'{row["youtube_id"]}_{start:06d}_{end:06d}',
-                short=f'{row["youtube_id"]}_{start:06d}',
-                youtube_id=row['youtube_id'],
-                label=label,
-                split=split,
-                seconds=end - start))
-    return rows
-
-
-def _find(files: Dict[str, str], row: dict) -> Optional[str]:
-    for name in (row['name'], row['short'], row['youtube_id']):
-        if name in files:
-            return files[name]
-    return None
 
 
 PREPARER = MediaPreparer(DATASET, plan, ('annotations', 'classes'))

@@ -116,13 +116,16 @@ def load_manifest(root: Union[str, Path],
         PreparedDataError: It is not there, unreadable, or another one.
     """
     path = Path(root) / name
-    if not path.is_file():
-        raise PreparedDataError(path, 'does not exist', f'{dataset} '
-                                '--source DIR', root)
     try:
         content = json.loads(path.read_text(encoding='utf-8'))
         found = content['dataset'], content['version']
         content['files'], content['clips'], content['problems']
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise PreparedDataError(path, 'does not exist', f'{dataset} '
+                                '--source DIR', root) from error
+    except OSError as error:
+        raise PreparedDataError(path, f'cannot be read ({error.strerror})',
+                                f'{dataset} --source DIR', root) from error
     except (ValueError, KeyError, TypeError) as error:
         raise PreparedDataError(path, f'cannot be read ({error!r})',
                                 f'{dataset} --source DIR', root) from error

@@ -1,8 +1,5 @@
 """From the clips of a media data set to its annotation and manifest."""
-import csv
-import io
 import os
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
@@ -17,60 +14,25 @@ from .manifest import (
     source_entry,
     write_text,
 )
-from .media_extract import SHORT_SIDE, extract_all, remembered_size
+from .media_extract import SHORT_SIDE, check_size, extract_all, remembered_size
+from .media_files import printable
+from .media_plan import (
+    PICTURES,
+    Plan,
+    PlannedClip,
+    Verdict,
+    annotations,
+    counts,
+    table,
+)
 from .media_verify import Verifier
 from .store import MANIFEST, remove_partial
+
+__all__ = ['MediaPreparer', 'Plan', 'PlannedClip', 'Verdict', 'PICTURES']
 
 #: Written for the user, not read by anything.
 PROBLEMS = 'problems.csv'
 NOTES = 'notes.csv'
-
-#: Seconds by which sound and picture of a clip, or a clip and what its
-#: annotation says, may differ without being noted.
-TOLERANCE = 1.0
-
-
-@dataclass
-class PlannedClip:
-    """A clip that a data set should have.
-
-    Args:
-        name (str): For reports, and the order of clips within a split.
-        label (str): Name of its class.
-        files (Dict[str, str]): Column of the annotation (``path``,
-            ``video``, ``audio``) -> file relative to the source, or None
-            where it was not found.
-        splits (Dict[str, str]): Protocol -> split.
-        columns (Dict[str, object]): Further columns of the annotation.
-        seconds (float, optional): How long it should be. Defaults to None:
-            not known.
-    """
-
-    name: str
-    label: str
-    files: Dict[str, Optional[str]]
-    splits: Dict[str, str]
-    columns: Dict[str, object] = field(default_factory=dict)
-    seconds: Optional[float] = None
-
-
-@dataclass
-class Plan:
-    """What a data set should consist of, before any file is opened.
-
-    Args:
-        clips (List[PlannedClip]): All clips.
-        classes (Sequence[str]): Names in the order of their numbers.
-        needs (Dict[str, Sequence[str]]): Column -> streams that its file
-            must have, of ``'video'`` and ``'audio'``.
-        problems (List[Tuple[str, str]]): What is wrong with the whole: a
-            name and the problem.
-    """
-
-    clips: List[PlannedClip]
-    classes: Sequence[str]
-    needs: Dict[str, Sequence[str]]
-    problems: List[Tuple[str, str]] = field(default_factory=list)
 
 
 class MediaPreparer:
@@ -102,7 +64,8 @@ class MediaPreparer:
         Args:
             out (Path): Where to write.
             source (Path, optional): Folder of the set as distributed; None
-                for that of the last time.
+                for that of the last time, with the options of that time
+                where none are given.
             check (str): ``'decode'`` or ``'header'``. Defaults to
                 ``'decode'``.
             workers (int, optional): Threads. Defaults to None: one a core.
@@ -121,44 +84,62 @@ class MediaPreparer:
         Raises:
             PreparationError: Something is missing or broken.
         """
+        # Everything that can be refused, before hours of decoding.
+        if workers is not None and workers < 1:
+            raise PreparationError('--workers is a positive number')
+        size = self._extract_size(out, extract, extract_size)
+        options = self._known_options(options)
         for folder in [p for p in out.iterdir() if p.is_dir()]:
             remove_partial(folder)
         old = self._old(out)
-        if source is None and not any(options.values()):
-            options = dict(old.get('options', {}))
-        source = find_source(source, out, self.dataset)
-        unknown = [k for k, v in options.items()
-                   if v is not None and k not in self.options]
-        if unknown:
-            flags = ', '.join('--' + k.replace('_', '-') for k in unknown)
-            raise PreparationError(f'{self.dataset} takes no {flags}')
-        options = {k: v for k, v in options.items() if v is not None}
+        if source is None:
+            options = {**old.get('options', {}), **options}
+        source = find_source(source, out, self.dataset).resolve()
+        for path in (source, out):
+            if str(path) != printable(str(path)):
+                raise PreparationError(
+                    f'the name of {printable(str(path))} is not in UTF-8')
         plan = self.plan(source, **options)
-        entry = source_entry(source, out)
-        known = old.get('files', {}) if old.get('source') == entry else {}
-        verifier = Verifier(out, source.resolve(), known, check, workers)
+        verifier = Verifier(
+            out, source, old.get('files', {}), check, workers)
         files = verifier.run(
             name for clip in plan.clips for name in clip.files.values()
             if name is not None)
-        changed = self._write(out, source, entry, plan, files, options,
+        clips = [(clip, plan.judge(clip, files)) for clip in plan.clips]
+        changed = self._write(out, source, plan, clips, files, options,
                               accept_missing, old)
         verifier.forget()
-        if extract_size is not None and (extract_size < 1 or not extract):
+        # Copies of clips that have changed must not be trained on.
+        if size is not None:
+            needed = {
+                clip.files[column]: files[clip.files[column]]
+                for clip, verdict in clips if verdict.problem is None
+                for column, streams in plan.needs.items()
+                if streams != PICTURES
+            }
+            changed |= extract_all(out, source, needed, size, workers)
+        return changed
+
+    def _extract_size(self, out: Path, extract: bool,
+                      size: Optional[int]) -> Optional[int]:
+        """Short side of the copies to make, None for no copies."""
+        if size is not None and (size < 1 or not extract):
             raise PreparationError('--extract-size is a positive number of '
                                    'pixels, together with --extract')
         before = remembered_size(out)
-        # Copies of clips that have changed must not be trained on.
-        if extract or before is not None:
-            needed = {
-                clip.files[column]: files[clip.files[column]]
-                for clip in plan.clips
-                if clip_problem(clip, files, plan.needs) is None
-                for column in plan.needs
-            }
-            size = extract_size or before or SHORT_SIDE
-            changed |= extract_all(
-                out, source.resolve(), needed, size, workers) > 0
-        return changed
+        if not extract and before is None:
+            return None
+        size = size or before or SHORT_SIDE
+        check_size(out, size)
+        return size
+
+    def _known_options(self, options: dict) -> dict:
+        options = {k: v for k, v in options.items() if v is not None}
+        unknown = [k for k in options if k not in self.options]
+        if unknown:
+            flags = ', '.join('--' + k.replace('_', '-') for k in unknown)
+            raise PreparationError(f'{self.dataset} takes no {flags}')
+        return options
 
     def _old(self, out: Path) -> dict:
         for name in (MANIFEST, OUTDATED):
@@ -168,68 +149,69 @@ class MediaPreparer:
                 pass
         return {}
 
-    def _write(self, out: Path, source: Path, entry: str, plan: Plan,
-               files: Dict[str, dict], options: dict,
-               accepted: bool, old: dict) -> bool:
-        good, problems = [], []
-        for clip in plan.clips:
-            problem = clip_problem(clip, files, plan.needs)
-            if problem is None:
-                good.append(clip)
-            else:
-                problems.append(dict(clip=clip.name, problem=problem))
-        problems += [
-            dict(clip=name, problem=text) for name, text in plan.problems
-        ]
+    def _write(self, out: Path, source: Path, plan: Plan,
+               clips: List[Tuple[PlannedClip, Verdict]],
+               files: Dict[str, dict], options: dict, accepted: bool,
+               old: dict) -> bool:
+        good = [pair for pair in clips if pair[1].problem is None]
+        problems = [
+            dict(clip=clip.name, problem=verdict.problem)
+            for clip, verdict in clips if verdict.problem is not None
+        ] + [dict(clip=name, problem=text) for name, text in plan.problems]
         if not good:
             raise PreparationError(
                 f'{source} holds no usable clip of {self.dataset}:\n' +
                 count_problems(problems))
+        notes = [dict(clip=name, note=text) for name, text in plan.notes]
+        notes += [dict(clip=clip.name, note=verdict.note)
+                  for clip, verdict in good if verdict.note]
         texts = annotations(good)
-        texts[PROBLEMS] = _table(problems, ('clip', 'problem'))
-        notes = [dict(clip=clip.name, note=note) for clip in good
-                 for note in [clip_note(clip, files)] if note]
-        texts[NOTES] = _table(notes, ('clip', 'note'))
-        if notes:
-            print(f'{len(notes)} clips have unusual durations, see '
-                  f'{out / NOTES}: {notes[0]["clip"]}: {notes[0]["note"]} '
-                  '...')
-        for folder in {str(Path(name).parent) for name in texts} - {'.'}:
+        for folder in {str(Path(name).parent) for name in texts}:
             texts[f'{folder}/classes.txt'] = '\n'.join(plan.classes) + '\n'
-        arguments = ['--source', str(source.resolve())]
-        for key, value in options.items():
-            arguments += ['--' + key.replace('_', '-'),
-                          *map(str, value if isinstance(value, list)
-                               else [value])]
+        texts[PROBLEMS] = table(problems, ('clip', 'problem'))
+        texts[NOTES] = table(notes, ('clip', 'note'))
+        arguments = _arguments(source, options)
         header = dict(
             dataset=self.dataset,
-            source=entry,
+            source=source_entry(source, out),
             arguments=arguments,
             options=options,
             classes=list(plan.classes),
-            counts=_counts(good))
+            counts=counts([clip for clip, _ in good]))
         rows = [
             dict(clip=c.name, label=c.label, files=c.files, splits=c.splits)
             for c in plan.clips
         ]
-        manifest = manifest_text(header, files, rows, problems, accepted)
-        changed = not (out / MANIFEST).is_file() or (
-            out / MANIFEST).read_text(encoding='utf-8') != manifest
-        if changed and (out / MANIFEST).is_file():
+        changed = self._replace(
+            out, manifest_text(header, files, rows, problems, accepted),
+            texts, set(old.get('counts', ())) - set(header['counts']))
+        self._report(out, header, problems, notes, accepted)
+        return changed
+
+    def _replace(self, out: Path, manifest: str, texts: Dict[str, str],
+                 gone: Sequence[str]) -> bool:
+        """Write all files, the manifest last; False if nothing changes."""
+        path = out / MANIFEST
+        changed = not path.is_file() or path.read_text(
+            encoding='utf-8') != manifest
+        if changed and path.is_file():
             # From here on it could describe other annotations; what it
             # knows about the clips is still worth keeping.
-            os.replace(out / MANIFEST, out / OUTDATED)
+            os.replace(path, out / OUTDATED)
         changed |= any([
             write_text(out / name, text) for name, text in texts.items()
         ])
-        for name in set(old.get('counts', ())) - set(header['counts']):
+        for name in gone:
             (out / f'{name}.csv').unlink(missing_ok=True)
-        write_text(out / MANIFEST, manifest)
+        write_text(path, manifest)
         (out / OUTDATED).unlink(missing_ok=True)
-        self._report(out, header, problems, accepted, arguments)
         return changed
 
-    def _report(self, out, header, problems, accepted, arguments) -> None:
+    def _report(self, out: Path, header: dict, problems: List[dict],
+                notes: List[dict], accepted: bool) -> None:
+        if notes:
+            print(f'{len(notes)} clips are unusual, see {out / NOTES}: '
+                  f'{notes[0]["clip"]}: {notes[0]["note"]} ...')
         for name, count in header['counts'].items():
             print(f'{name}: {count} clips')
         if not problems:
@@ -239,77 +221,17 @@ class MediaPreparer:
         if accepted:
             print(f'Accepted: {report}', flush=True)
             return
-        command = command_line(self.dataset, out, arguments)
+        command = command_line(self.dataset, out, header['arguments'])
         raise PreparationError(
             f'{self.dataset} is not complete. {report}\nAdd what is missing '
             f'and run\n    {command}\n(with --accept-missing to go on '
             'without)')
 
 
-def clip_problem(clip: PlannedClip, files: Dict[str, dict],
-                 needs: Dict[str, Sequence[str]]) -> Optional[str]:
-    """What keeps a clip from being used, or None."""
-    for column, streams in needs.items():
-        name = clip.files.get(column)
-        if name is None:
-            what = 'file' if column == 'path' else f'{column} file'
-            return f'missing: no {what} was found'
-        facts = files[name]
-        if 'problem' in facts:
-            return f'{facts["problem"]} ({name})'
-        for stream in streams:
-            if not facts.get(f'has_{stream}'):
-                return f'without {stream}: no such stream in {name}'
-        if facts.get('duration') is not None and facts['duration'] <= 0:
-            return f'empty: lasts {facts["duration"]} s ({name})'
-    return None
-
-
-def clip_note(clip: PlannedClip, files: Dict[str, dict]) -> Optional[str]:
-    """What is odd about a clip's durations, though it can be used."""
-    found = {
-        column: files[name]['duration']
-        for column, name in clip.files.items()
-        if name is not None and files[name].get('duration') is not None
-    }
-    if not found:
-        return None
-    text = ', '.join(f'{column} {seconds:.2f} s'
-                     for column, seconds in found.items())
-    if max(found.values()) - min(found.values()) > TOLERANCE:
-        return f'lengths differ: {text}'
-    if clip.seconds is not None and any(
-            abs(seconds - clip.seconds) > TOLERANCE
-            for seconds in found.values()):
-        return f'lasts {text}, annotated are {clip.seconds:g} s'
-    return None
-
-
-def annotations(clips: Sequence[PlannedClip]) -> Dict[str, str]:
-    """The csv files: ``<protocol>/<split>.csv`` -> text."""
-    rows: Dict[str, List[dict]] = {}
-    for clip in sorted(clips, key=lambda clip: clip.name):
-        for protocol, split in clip.splits.items():
-            rows.setdefault(f'{protocol}/{split}.csv', []).append(
-                dict(clip.files, label=clip.label, **clip.columns))
-    return {
-        name: _table(found, list(found[0]))
-        for name, found in sorted(rows.items())
-    }
-
-
-def _table(rows: Sequence[dict], columns: Sequence[str]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator='\n')
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
-
-
-def _counts(clips: Sequence[PlannedClip]) -> Dict[str, int]:
-    counts: Dict[str, int] = {}
-    for clip in clips:
-        for protocol, split in clip.splits.items():
-            key = f'{protocol}/{split}'
-            counts[key] = counts.get(key, 0) + 1
-    return dict(sorted(counts.items()))
+def _arguments(source: Path, options: dict) -> List[str]:
+    """The flags that prepare the same again."""
+    arguments = ['--source', str(source)]
+    for key, value in options.items():
+        values = value if isinstance(value, (list, tuple)) else [value]
+        arguments += ['--' + key.replace('_', '-'), *map(str, values)]
+    return arguments

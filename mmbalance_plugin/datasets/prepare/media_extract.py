@@ -1,16 +1,14 @@
 """Copies of clips that decode fast: small pictures, plain sound."""
 import json
 import os
-import sys
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
-from typing import Dict, Iterable, Optional
+from typing import Dict, Iterable, Optional, Tuple
 
 import av
 import cv2
 import numpy as np
-from mmengine.utils import ProgressBar
 
 from mmbalance_plugin.media import (
     MediaError,
@@ -23,6 +21,10 @@ from mmbalance_plugin.media import (
 
 from .errors import PreparationError
 from .manifest import write_text
+from .media_progress import Progress
+from .packages import sha256_file
+from .parallel import unordered
+from .store import MANIFEST
 
 #: Folder of the copies within the prepared one.
 EXTRACTED = 'extracted'
@@ -30,6 +32,8 @@ EXTRACTED = 'extracted'
 #: sound of any start on one clock, and needs no reading to find a frame.
 SUFFIX = '.mov'
 SETTINGS = 'settings.json'
+#: Sizes of the copies, written when all are there.
+COPIES = 'copies.json'
 SAMPLE_RATE = 22050
 SHORT_SIDE = 256
 _LAYOUT = 1
@@ -147,25 +151,45 @@ def remembered_size(out: Path) -> Optional[int]:
         return None
 
 
+def check_size(out: Path, short_side: int) -> None:
+    """Refuse to mix copies of several settings.
+
+    Raises:
+        PreparationError: The folder holds copies with other settings.
+    """
+    path = out / EXTRACTED / SETTINGS
+    if path.is_file() and path.read_text() != _settings(short_side):
+        raise PreparationError(
+            f'{path.parent} was extracted with other settings '
+            f'({path.read_text().strip()}): remove the folder, or repeat '
+            'with those')
+
+
+def _settings(short_side: int) -> str:
+    return json.dumps(dict(layout=_LAYOUT, short_side=short_side,
+                           sample_rate=SAMPLE_RATE)) + '\n'
+
+
 def extract_all(out: Path,
                 source: Path,
                 files: Dict[str, dict],
                 short_side: int,
-                workers: Optional[int] = None) -> int:
+                workers: Optional[int] = None) -> bool:
     """Copy all files that are not there yet, in parallel.
 
-    A copy is there if its time of change is the source's. Killed at any
-    moment, the next run goes on with the files that are not.
+    A copy is there if its time of change is the source's and its size the
+    one it was made with. Killed at any moment, the next run goes on with
+    the files that are not.
 
     Args:
-        out (Path): The prepared folder.
+        out (Path): The prepared folder, with its manifest.
         source (Path): What names are relative to.
         files (Dict[str, dict]): Name -> its facts, see ``inspect_file``.
         short_side (int): See :func:`extract_file`.
         workers (int, optional): Threads. Defaults to None: one a core.
 
     Returns:
-        int: How many were copied.
+        bool: False if everything was as it is now.
 
     Raises:
         PreparationError: A file cannot be copied, or the folder holds copies
@@ -177,48 +201,85 @@ def extract_all(out: Path,
         raise PreparationError(
             f'{outside[0]} lies outside of {source}: --extract cannot copy '
             'it below the prepared folder')
-    settings = dict(
-        layout=_LAYOUT, short_side=short_side, sample_rate=SAMPLE_RATE)
-    text = json.dumps(settings) + '\n'
-    if (root / SETTINGS).is_file() and (root / SETTINGS).read_text() != text:
-        raise PreparationError(
-            f'{root} was extracted with other settings '
-            f'({(root / SETTINGS).read_text().strip()}): remove the folder, '
-            'or repeat with those')
-    write_text(root / SETTINGS, text)
+    check_size(out, short_side)
+    write_text(root / SETTINGS, _settings(short_side))
+    sizes = recorded_copies(out)[1]
     todo = {
         name: facts
-        for name, facts in files.items() if not _fresh(root, name, facts)
+        for name, facts in files.items()
+        if not _fresh(root, name, facts, sizes)
     }
-    if not todo:
-        return 0
-    print(f'Extracting {len(todo)} files ({len(files) - len(todo)} done '
-          'already)', flush=True)
-    bar = ProgressBar(len(todo), bar_width=30, file=sys.stdout)
-    pool = ThreadPoolExecutor(workers or os.cpu_count() or 1)
+    if todo:
+        print(f'Extracting {len(todo)} files ({len(files) - len(todo)} done '
+              'already)', flush=True)
+        _extract(root, source, todo, short_side, workers)
+    sizes = {name: copy_of(out, name).stat().st_size for name in sorted(files)}
+    record = dict(manifest=sha256_file(out / MANIFEST), sizes=sizes)
+    text = json.dumps(record, ensure_ascii=False, indent=0) + '\n'
+    return write_text(root / COPIES, text) or bool(todo)
+
+
+def _extract(root: Path, source: Path, todo: Dict[str, dict],
+             short_side: int, workers: Optional[int]) -> None:
+
+    def work(name: str) -> None:
+        streams = [s for s in ('video', 'audio') if todo[name].get(f'has_{s}')]
+        extract_file(source / name, root / f'{name}{SUFFIX}', streams,
+                     short_side)
+
+    progress = Progress(len(todo))
     try:
-        jobs = [
-            pool.submit(extract_file, source / name, _target(root, name), [
-                s for s in ('video', 'audio') if facts.get(f'has_{s}')
-            ], short_side) for name, facts in todo.items()
-        ]
-        for job in as_completed(jobs):
-            job.result()
-            bar.update()
-    except MediaError as error:
+        with closing(unordered(work, todo, workers or os.cpu_count() or
+                               1)) as results:
+            for _ in results:
+                progress.update()
+    except (MediaError, av.FFmpegError) as error:
         raise PreparationError(f'--extract: {error}') from error
     finally:
-        pool.shutdown(cancel_futures=True)
-    print(flush=True)
-    return len(todo)
+        progress.close()
 
 
-def _target(root: Path, name: str) -> Path:
-    return root / f'{name}{SUFFIX}'
+def copy_of(out: Path, name: str) -> Path:
+    """Where the copy of a file is."""
+    return out / EXTRACTED / f'{name}{SUFFIX}'
 
 
-def _fresh(root: Path, name: str, facts: dict) -> bool:
+def recorded_copies(out: Path) -> Tuple[Optional[str], Dict[str, int]]:
+    """What the last extraction that was finished left.
+
+    Returns:
+        Tuple[str | None, Dict[str, int]]: SHA-256 of the manifest that it
+        was made for, and the size of each copy in bytes by the name of its
+        clip; None and nothing where there is no usable record.
+    """
     try:
-        return _target(root, name).stat().st_mtime_ns == facts['mtime_ns']
+        record = json.loads((out / EXTRACTED / COPIES).read_text('utf-8'))
+        return record['manifest'], dict(record['sizes'])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None, {}
+
+
+def require_copies(out: Path) -> Dict[str, int]:
+    """Sizes of the copies of a set, by the names of its clips.
+
+    Raises:
+        MediaError: They were not made for what the manifest describes.
+    """
+    manifest, sizes = recorded_copies(out)
+    if manifest is None:
+        raise MediaError(str(out / EXTRACTED), 'holds no copies of the '
+                         'clips, or not all of them')
+    if manifest != sha256_file(out / MANIFEST):
+        raise MediaError(str(out / EXTRACTED), 'holds copies made for an '
+                         'earlier preparation')
+    return sizes
+
+
+def _fresh(root: Path, name: str, facts: dict,
+           sizes: Dict[str, int]) -> bool:
+    try:
+        status = (root / f'{name}{SUFFIX}').stat()
     except OSError:
         return False
+    return (status.st_mtime_ns == facts['mtime_ns']
+            and sizes.get(name, status.st_size) == status.st_size)

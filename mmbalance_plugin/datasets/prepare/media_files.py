@@ -1,36 +1,102 @@
 """Finding the files of a media data set below a folder."""
+import csv
+import io
 import os
 from pathlib import Path
-from typing import Dict, Iterable, List, Optional, Sequence
+from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from .errors import PreparationError
 
 VIDEO = ('.mp4', '.mkv', '.webm', '.avi', '.flv', '.mov', '.mpg', '.m4v')
 
 
-def index_files(folder: Path, suffixes: Sequence[str],
-                root: Optional[Path] = None) -> Dict[str, str]:
-    """Name without suffix -> path, of all files below a folder.
+class FileIndex:
+    """Files below a folder, by their names without suffix.
+
+    Links to folders are followed, each folder once. Hidden files are passed
+    over.
 
     Args:
-        folder (Path): Where to look; links to folders are followed.
-        suffixes (Sequence[str]): Lower case, with the dot.
+        folder (Path): Where to look.
+        suffixes (Sequence[str]): Lower case, with the dot; those of files
+            may have any case.
         root (Path, optional): What paths are relative to. Defaults to None:
             ``folder``.
+        fold (bool): Whether names that differ in the case of letters only
+            are the same. Defaults to False.
 
-    Returns:
-        Dict[str, str]: Of two files of one name, the first path in order.
+    Attributes:
+        names (Dict[str, str]): Name (lower case with ``fold``) -> path.
+            Of several files of one name the first path in order.
+        doubles (Dict[str, List[str]]): Path in ``names`` -> the others of
+            that name.
+        problems (List[Tuple[str, str]]): Folders that cannot be listed and
+            names that cannot be written down: what, and what is wrong.
     """
-    root = root or folder
-    found: Dict[str, str] = {}
-    for top, folders, names in os.walk(folder, followlinks=True):
-        folders.sort()
-        for name in sorted(names):
-            stem, suffix = os.path.splitext(name)
-            if suffix.lower() in suffixes and not name.startswith('.'):
-                path = os.path.relpath(os.path.join(top, name), root)
-                found.setdefault(stem, path)
-    return found
+
+    def __init__(self, folder: Path, suffixes: Sequence[str],
+                 root: Optional[Path] = None, fold: bool = False) -> None:
+        self.fold = fold
+        self.names: Dict[str, str] = {}
+        self.doubles: Dict[str, List[str]] = {}
+        self.problems: List[Tuple[str, str]] = []
+        root = root or folder
+        for path in self._walk(folder):
+            stem, suffix = os.path.splitext(os.path.basename(path))
+            if suffix.lower() in suffixes:
+                self._add(self._key(stem), os.path.relpath(path, root))
+
+    def _walk(self, folder: Path) -> Iterator[str]:
+        seen = set()
+        for top, folders, names in os.walk(
+                folder, followlinks=True, onerror=self._unlistable):
+            # A link may lead back to a folder that contains it.
+            status = os.stat(top)
+            if (status.st_dev, status.st_ino) in seen:
+                folders.clear()
+                continue
+            seen.add((status.st_dev, status.st_ino))
+            folders.sort()
+            for name in sorted(names):
+                if not name.startswith('.'):
+                    yield os.path.join(top, name)
+
+    def _unlistable(self, error: OSError) -> None:
+        self.problems.append(
+            (printable(str(error.filename)),
+             f'unreadable: this folder cannot be listed: {error.strerror}'))
+
+    def _add(self, key: str, path: str) -> None:
+        if path != printable(path):
+            self.problems.append((printable(path), 'unreadable: its name is '
+                                  'not in UTF-8; rename it'))
+        elif key in self.names:
+            self.doubles.setdefault(self.names[key], []).append(path)
+        else:
+            self.names[key] = path
+
+    def _key(self, name: str) -> str:
+        return name.lower() if self.fold else name
+
+    def find(self, *names: str) -> Optional[str]:
+        """Path of the first of some names that is there, or None."""
+        for name in names:
+            path = self.names.get(self._key(name))
+            if path is not None:
+                return path
+        return None
+
+    def note(self, path: Optional[str]) -> Optional[str]:
+        """What a user should know about a path that is used, or None."""
+        if path not in self.doubles:
+            return None
+        return (f'several files of that name: {path} is used, not '
+                f'{", ".join(self.doubles[path])}')
+
+
+def printable(text: str) -> str:
+    """Text in which bytes that are no UTF-8 are spelt out."""
+    return text.encode('utf-8', 'backslashreplace').decode('utf-8')
 
 
 def find_folder(source: Path, names: Iterable[str], what: str) -> Path:
@@ -39,14 +105,43 @@ def find_folder(source: Path, names: Iterable[str], what: str) -> Path:
     Raises:
         PreparationError: None is.
     """
-    wanted = [name.lower() for name in names]
-    there = {p.name.lower(): p for p in sorted(source.iterdir())
-             if p.is_dir()}
-    for name in wanted:
-        if name in there:
-            return there[name]
+    there = subfolders(source)
+    for name in names:
+        if name.lower() in there:
+            return source / there[name.lower()]
     raise PreparationError(
         f'{source} has no folder {" or ".join(names)} with the {what}')
+
+
+def subfolders(folder: Path) -> Dict[str, str]:
+    """Name in lower case -> name of the folders in a folder.
+
+    Raises:
+        PreparationError: It cannot be listed.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            names = sorted(e.name for e in entries if e.is_dir())
+    except OSError as error:
+        raise PreparationError(
+            f'{folder} cannot be listed: {error.strerror}') from error
+    return {name.lower(): name for name in reversed(names)}
+
+
+def read_text(path: Path) -> str:
+    """A text file in UTF-8, with or without a byte order mark.
+
+    Raises:
+        PreparationError: It cannot be read.
+    """
+    try:
+        return path.read_text(encoding='utf-8-sig')
+    except OSError as error:
+        raise PreparationError(
+            f'{path} cannot be read: {error.strerror}') from error
+    except UnicodeDecodeError as error:
+        raise PreparationError(f'{path} is no text in UTF-8: {error}'
+                               ) from error
 
 
 def read_lines(path: Path) -> List[str]:
@@ -55,8 +150,34 @@ def read_lines(path: Path) -> List[str]:
     Raises:
         PreparationError: It cannot be read.
     """
+    return [line.strip() for line in read_text(path).splitlines()
+            if line.strip()]
+
+
+def read_rows(path: Path,
+              text: Optional[str] = None) -> Iterator[Tuple[int, List[str]]]:
+    """Rows of a csv file that are not empty, with their line numbers.
+
+    Args:
+        path (Path): The file.
+        text (str, optional): What is in it. Defaults to None: it is read.
+
+    Yields:
+        Tuple[int, List[str]]: Line, counted from 1, and the cells without
+        blanks around them.
+
+    Raises:
+        PreparationError: It cannot be read, or a quote is never closed.
+    """
+    if text is None:
+        text = read_text(path)
+    reader = csv.reader(
+        io.StringIO(text, newline=''), strict=True, skipinitialspace=True)
     try:
-        text = path.read_text(encoding='utf-8-sig')
-    except (OSError, UnicodeDecodeError) as error:
-        raise PreparationError(f'{path} cannot be read: {error}') from error
-    return [line.strip() for line in text.splitlines() if line.strip()]
+        for cells in reader:
+            cells = [cell.strip() for cell in cells]
+            if any(cells):
+                yield reader.line_num, cells
+    except csv.Error as error:
+        raise PreparationError(
+            f'{path}, line {reader.line_num}: {error}') from error

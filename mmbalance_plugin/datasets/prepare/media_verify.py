@@ -1,43 +1,53 @@
 """Checking many media files in parallel, resumably."""
 import json
 import os
-import sys
-from concurrent.futures import ThreadPoolExecutor, as_completed
+import stat
+from contextlib import closing
 from pathlib import Path
-from typing import Dict, Iterable, Optional, Tuple
-
-from mmengine.utils import ProgressBar
+from typing import Dict, Iterable, Iterator, List, Optional
 
 from mmbalance_plugin.media import MediaError, probe
 
+from .media_pictures import inspect_pictures, list_pictures, signature
+from .media_progress import Progress
 from .packages import sha256_file
+from .parallel import unordered
 
 JOURNAL = '.verified.jsonl'
 CHECKS = ('decode', 'header')
 _DIGITS = 3  # of seconds, so that facts do not depend on rounding
+_KEYS = ('size', 'mtime_ns', 'listing')  # what tells that a file is the same
+_CHUNK = 64  # files whose state is looked up at a time
+_POINTER = b'version https://git-lfs.github.com/'
 
 
 def inspect_file(path: Path, check: str = 'decode') -> dict:
-    """What a media file holds.
+    """What a media file, or a folder of pictures, holds.
 
     Args:
-        path (Path): The file.
+        path (Path): The file or folder.
         check (str): ``'decode'`` decodes all of it, ``'header'`` trusts its
             header. Defaults to ``'decode'``.
 
     Returns:
-        dict: ``size``, ``mtime_ns``, ``check`` and, of a good file,
-        ``duration``, ``fps``, ``frames``, ``width``, ``height``,
-        ``sample_rate``, ``channels``, ``samples`` and ``sha256``; of a bad
+        dict: Of a folder, see ``inspect_pictures``. Of a file ``size``,
+        ``mtime_ns``, ``check`` and, of a good one, ``duration``, ``fps``,
+        ``frames``, ``width``, ``height``, ``sample_rate``, ``channels``,
+        ``samples``, ``has_video``, ``has_audio`` and ``sha256``; of a bad
         one ``problem``.
     """
     try:
         status = path.stat()
-        facts = dict(
-            size=status.st_size, mtime_ns=status.st_mtime_ns, check=check)
-    except OSError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         return dict(problem=f'missing: {error.strerror}', check=check)
+    except OSError as error:
+        return dict(problem=f'unreadable: {error.strerror}', check=check)
+    if stat.S_ISDIR(status.st_mode):
+        return inspect_pictures(path, check)
+    facts = dict(
+        size=status.st_size, mtime_ns=status.st_mtime_ns, check=check)
     try:
+        _look_into(path, status)
         info = probe(str(path), full=check == 'decode')
         facts.update(
             duration=_rounded(info.duration),
@@ -56,6 +66,16 @@ def inspect_file(path: Path, check: str = 'decode') -> dict:
     except OSError as error:
         facts['problem'] = f'unreadable: {error.strerror}'
     return facts
+
+
+def _look_into(path: Path, status: os.stat_result) -> None:
+    """Find what FFmpeg would call damage, though it is something else."""
+    if stat.S_ISREG(status.st_mode):  # a pipe would be waited for
+        with open(path, 'rb') as file:
+            if file.read(len(_POINTER)) == _POINTER:
+                raise MediaError(
+                    str(path), 'only a pointer of Git LFS: run "git lfs '
+                    'pull" in its repository')
 
 
 def _rounded(value: Optional[float]) -> Optional[float]:
@@ -90,15 +110,20 @@ class Verifier:
         self._read_journal()
 
     def _read_journal(self) -> None:
-        if not self.path.is_file():
-            return
-        for line in self.path.read_bytes().split(b'\n'):
-            try:
-                source, name, facts = json.loads(line)
-            except ValueError:
-                continue  # cut short by a kill
-            if source == str(self.source):
-                self.known[name] = facts
+        try:
+            with open(self.path, 'rb') as journal:
+                for line in journal:
+                    self._remember(line)
+        except FileNotFoundError:
+            pass
+
+    def _remember(self, line: bytes) -> None:
+        try:
+            source, name, facts = json.loads(line)
+        except ValueError:
+            return  # cut short by a kill
+        if source == str(self.source):
+            self.known[name] = facts
 
     def run(self, names: Iterable[str]) -> Dict[str, dict]:
         """Inspect files, those already known only by size and time.
@@ -110,54 +135,70 @@ class Verifier:
             Dict[str, dict]: Path -> facts, see :func:`inspect_file`.
         """
         names = list(dict.fromkeys(names))
-        done = {n: self.known[n] for n in names if self._fresh(n)}
+        done = self._unchanged([n for n in names if n in self.known])
         todo = [n for n in names if n not in done]
         if not todo:
             return done
         print(f'Checking {len(todo)} files ({len(done)} known already)',
               flush=True)
-        bar = ProgressBar(len(todo), bar_width=30, file=sys.stdout)
-        pool = ThreadPoolExecutor(self.workers)
-        try:
-            with open(self.path, 'ab') as journal:
-                # Ends a line that a kill has cut short.
-                journal.write(b'\n')
-                for name, facts in self._results(pool, todo):
-                    done[name] = facts
-                    journal.write(
-                        json.dumps([str(self.source), name, facts]).encode() +
-                        b'\n')
-                    journal.flush()
-                    bar.update()
-        finally:
-            # On an interrupt, what has not begun never does.
-            pool.shutdown(cancel_futures=True)
-        print(flush=True)
+        progress = Progress(len(todo))
+        results = unordered(
+            lambda name: inspect_file(self.source / name, self.check), todo,
+            self.workers)
+        with closing(results), open(self.path, 'ab') as journal:
+            # Ends a line that a kill has cut short.
+            journal.write(b'\n')
+            for name, facts in results:
+                done[name] = facts
+                row = json.dumps([str(self.source), name, facts])
+                journal.write(row.encode() + b'\n')
+                journal.flush()
+                progress.update()
+        progress.close()
         return done
 
-    def _results(self, pool, names) -> Iterable[Tuple[str, dict]]:
-        jobs = {
-            pool.submit(inspect_file, self.source / name, self.check): name
-            for name in names
-        }
-        for job in as_completed(jobs):
-            yield jobs[job], job.result()
+    def _unchanged(self, names: List[str]) -> Dict[str, dict]:
+        """What is known of files and still holds."""
+        if not names:
+            return {}
+        print(f'Comparing {len(names)} files with what is known of them',
+              flush=True)
+        progress, fresh = Progress(len(names)), set()
+        found = unordered(lambda part: list(filter(self._fresh, part)),
+                          _chunks(names), self.workers)
+        with closing(found):
+            for part, kept in found:
+                fresh.update(kept)
+                progress.update(len(part))
+        progress.close()
+        return {name: self.known[name] for name in names if name in fresh}
 
     def _fresh(self, name: str) -> bool:
         """Whether what is known of a file still holds."""
-        facts = self.known.get(name)
+        facts = self.known[name]
         # A problem may have been the disk's: look again.
-        if facts is None or 'problem' in facts:
+        if 'problem' in facts:
             return False
         if self.check == 'decode' and facts.get('check') != 'decode':
             return False
         try:
-            status = (self.source / name).stat()
+            state = _state(self.source / name)
         except OSError:
             return False
-        return (status.st_size, status.st_mtime_ns) == (facts['size'],
-                                                        facts['mtime_ns'])
+        return all(state.get(key) == facts.get(key) for key in _KEYS)
 
     def forget(self) -> None:
         """Remove the journal, once a manifest has its contents."""
         self.path.unlink(missing_ok=True)
+
+
+def _state(path: Path) -> dict:
+    status = path.stat()
+    if stat.S_ISDIR(status.st_mode):
+        return signature(list_pictures(path))
+    return dict(size=status.st_size, mtime_ns=status.st_mtime_ns)
+
+
+def _chunks(names: List[str]) -> Iterator[List[str]]:
+    for first in range(0, len(names), _CHUNK):
+        yield names[first:first + _CHUNK]

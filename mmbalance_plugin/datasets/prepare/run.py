@@ -74,8 +74,9 @@ def prepare(name: str,
                                f'{", ".join(PREPARERS)}.')
     out = Path('data', name) if out is None else Path(out)
     source = None if source is None else Path(source)
-    if source is not None and not source.is_dir():
-        raise PreparationError(f'--source {source} is no folder.')
+    if source is not None and not os.path.isdir(source):
+        raise PreparationError(f'--source {source} is no folder, or may not '
+                               'be looked into.')
     preparer = PREPARERS[name]
     media = isinstance(preparer, MediaPreparer)
     given = [key for key, value in options.items() if value]

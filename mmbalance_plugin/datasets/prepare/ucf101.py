@@ -2,20 +2,25 @@
 import os
 import re
 from pathlib import Path
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, List, Optional
 
 from .errors import PreparationError
-from .media import MediaPreparer, Plan, PlannedClip
-from .media_files import find_folder, index_files, read_lines
+from .media import PICTURES, MediaPreparer, Plan, PlannedClip, Verdict
+from .media_files import FileIndex, find_folder, read_lines, subfolders
 from .media_splits import shuffled
 
 DATASET = 'ucf101'
 CLIPS, CLASSES = 13320, 101
 #: Groups (people and places filmed) of the training lists that validate.
 VAL_GROUPS = 2
+#: Pictures of flow by which a clip may have too few or too many, and the
+#: share of its frames, whichever is more. Decoders disagree on the number of
+#: frames of some clips, and what is beyond belongs to another clip or is
+#: cut off.
+SPARE, SPARE_SHARE = 5, .05
 
 _NAME = re.compile(r'v_(?P<label>\w+)_g(?P<group>\d{2})_c\d{2}')
-_PICTURES = ('.jpg', '.jpeg', '.png')
+_NEEDS = dict(video=['video'], flow_u=PICTURES, flow_v=PICTURES)
 
 
 def plan(source: Path, flow: Optional[str] = None) -> Plan:
@@ -27,39 +32,90 @@ def plan(source: Path, flow: Optional[str] = None) -> Plan:
     training list validate: clips of a group show the same people and place,
     so that a random choice would leak.
 
+    Names are compared without regard to the case of letters: the clips of
+    ``HandstandPushups`` are called ``v_HandStandPushups_...``, their flow is
+    not.
+
     Args:
         source (Path): Folder that holds them.
         flow (str, optional): Folder of ``u`` and ``v``. Defaults to None:
             the source, or a folder in it.
     """
-    videos = index_files(
+    videos = FileIndex(
         find_folder(source, ['UCF-101', 'UCF101'], 'clips (.avi)'),
-        ('.avi', '.mp4'), source)
+        ('.avi', '.mp4'), source, fold=True)
     lists = find_folder(source, ['ucfTrainTestlist', 'splits'],
                         'lists trainlist01.txt ...')
+    classes = _classes(lists)
+    known = {name.lower(): name for name in classes}
     splits = _splits(lists)
     folder = Path(flow) if flow else _flow_folder(source)
-    clips, problems = [], []
-    for name in sorted(set(videos) | set(splits)):
+    flows = {part: subfolders(folder / part) for part in ('u', 'v')}
+    clips, problems = [], list(videos.problems)
+    notes = []
+    for key in sorted(set(videos.names) | set(splits)):
+        video = videos.find(key)
+        name = Path(video).stem if video else splits[key]['name']
         match = _NAME.fullmatch(name)
         if match is None:
             problems.append((name, 'unknown: no name of a UCF101 clip'))
             continue
-        columns, problem = _flow(folder, source, name)
-        if problem:
-            problems.append((name, problem))
-            continue
+        label = known.get(match['label'].lower())
+        if label is None:
+            raise PreparationError(
+                f'{lists}/classInd.txt has no {match["label"]}')
+        files = dict(video=video)
+        for part, names in flows.items():
+            files[f'flow_{part}'] = _below(
+                folder / part / names[key], source) if key in names else None
         clips.append(
-            PlannedClip(name, match['label'], dict(video=videos.get(name)),
-                        splits.get(name, {}), columns))
+            PlannedClip(name, label, files,
+                        splits.get(key, {}).get('splits', {})))
+        if videos.note(video):
+            notes.append((name, videos.note(video)))
     if len(clips) != CLIPS:
         problems.append((source.name, f'count: {len(clips)} clips, UCF101 '
                          f'has {CLIPS}'))
-    classes = _classes(lists)
-    strange = sorted({c.label for c in clips} - set(classes))
-    if strange:
-        raise PreparationError(f'{lists}/classInd.txt has no {strange[0]}')
-    return Plan(clips, classes, dict(video=['video']), problems)
+    return Plan(clips, classes, _NEEDS, problems, notes, relate_flow)
+
+
+def relate_flow(clip: PlannedClip, files: Dict[str, dict]) -> Verdict:
+    """Whether a clip and its two folders of flow belong together.
+
+    There is flow between each two frames; some tools write a last picture
+    more, so that both numbers are right.
+
+    Args:
+        clip (PlannedClip): The clip.
+        files (Dict[str, dict]): File or folder -> facts of good ones.
+    """
+    video, u, v = (files[clip.files[column]] for column in _NEEDS)
+    for key, what in (('pictures', '{} flow pictures'), ('names', '{}')):
+        if u[key] != v[key]:
+            return Verdict(f'broken: {what.format(u[key])} in u, {v[key]} '
+                           'in v')
+    sizes = [(facts.get('width'), facts.get('height')) for facts in (u, v)]
+    if sizes[0] != sizes[1]:
+        return Verdict('broken: flow of {} x {} in u, {} x {} in v'.format(
+            *sizes[0], *sizes[1]))
+    columns = dict(flow_frames=u['pictures'], flow_names=u['names'])
+    frames = video.get('frames')
+    if frames is None:  # only its header was read
+        return Verdict(columns=columns)
+    surplus = u['pictures'] - frames
+    off = max(surplus, -1 - surplus)
+    text = f'{u["pictures"]} flow pictures for {frames} frames'
+    if off > max(SPARE, SPARE_SHARE * frames):
+        return Verdict(f'count: {text}')
+    return Verdict(note=text if off > 0 else None, columns=columns)
+
+
+def _below(path: Path, source: Path) -> str:
+    """Relative to the source where it lies in it, else absolute."""
+    path = path.absolute()
+    if source in path.parents:
+        return os.path.relpath(path, source)
+    return str(path)
 
 
 def _classes(lists: Path) -> List[str]:
@@ -67,8 +123,9 @@ def _classes(lists: Path) -> List[str]:
     return [line.split()[-1] for line in lines]
 
 
-def _splits(lists: Path) -> Dict[str, Dict[str, str]]:
-    splits: Dict[str, Dict[str, str]] = {}
+def _splits(lists: Path) -> Dict[str, dict]:
+    """Name in lower case -> ``name`` and ``splits``, protocol by protocol."""
+    found: Dict[str, dict] = {}
     for number in (1, 2, 3):
         for kind in ('train', 'test'):
             path = lists / f'{kind}list{number:02d}.txt'
@@ -80,37 +137,20 @@ def _splits(lists: Path) -> Dict[str, Dict[str, str]]:
             for name in names:
                 match = _NAME.fullmatch(name)
                 split = 'val' if match and match['group'] in val else kind
-                splits.setdefault(name, {})[f'split{number}'] = split
-    return splits
+                row = found.setdefault(
+                    name.lower(), dict(name=name, splits={}))
+                row['splits'][f'split{number}'] = split
+    return found
 
 
 def _flow_folder(source: Path) -> Path:
-    for folder in [source, *sorted(p for p in source.iterdir()
-                                   if p.is_dir())]:
+    for name in ['', *sorted(subfolders(source).values())]:
+        folder = source / name
         if (folder / 'u').is_dir() and (folder / 'v').is_dir():
             return folder
     raise PreparationError(
         f'{source} has no folder with the flow pictures u/ and v/: pass it '
         'with --flow')
-
-
-def _flow(folder: Path, source: Path,
-          name: str) -> Tuple[dict, Optional[str]]:
-    """Columns that say where a clip's flow is, or what is wrong with it."""
-    columns, counts = {}, []
-    for part in ('u', 'v'):
-        path = folder / part / name
-        if not path.is_dir():
-            return {}, f'missing: no flow pictures in {part}/{name}'
-        pictures = [entry.name for entry in os.scandir(path)
-                    if entry.name.lower().endswith(_PICTURES)]
-        counts.append(sorted(pictures))
-        columns[f'flow_{part}'] = os.path.relpath(path, source)
-    if counts[0] != counts[1] or not counts[0]:
-        return {}, (f'broken: {len(counts[0])} flow pictures in u, '
-                    f'{len(counts[1])} in v, or other names')
-    columns['flow_frames'] = len(counts[0])
-    return columns, None
 
 
 PREPARER = MediaPreparer(DATASET, plan, ('flow', ))

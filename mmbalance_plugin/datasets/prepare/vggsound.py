@@ -1,11 +1,10 @@
 """Preparation of VGGSound: sound events seen and heard, 309 classes."""
-import csv
 from pathlib import Path
-from typing import Dict, List, Optional
+from typing import Dict, List, Optional, Tuple
 
 from .errors import PreparationError
 from .media import MediaPreparer, Plan, PlannedClip
-from .media_files import VIDEO, index_files, read_lines
+from .media_files import VIDEO, FileIndex, read_rows
 from .media_splits import carve
 
 DATASET = 'vggsound'
@@ -26,55 +25,72 @@ def plan(source: Path, annotations: Optional[List[str]] = None) -> Plan:
             ``youtube id,start,label,split`` without a header. Defaults to
             None: ``vggsound.csv`` in the source.
     """
+    if annotations and len(annotations) > 1:
+        raise PreparationError(
+            f'{DATASET} has one annotation file, --annotations names '
+            f'{len(annotations)}')
     path = Path(annotations[0]) if annotations else source / 'vggsound.csv'
-    rows = _rows(path)
+    rows, problems = _rows(path)
     train = {n: r['label'] for n, r in rows.items() if r['split'] == 'train'}
     val = set(carve(train, .05, DATASET))
-    files = index_files(source, VIDEO)
-    clips = [
-        PlannedClip(name, row['label'],
-                    dict(path=_find(files, row['id'], row['start'])),
-                    dict(fair='val' if name in val else row['split']),
-                    dict(youtube_id=row['id']), SECONDS)
-        for name, row in sorted(rows.items())
-    ]
+    files = FileIndex(source, VIDEO)
+    clips, notes = [], []
+    for name, row in sorted(rows.items()):
+        found = files.find(*_names(row['id'], row['start']))
+        clips.append(
+            PlannedClip(name, row['label'], dict(path=found),
+                        dict(fair='val' if name in val else row['split']),
+                        dict(youtube_id=row['id']), SECONDS))
+        if files.note(found):
+            notes.append((name, files.note(found)))
     classes = sorted({row['label'] for row in rows.values()})
-    problems = []
     if len(classes) != CLASSES:
         problems.append((path.name, f'count: {len(classes)} classes, '
                          f'VGGSound has {CLASSES}'))
-    return Plan(clips, classes, dict(path=['video', 'audio']), problems)
+    return Plan(clips, classes, dict(path=['video', 'audio']),
+                problems + files.problems, notes)
 
 
-def _rows(path: Path) -> Dict[str, dict]:
+def _rows(path: Path) -> Tuple[Dict[str, dict], List[Tuple[str, str]]]:
+    """Name -> row, and rows that say otherwise than an earlier one."""
     rows: Dict[str, dict] = {}
-    for number, cells in enumerate(csv.reader(read_lines(path)), 1):
+    problems = []
+    for number, cells in read_rows(path):
         try:
-            video, start, label, split = (cell.strip() for cell in cells)
-            start = int(float(start))
-            if split not in ('train', 'test'):
+            video, start, label, split = cells
+            row = dict(id=video, start=int(float(start)), label=label,
+                       split=split)
+            if split not in ('train', 'test') or not video or not label:
                 raise ValueError(split)
-        except ValueError:
-            if number == 1:
+        except (ValueError, OverflowError):
+            if not rows and _is_header(cells):
                 continue
             raise PreparationError(
-                f'{path}, line {number}: {cells} is not "youtube id,start,'
-                'label,train or test"') from None
-        rows[f'{video}_{start:06d}'] = dict(
-            id=video, start=start, label=label, split=split)
+                f'{path}, line {number}: {",".join(cells)!r} is not "youtube '
+                'id,start,label,train or test"') from None
+        name = f'{video}_{row["start"]:06d}'
+        first = rows.setdefault(name, row)
+        if first != row:
+            problems.append((name, f'annotation: {label}, {split} in line '
+                             f'{number}, but {first["label"]}, '
+                             f'{first["split"]} before'))
     if not rows:
         raise PreparationError(f'{path} lists no clip')
-    return rows
+    return rows, problems
 
 
-def _find(files: Dict[str, str], video: str, start: int) -> Optional[str]:
+def _is_header(cells: List[str]) -> bool:
+    """Whether nothing in a row looks like a start or a split."""
+    return not any(cell.isdigit() or cell in ('train', 'test')
+                   for cell in cells)
+
+
+def _names(video: str, start: int) -> Tuple[str, ...]:
+    """What a clip's file may be called, without suffix."""
     end = start + SECONDS
-    for name in (f'{video}_{start:06d}', f'{video}_{start}_{end}',
-                 f'{video}_{start * 1000}_{end * 1000}',
-                 f'{video}_{start:06d}_{end:06d}', video):
-        if name in files:
-            return files[name]
-    return None
+    return (f'{video}_{start:06d}', f'{video}_{start}_{end}',
+            f'{video}_{start * 1000}_{end * 1000}',
+            f'{video}_{start:06d}_{end:06d}', f'{video}_{start}', video)
 
 
 PREPARER = MediaPreparer(DATASET, plan, ('annotations', ))

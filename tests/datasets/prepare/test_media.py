@@ -73,8 +73,10 @@ def test_prepare_and_prepare_again(trees, tmp_path, name, capsys):
     for row in content['clips']:
         for path in row['files'].values():
             facts = content['files'][path]
-            assert facts['size'] == (trees(name) / path).stat().st_size
             assert len(facts['sha256']) == 64
+            if 'pictures' in facts:  # see test_media_pictures
+                continue
+            assert facts['size'] == (trees(name) / path).stat().st_size
             assert facts['duration'] == pytest.approx(.6, abs=.15)
             assert not facts['has_video'] or facts['fps'] == 10
             assert not facts['has_video'] or facts['frames'] == 6

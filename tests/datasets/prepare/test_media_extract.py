@@ -1,11 +1,15 @@
 """--extract: copies with the same frames, times and sound, resumably."""
+import contextlib
+import io
 import os
+import shlex
 
 import numpy as np
 import pytest
 
 from mmbalance_plugin.datasets import CremaDDataset, UCF101Dataset
-from mmbalance_plugin.datasets.prepare import media_extract
+from mmbalance_plugin.datasets.prepare import media_extract, media_verify
+from mmbalance_plugin.datasets.prepare.crema_d import fair_split
 from mmbalance_plugin.datasets.prepare.errors import (
     PreparationError,
     PreparedDataError,
@@ -96,7 +100,8 @@ def test_interrupted_and_repeated_ends_like_one_run(
     assert len(moved) == 2 * len(NAMES) + 4
     found = copies(out)
     assert found == copies(tmp_path / 'clean')
-    assert len(found) == 2 * len(NAMES) + 1
+    # Beside the copies their settings and sizes.
+    assert len(found) == 2 * len(NAMES) + 2
     assert not prepare('crema_d', source, out, **options)
     assert copies(out) == found
 
@@ -126,18 +131,65 @@ def test_a_changed_clip_is_extracted_again_unasked(crema):
     assert prepare('crema_d', source, out, accept_missing=True)
     after = copies(out)
     assert {key for key in after if after[key] != before[key]} == {
-        f'extracted/VideoFlash/{name}.flv.mov'}
+        f'extracted/VideoFlash/{name}.flv.mov', 'extracted/copies.json'}
     with pytest.raises(PreparationError, match='other settings'):
         prepare('crema_d', source, out, accept_missing=True, extract=True,
                 extract_size=20)
 
 
-def test_a_missing_copy_stops_training_with_the_command(crema):
+@pytest.mark.parametrize('damage, message', [
+    (None, 'holds no copies of the clips'),
+    (os.unlink, 'no such file'),
+    (lambda path: os.truncate(path, path.stat().st_size // 2),
+     'is not the copy that was extracted'),
+])
+def test_without_whole_copies_training_does_not_start(crema, damage, message):
     source, out = crema
-    prepare('crema_d', source, out, accept_missing=True)
-    with pytest.raises(PreparedDataError, match='--extract') as caught:
+    prepare('crema_d', source, out, accept_missing=True,
+            extract=damage is not None)
+    options = dict(data_root=str(out), extracted=True)
+    if damage is not None:
+        CremaDDataset('train', PIPELINE, **options)
+        # Of the only clip in that split.
+        [name] = [n for n in NAMES if fair_split(int(n[:4])) == 'train']
+        path = out / 'extracted' / 'AudioWAV' / f'{name}.wav.mov'
+        damage(path)
+    with pytest.raises(PreparedDataError, match=message) as caught:
+        CremaDDataset('train', PIPELINE, **options)
+    command = str(caught.value).rsplit('python tools/prepare_data.py ')[1]
+    assert command.endswith(' --extract --accept-missing')
+    if damage is not None:
+        assert str(path) in str(caught.value)
+    # The command mends it, and does nothing else.
+    assert main(shlex.split(command)) == 0
+    CremaDDataset('train', PIPELINE, **options)
+    assert 'up to date' in rerun(command)
+
+
+def rerun(command):
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        assert main(shlex.split(command)) == 0
+    return said.getvalue()
+
+
+def test_copies_of_an_earlier_preparation_are_not_trained_on(
+        crema, monkeypatch):
+    source, out = crema
+    prepare('crema_d', source, out, accept_missing=True, extract=True)
+    media_trees.write_video(source / 'VideoFlash' / f'{NAMES[0]}.flv', 5,
+                            sound=False, vcodec='flv')
+
+    def killed(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(media_extract, 'extract_file', killed)
+    with pytest.raises(KeyboardInterrupt):
+        prepare('crema_d', source, out, accept_missing=True)
+    monkeypatch.undo()
+    with pytest.raises(PreparedDataError, match='an earlier preparation'):
         CremaDDataset('train', PIPELINE, data_root=str(out), extracted=True)
-    assert 'no such file' in str(caught.value)
+    prepare('crema_d', source, out, accept_missing=True)
+    CremaDDataset('train', PIPELINE, data_root=str(out), extracted=True)
 
 
 def test_flow_stays_where_it_is(tmp_path):
@@ -152,8 +204,12 @@ def test_flow_stays_where_it_is(tmp_path):
         assert os.path.isdir(info['flow_u'])
 
 
-def test_size_needs_extract(crema, capsys):
+@pytest.mark.parametrize('flags', [
+    ['--extract-size', '64'], ['--extract', '--extract-size', '-1']])
+def test_wrong_sizes_are_refused_before_any_clip_is_read(
+        crema, capsys, monkeypatch, flags):
     source, out = crema
+    monkeypatch.setattr(media_verify, 'inspect_file', None)
     assert main(['crema_d', '--source', str(source), '--out', str(out),
-                 '--accept-missing', '--extract-size', '64']) == 1
-    assert '--extract-size' in capsys.readouterr().err
+                 '--accept-missing', *flags]) == 1
+    assert '--extract-size is a positive' in capsys.readouterr().err

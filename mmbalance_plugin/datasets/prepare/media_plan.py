@@ -1,0 +1,181 @@
+"""What a media data set should consist of, and what is wrong with a clip."""
+import csv
+import io
+from dataclasses import dataclass, field
+from typing import (
+    Callable,
+    Dict,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+)
+
+#: Stands for a folder of pictures among the streams that a clip needs.
+PICTURES = 'pictures'
+
+#: Seconds by which sound and picture of a clip, or a clip and what its
+#: annotation says, may differ without being noted.
+TOLERANCE = 1.0
+
+
+@dataclass
+class PlannedClip:
+    """A clip that a data set should have.
+
+    Args:
+        name (str): For reports, and the order of clips within a split.
+        label (str): Name of its class.
+        files (Dict[str, str]): Column of the annotation (``path``,
+            ``video``, ``audio`` ...) -> file, or folder of pictures,
+            relative to the source, or None where it was not found.
+        splits (Dict[str, str]): Protocol -> split.
+        columns (Dict[str, object]): Further columns of the annotation.
+        seconds (float, optional): How long it should be. Defaults to None:
+            not known.
+    """
+
+    name: str
+    label: str
+    files: Dict[str, Optional[str]]
+    splits: Dict[str, str]
+    columns: Dict[str, object] = field(default_factory=dict)
+    seconds: Optional[float] = None
+
+
+class Verdict(NamedTuple):
+    """What was found of a clip.
+
+    Args:
+        problem (str, optional): What keeps it from being used.
+        note (str, optional): What is odd about it, though it can be used.
+        columns (dict): Further columns of the annotation.
+    """
+
+    problem: Optional[str] = None
+    note: Optional[str] = None
+    columns: dict = {}
+
+
+@dataclass
+class Plan:
+    """What a data set should consist of, before any file is opened.
+
+    Args:
+        clips (List[PlannedClip]): All clips.
+        classes (Sequence[str]): Names in the order of their numbers.
+        needs (Dict[str, Sequence[str]]): Column -> streams that its file
+            must have, of ``'video'`` and ``'audio'``; or ``PICTURES``.
+        problems (List[Tuple[str, str]]): What is wrong with the whole: a
+            name and the problem.
+        notes (List[Tuple[str, str]]): What a user should know: a name and
+            the note.
+        relate (Callable, optional): ``relate(clip, files)`` gives the
+            :class:`Verdict` on the files of a clip together, of which each
+            is good. Defaults to None.
+    """
+
+    clips: List[PlannedClip]
+    classes: Sequence[str]
+    needs: Dict[str, Sequence[str]]
+    problems: List[Tuple[str, str]] = field(default_factory=list)
+    notes: List[Tuple[str, str]] = field(default_factory=list)
+    relate: Optional[Callable[[PlannedClip, Dict[str, dict]],
+                              Verdict]] = None
+
+    def judge(self, clip: PlannedClip, files: Dict[str, dict]) -> Verdict:
+        """All that can be said of a clip.
+
+        Args:
+            clip (PlannedClip): The clip.
+            files (Dict[str, dict]): File -> facts, see ``inspect_file``.
+        """
+        problem = clip_problem(clip, files, self.needs)
+        if problem is not None:
+            return Verdict(problem)
+        if self.relate is None:
+            return Verdict(note=clip_note(clip, files))
+        verdict = self.relate(clip, files)
+        return verdict._replace(note=verdict.note or clip_note(clip, files))
+
+
+def clip_problem(clip: PlannedClip, files: Dict[str, dict],
+                 needs: Dict[str, Sequence[str]]) -> Optional[str]:
+    """What keeps a clip from being used, or None."""
+    for column, streams in needs.items():
+        name = clip.files.get(column)
+        if name is None:
+            what = 'file' if column == 'path' else f'{column} file'
+            if streams == PICTURES:
+                what = f'folder of {column} pictures'
+            return f'missing: no {what} was found'
+        facts = files[name]
+        if 'problem' in facts:
+            return f'{facts["problem"]} ({name})'
+        if streams == PICTURES:
+            if 'pictures' not in facts:
+                return f'broken: {name} is no folder of pictures'
+            continue
+        if 'pictures' in facts:
+            return f'broken: a folder, not a media file ({name})'
+        for stream in streams:
+            if not facts.get(f'has_{stream}'):
+                return f'without {stream}: no such stream in {name}'
+        if facts.get('duration') is not None and facts['duration'] <= 0:
+            return f'empty: lasts {facts["duration"]} s ({name})'
+    return None
+
+
+def clip_note(clip: PlannedClip, files: Dict[str, dict]) -> Optional[str]:
+    """What is odd about a clip's durations, though it can be used."""
+    found = {
+        column: files[name]['duration']
+        for column, name in clip.files.items()
+        if name is not None and files[name].get('duration') is not None
+    }
+    if not found:
+        return None
+    text = ', '.join(f'{column} {seconds:.2f} s'
+                     for column, seconds in found.items())
+    if max(found.values()) - min(found.values()) > TOLERANCE:
+        return f'lengths differ: {text}'
+    if clip.seconds is not None and any(
+            abs(seconds - clip.seconds) > TOLERANCE
+            for seconds in found.values()):
+        return f'lasts {text}, annotated are {clip.seconds:g} s'
+    return None
+
+
+def annotations(
+        clips: Sequence[Tuple[PlannedClip, Verdict]]) -> Dict[str, str]:
+    """The csv files: ``<protocol>/<split>.csv`` -> text."""
+    rows: Dict[str, List[dict]] = {}
+    for clip, verdict in sorted(clips, key=lambda pair: pair[0].name):
+        for protocol, split in clip.splits.items():
+            rows.setdefault(f'{protocol}/{split}.csv', []).append(
+                dict(clip.files, label=clip.label, **clip.columns,
+                     **verdict.columns))
+    return {
+        name: table(found, list(found[0]))
+        for name, found in sorted(rows.items())
+    }
+
+
+def table(rows: Sequence[dict], columns: Sequence[str]) -> str:
+    """Rows as the text of a csv file."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator='\n')
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def counts(clips: Sequence[PlannedClip]) -> Dict[str, int]:
+    """Clips of each ``<protocol>/<split>``."""
+    found: Dict[str, int] = {}
+    for clip in clips:
+        for protocol, split in clip.splits.items():
+            key = f'{protocol}/{split}'
+            found[key] = found.get(key, 0) + 1
+    return dict(sorted(found.items()))
