@@ -11,11 +11,13 @@ from mmbalance_plugin.registry import TRANSFORMS
 class SampleAtRate(BaseTransform):
     """Choose frames at even distances in time, the same ones always.
 
-    For a cache: what MMAction2's ``SampleFrames`` draws from afterwards.
+    For a cache: what MMAction2's ``SampleFrames`` draws from afterwards. The
+    clip is divided into as many equal parts as there are frames to keep;
+    the one that is shown in the middle of a part stands for it.
 
     Required Keys:
 
-    - total_frames, start_index, frame_times
+    - total_frames, start_index, frame_times, frame_end
 
     Added Keys:
 
@@ -38,9 +40,14 @@ class SampleAtRate(BaseTransform):
         first = results['start_index']
         inds = np.arange(first, first + results['total_frames'])
         if self.fps is not None:
-            times = np.asarray(results['frame_times'])[inds]
-            slots = np.floor((times - times[0]) * self.fps + 1e-6)
-            inds = inds[np.unique(slots, return_index=True)[1]]
+            edges = np.append(results['frame_times'], results['frame_end'])
+            edges = edges[first:first + results['total_frames'] + 1]
+            seconds = edges[-1] - edges[0]
+            count = max(1, round(seconds * self.fps))
+            middles = edges[0] + (np.arange(count) + .5) / count * seconds
+            # A frame is shown from its time on, whatever rounding says.
+            shown = np.searchsorted(edges, middles + 1e-6, side='right') - 1
+            inds = inds[np.unique(shown)]
         results.update(frame_inds=inds, num_clips=len(inds), clip_len=1)
         return results
 

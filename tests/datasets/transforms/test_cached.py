@@ -216,10 +216,20 @@ def test_a_set_with_missing_streams_is_masked_alike(tmp_path):
 
 
 @pytest.mark.parametrize('fps, expected', [
-    (None, list(range(12))), (5, [0, 2, 4, 6, 8, 10]), (100, list(range(12))),
-    (.5, [0])])
-def test_frames_at_a_rate(fps, expected):
-    results = dict(total_frames=12, start_index=3,
-                   frame_times=np.arange(20) / 10)
+    (None, list(range(12))), (5, [1, 3, 5, 7, 9, 11]), (2.5, [2, 6, 10]),
+    (10, list(range(12))), (100, list(range(12))), (.5, [6])])
+@pytest.mark.parametrize('total', [15, 20])
+def test_frames_at_a_rate(fps, expected, total):
+    """Frames 3 to 14 of a clip that ends with them, or later."""
+    results = dict(total_frames=12, start_index=3, frame_end=total / 10,
+                   frame_times=np.arange(total) / 10)
     found = SampleAtRate(fps)(results)['frame_inds']
     assert (found - 3).tolist() == expected
+
+
+def test_frames_at_a_rate_when_some_are_shown_for_longer():
+    # Parts of half a second, middles at .25, .75 ...
+    results = dict(total_frames=5, start_index=0, frame_end=3.,
+                   frame_times=[0., .2, .3, 1.2, 2.7])
+    found = SampleAtRate(2)(results)['frame_inds']
+    assert found.tolist() == [1, 2, 3, 4]
