@@ -40,13 +40,16 @@ class FileIndex:
         self.names: Dict[str, str] = {}
         self.doubles: Dict[str, List[str]] = {}
         self.problems: List[Tuple[str, str]] = []
-        root = root or folder
-        for path in self._walk(folder):
-            stem, suffix = os.path.splitext(os.path.basename(path))
-            if suffix.lower() in suffixes:
-                self._add(self._key(stem), os.path.relpath(path, root))
+        for top, names in self._walk(folder):
+            place = os.path.relpath(top, root or folder)
+            for name in names:
+                stem, suffix = os.path.splitext(name)
+                if suffix.lower() in suffixes:
+                    self._add(self._key(stem), name if place == '.' else
+                              os.path.join(place, name))
 
-    def _walk(self, folder: Path) -> Iterator[str]:
+    def _walk(self, folder: Path) -> Iterator[Tuple[str, List[str]]]:
+        """Each folder and the sorted names in it."""
         seen = set()
         for top, folders, names in os.walk(
                 folder, followlinks=True, onerror=self._unlistable):
@@ -57,9 +60,7 @@ class FileIndex:
                 continue
             seen.add((status.st_dev, status.st_ino))
             folders.sort()
-            for name in sorted(names):
-                if not name.startswith('.'):
-                    yield os.path.join(top, name)
+            yield top, sorted(n for n in names if not n.startswith('.'))
 
     def _unlistable(self, error: OSError) -> None:
         self.problems.append(

@@ -136,15 +136,16 @@ def clip_note(clip: PlannedClip, files: Dict[str, dict]) -> Optional[str]:
     }
     if not found:
         return None
+    differ = max(found.values()) - min(found.values()) > TOLERANCE
+    unusual = clip.seconds is not None and any(
+        abs(seconds - clip.seconds) > TOLERANCE for seconds in found.values())
+    if not differ and not unusual:
+        return None
     text = ', '.join(f'{column} {seconds:.2f} s'
                      for column, seconds in found.items())
-    if max(found.values()) - min(found.values()) > TOLERANCE:
+    if differ:
         return f'lengths differ: {text}'
-    if clip.seconds is not None and any(
-            abs(seconds - clip.seconds) > TOLERANCE
-            for seconds in found.values()):
-        return f'lasts {text}, annotated are {clip.seconds:g} s'
-    return None
+    return f'lasts {text}, annotated are {clip.seconds:g} s'
 
 
 def annotations(
