@@ -105,7 +105,7 @@ def build_loops(config: str, clips: Sequence[Clip],
         rows.writerow(['video', 'audio', 'label'])
         rows.writerows([clip.video, clip.audio, 0] for clip in clips)
 
-    _wait_until_settled(clips)
+    wait_until_settled([path for clip in clips for path in clip[:2]])
 
     def dataset(pipeline: Sequence[dict]) -> AudioVisualDataset:
         return AudioVisualDataset(
@@ -124,10 +124,9 @@ def build_loops(config: str, clips: Sequence[Clip],
     }
 
 
-def _wait_until_settled(clips: Sequence[Clip]) -> None:
+def wait_until_settled(paths: Sequence[str]) -> None:
     """Only then are hashes remembered, as they are of a set on disk."""
-    newest = max(os.stat(path).st_ctime_ns for clip in clips
-                 for path in (clip.video, clip.audio))
+    newest = max(os.stat(path).st_ctime_ns for path in paths)
     time.sleep(max(0, newest + SETTLED - time.time_ns()) / 1e9 + .01)
 
 
