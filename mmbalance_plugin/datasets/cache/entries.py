@@ -8,17 +8,20 @@ import mmap
 import os
 import struct
 import zlib
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 import torch
 
+from .mapped import MappedArray
+
 _PREFIX = struct.Struct('<8sII')
 _MAGIC = b'mmbcache'
 _ALIGNMENT = 64
-#: Larger files are mapped into memory: of many frames only the drawn ones
-#: are read. What is small, or read whole, is quicker without.
+#: Larger files are mapped into memory, so that of many frames only the drawn
+#: ones are read. What is small, or read whole, is quicker without.
 MAPPED_BYTES = 1 << 20
+_PAGE = 4096
 _PLAIN = (str, int, float, bool, type(None))
 
 
@@ -102,7 +105,7 @@ def encode_entry(key: str, values: Dict[str, Any]) -> List[Any]:
 
 
 def read_entry(path: str, key: str) -> Optional[Dict[str, Any]]:
-    """Values of an entry, which may be written into.
+    """Values of an entry. Changes to them stay in this process.
 
     Args:
         path (str): Its file.
@@ -113,33 +116,51 @@ def read_entry(path: str, key: str) -> Optional[Dict[str, Any]]:
         another one's. Damage to the arrays shows in the file's size only.
     """
     try:
-        buffer = _load(path)
-        magic, check, length = _PREFIX.unpack_from(buffer)
-        begin = _PREFIX.size + length
-        header = buffer[_PREFIX.size:begin]
-        if magic != _MAGIC or zlib.crc32(header) != check:
-            return None
-        header = json.loads(header)
-        if header['key'] != key or len(buffer) != begin + header['bytes']:
-            return None
-        values = header['plain']
-        for name in header['tuples']:
-            values[name] = tuple(values[name])
-        for name, (kind, shape, offset, tensor) in header['arrays'].items():
-            array = np.ndarray(shape, kind, buffer, begin + offset)
-            values[name] = torch.from_numpy(array) if tensor else array
+        with open(path, 'rb', buffering=0) as file:
+            size = os.fstat(file.fileno()).st_size
+            mapped = size > MAPPED_BYTES
+            # The header is read, not touched: see MappedArray.
+            data = _read(file, min(size, _PAGE) if mapped else size)
+            magic, check, length = _PREFIX.unpack_from(data)
+            begin = _PREFIX.size + length
+            if mapped and begin > len(data):
+                data += _read(file, min(size, begin) - len(data))
+            header = data[_PREFIX.size:begin]
+            if magic != _MAGIC or zlib.crc32(header) != check:
+                return None
+            header = json.loads(header)
+            if header['key'] != key or size != begin + header['bytes']:
+                return None
+            if mapped:
+                data, mapped = _map(file, size)
+        return _values(header, data, begin, mapped)
     except (OSError, ValueError, KeyError, TypeError, struct.error):
         return None
+
+
+def _read(file, size: int) -> bytearray:
+    data = bytearray(size)
+    if file.readinto(data) != size:
+        raise OSError(f'{file.name} became shorter while it was read')
+    return data
+
+
+def _map(file, size: int) -> Tuple[Any, bool]:
+    """A file's bytes and whether they are mapped."""
+    try:
+        data = mmap.mmap(file.fileno(), size, access=mmap.ACCESS_COPY)
+        return data, True
+    except OSError:  # not every file system can
+        file.seek(0)
+        return _read(file, size), False
+
+
+def _values(header: dict, data, begin: int, mapped: bool) -> Dict[str, Any]:
+    values = header['plain']
+    for name in header['tuples']:
+        values[name] = tuple(values[name])
+    for name, (kind, shape, offset, tensor) in header['arrays'].items():
+        make = MappedArray if mapped and not tensor else np.ndarray
+        array = make(shape, kind, data, begin + offset)
+        values[name] = torch.from_numpy(array) if tensor else array
     return values
-
-
-def _load(path: str):
-    """A file's bytes; changes to them stay in this process."""
-    with open(path, 'rb', buffering=0) as file:
-        size = os.fstat(file.fileno()).st_size
-        if size > MAPPED_BYTES:
-            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
-        data = bytearray(size)
-        if file.readinto(data) != size:
-            raise OSError(f'{path} became shorter while it was read')
-        return data

@@ -1,4 +1,8 @@
 """The file of an entry: what goes in comes out, and damage is noticed."""
+import copy
+import mmap
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -49,7 +53,7 @@ def test_values_come_back_as_they_were(written):
     expected = kept_as_read(VALUES)
     assert set(found) == set(expected) == set(VALUES)
     for key, value in expected.items():
-        assert type(found[key]) is type(value), key
+        assert isinstance(found[key], type(value)), key
         if isinstance(value, (np.ndarray, torch.Tensor)):
             assert found[key].dtype == value.dtype
             assert found[key].shape == value.shape
@@ -64,6 +68,59 @@ def test_values_come_back_as_they_were(written):
             assert found[key] == VALUES[key], key
     assert type(found['numpy_number']) is float
     assert type(found['numpy_shape'][0]) is int
+
+
+def test_where_files_cannot_be_mapped_they_are_read(written, monkeypatch):
+    def fail(*_, **__):
+        raise OSError('no such device')
+
+    path = written(VALUES)
+    monkeypatch.setattr(mmap, 'mmap', fail)
+    found = read_entry(path, KEY)
+    assert np.array_equal(found['array'], VALUES['array'])
+    assert type(found['array']) is np.ndarray
+
+
+class Advised:
+    """A mapped file that notes which bytes are asked for."""
+
+    def __init__(self):
+        self.ranges = []
+
+    def madvise(self, advice, begin, length):
+        assert advice == mmap.MADV_WILLNEED
+        assert begin % mmap.PAGESIZE == 0
+        self.ranges.append((begin, begin + length))
+
+
+def test_only_the_frames_that_are_taken_are_asked_for(written):
+    frames = RNG.integers(0, 255, (9, 50, 60, 3), np.uint8)
+    path = written(dict(first=np.zeros(99), frames=frames))
+    found = read_entry(path, KEY)['frames']
+    if entries.MAPPED_BYTES:
+        assert type(found) is np.ndarray
+        return
+    begin = open(path, 'rb').read().index(frames.tobytes())
+    found._file = Advised()
+    for number in (7, np.int32(2), -1, np.int64(-9)):
+        frame = found[number]
+        assert type(frame) is np.ndarray and frame.flags.writeable
+        assert np.array_equal(frame, frames[number])
+        start = begin + int(number) % 9 * frames[0].nbytes
+        (low, high), = found._file.ranges
+        assert start - mmap.PAGESIZE < low <= start
+        assert high == start + frames[0].nbytes
+        found._file.ranges.clear()
+    with pytest.raises(IndexError):
+        found[9]
+    # Everything else is as with any array.
+    assert np.array_equal(found[2:5, ..., 0], frames[2:5, ..., 0])
+    assert np.array_equal(found[[1, 3]], frames[[1, 3]])
+    assert found[1, 2, 3, 0] == frames[1, 2, 3, 0] and found.max() == 254
+    assert np.array_equal(np.stack([found[0], found[1]]), frames[:2])
+    assert np.array_equal(pickle.loads(pickle.dumps(found))[3], frames[3])
+    assert np.array_equal(copy.deepcopy(found[3:])[0], frames[3])
+    assert not found._file.ranges[2:]
 
 
 @pytest.mark.parametrize('value', [
