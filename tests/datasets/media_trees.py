@@ -86,7 +86,7 @@ def kinetics_sounds(root, classes=CLASSES_31[:2], train=3, test=1):
         rows = ['label,youtube_id,time_start,time_end,split,is_cc']
         for label, name in enumerate(classes):
             for _ in range(count):
-                video, number = f'-id_{number:03d}__{label}xY', number + 1
+                video, number = f'-id_{number:03d}_{label}xY', number + 1
                 start = number * 3
                 rows.append(f'{name},{video},{start},{start + 10},{split},0')
                 write_video(

@@ -1,5 +1,11 @@
 """Kinetics-Sounds and VGGSound: class lists, names of clips, splits."""
+from pathlib import Path
+
 import pytest
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import init_default_scope
 
 from mmbalance_plugin.datasets import KineticsSoundsDataset, VGGSoundDataset
 from mmbalance_plugin.datasets.prepare import PreparationError, prepare
@@ -12,8 +18,10 @@ from mmbalance_plugin.datasets.prepare.kinetics_sounds import (
     plan as plan_kinetics,
 )
 from mmbalance_plugin.datasets.prepare.vggsound import plan as plan_vggsound
+from mmbalance_plugin.registry import DATASETS, MODELS
 from tests.datasets import media_trees
 
+CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 SOUND = [
     dict(type='mmbalance_plugin.PyAVAudioDecode', duration=.3),
     dict(type='mmbalance_plugin.LogSpectrogram'),
@@ -73,8 +81,34 @@ def test_34_classes(kinetics, tmp_path):
     assert dataset.metainfo['classes'] == list(CLASSES_34)
 
 
+def test_34_classes_train_with_one_more_line(tmp_path):
+    # Annotation of a release that still has the three.
+    three = sorted(set(CLASSES_34) - set(CLASSES_31))
+    media_trees.kinetics_sounds(tmp_path / 'source', three, train=2, test=1)
+    out = tmp_path / 'out'
+    prepare('kinetics_sounds', tmp_path / 'source', out, classes=34,
+            accept_missing=True)
+    cfg = Config.fromfile(CONFIGS / 'joint_kinetics_sounds.py')
+    cfg.merge_from_dict({
+        'model.head.num_classes': 34,
+        'train_dataloader.dataset.data_root': str(out),
+        'train_dataloader.dataset.pipeline.4.scale': (32, 32),
+        'train_dataloader.dataset.pipeline.7.duration': .3})
+    init_default_scope('mmaction')
+    dataset = DATASETS.build(cfg.train_dataloader.dataset)
+    batch = pseudo_collate([dataset[i] for i in range(len(dataset))])
+    labels = {int(sample.gt_label) for sample in batch['data_samples']}
+    assert labels == {CLASSES_34.index(name) for name in three}
+    model = MODELS.build(cfg.model)
+    wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
+    losses = model.train().train_step(batch, wrapper)
+    assert losses['loss'].isfinite()
+    scores = model.eval().test_step(batch)[0].pred_score
+    assert scores.shape == (34, )
+
+
 @pytest.mark.parametrize('name', ['{id}_{s:06d}_{e:06d}', '{id}_{s:06d}',
-                                  '{id}'])
+                                  '{id}_{s}_{e}', '{id}_{s}', '{id}'])
 def test_clips_are_found_by_the_names_in_use(tmp_path, name):
     media_trees.kinetics_sounds(tmp_path, CLASSES_31[:1], train=2, test=0)
     for path in sorted(tmp_path.rglob('*.mp4')):
@@ -122,7 +156,36 @@ def test_names_of_vggsound_clips(tmp_path, name):
     assert clip.splits == dict(fair='test')
 
 
-def test_bad_rows_of_vggsound(tmp_path):
-    (tmp_path / 'vggsound.csv').write_text('a,1,x,train\nb,2,x,dev\n')
-    with pytest.raises(PreparationError, match='line 2'):
+@pytest.mark.parametrize('rows, line', [
+    ('a,1,x,train\nb,2,x,dev\n', 2), ('a,one,x,train\n', 1),
+    ('id,start,label,split\na,1,x,train\nb,,x,test\n', 3),
+    ('a,1,x,train\nb,1e400,x,train\n', 2), ('a,1,x,train\nb,2\n', 2),
+    ('a,1,x,train\n"b,2,x,train\n', 2), ('a,1,,train\n', 1),
+])
+def test_bad_rows_of_vggsound(tmp_path, rows, line):
+    (tmp_path / 'vggsound.csv').write_text(rows)
+    with pytest.raises(PreparationError, match=f'line {line}: '):
         plan_vggsound(tmp_path)
+
+
+def test_the_header_of_vggsound_is_passed_over(tmp_path):
+    path = tmp_path / 'vggsound.csv'
+    path.write_bytes(b'\xef\xbb\xbf# YouTube ID, start seconds, label,'
+                     b'train/test split.\r\n-a,30,"frog, croaking",test\r\n')
+    assert [c.name for c in plan_vggsound(tmp_path).clips] == ['-a_000030']
+    path.write_text('# YouTube ID, start seconds, label,split\n')
+    with pytest.raises(PreparationError, match='lists no clip'):
+        plan_vggsound(tmp_path)
+
+
+def test_what_vggsound_says_twice(tmp_path):
+    path = tmp_path / 'vggsound.csv'
+    path.write_text('a,1,x,train\na,1,x,train\na,1,y,train\na,1,x,test\n')
+    found = plan_vggsound(tmp_path)
+    assert [(c.label, c.splits) for c in found.clips] == [
+        ('x', dict(fair='train'))]
+    assert [text for _, text in found.problems if 'annotation' in text] == [
+        'annotation: y, train in line 3, but x, train before',
+        'annotation: x, test in line 4, but x, train before']
+    with pytest.raises(PreparationError, match='one annotation file'):
+        plan_vggsound(tmp_path, [str(path), str(path)])

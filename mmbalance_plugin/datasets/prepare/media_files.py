@@ -181,4 +181,5 @@ def read_rows(path: Path,
                 yield reader.line_num, cells
     except csv.Error as error:
         raise PreparationError(
-            f'{path}, line {reader.line_num}: {error}') from error
+            f'{path}, line {reader.line_num}: {error} (is a quote missing, '
+            'or one too many?)') from error

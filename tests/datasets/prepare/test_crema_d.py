@@ -81,6 +81,7 @@ def test_a_header_is_passed_over(paper):
     ('1001_DFA_ANG_XX,ANG\n1001_DFA_HAP_XX,SAD\n', 'line 2'),
     ('1001_DFA_ANG_XX,ANG\n1001_DFA_HAP_XX\n', 'line 2'),
     ('1001_DFA_ANG_XX,ANG\nrubbish,ANG\n', "line 2: 'rubbish,ANG'"),
+    ('rubbish,ANG\n1001_DFA_ANG_XX,ANG\n', "line 1: 'rubbish,ANG'"),
     ('1059_DFA_ANG_XX,ANG\n', 'to train and to test on, 1059_DFA_ANG_XX'),
 ])
 def test_bad_rows_are_named(paper, text, message):
