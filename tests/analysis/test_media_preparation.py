@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
+from mmbalance_plugin.analysis import media_preparation
+from mmbalance_plugin.analysis.benchmark import interleave
 from mmbalance_plugin.analysis.media_footage import (
     Footage,
     read_footage,
@@ -88,7 +90,7 @@ def test_clip_has_the_form_of_its_set(footage, tmp_path, dataset):
         codecs = video.codec_context.name, audio.codec_context.name
         assert codecs == CODECS[dataset]
         assert (video.width, video.height) == profile.size
-        assert audio.rate == profile.sound_rate
+        assert (audio.rate, audio.channels) == (profile.sound_rate, 2)
         samples = sum(f.samples for f in container.decode(audio))
         assert samples / audio.rate == pytest.approx(1, abs=.1)
     # As often as the footage has to be played, backwards in between.
@@ -185,7 +187,16 @@ def test_epoch_of_crema_d_is_what_its_split_has():
 
 
 @pytest.mark.parametrize('dataset', ('crema_d', 'ucf101'))
-def test_costs_are_those_of_the_real_code(footage, tmp_path, root, dataset):
+def test_costs_are_those_of_the_real_code(footage, tmp_path, root, dataset,
+                                          monkeypatch):
+    loaded = {}
+
+    def note(loops, *args, **kwargs):
+        loaded.update({name: loop.dataset.get_data_info(0)['filename']
+                       for name, loop in loops.items()})
+        return interleave(loops, *args, **kwargs)
+
+    monkeypatch.setattr(media_preparation, 'interleave', note)
     profile = small(dataset)
     clips = encode_clips(str(tmp_path / 'clips'), profile, footage, 2)
     costs = measure(profile, clips, str(tmp_path),
@@ -202,6 +213,8 @@ def test_costs_are_those_of_the_real_code(footage, tmp_path, root, dataset):
     assert all(value > 0 for value in (
         costs.header, costs.decode, costs.extract, costs.load,
         costs.load_copy))
+    assert loaded['load'].endswith(profile.suffix)
+    assert loaded['load_copy'].endswith(f'{profile.suffix}.mov')
     cached = costs.fill, costs.cache_size, costs.load_cache
     if dataset == 'ucf101':
         assert len(pictures) == 2 * 2 * (profile.frames - 1)
