@@ -4,7 +4,7 @@ from typing import Iterator, List, Optional
 import av
 import numpy as np
 
-from .completeness import check_sound
+from .completeness import check_sound, has_own_length
 from .errors import MediaError, MissingStreamError
 from .reader import MediaReader
 from .waves import resample, to_mono
@@ -67,9 +67,11 @@ def decode_audio(reader: MediaReader,
             break
     if mix.position is None:
         # Asked for again: decoding may have opened the file anew.
-        if reader.audio.duration:
+        if has_own_length(reader, reader.audio) and reader.audio.duration:
             raise MediaError(
                 reader.path, 'promises sound but none can be decoded')
+        if not allow_truncated:
+            check_sound(reader, 0.0)
         raise MissingStreamError(
             reader.path, 'has a sound stream of no length')
     if not mix.full and not allow_truncated:
@@ -90,6 +92,10 @@ def _frames(reader: MediaReader, start: float) -> Iterator[av.AudioFrame]:
 
 def _can_jump(reader: MediaReader) -> bool:
     name = reader.container.format.name.split(',')[0]
+    if name == 'wav' and not reader.audio.codec_context.name.startswith(
+            'pcm_'):
+        # FFmpeg gives compressed blocks (ADPCM) wrong times after a jump.
+        return reader.keeps
     return reader.keeps or name in _JUMPS_IN
 
 

@@ -18,9 +18,10 @@ MAX_PIXELS = 1 << 26
 #: files, and text that it renders as a terminal would.
 NOT_CLIPS = {'concat', 'concatf', 'dash', 'hls', 'imf', 'lavfi', 'tty'}
 
-# A flag that older versions of PyAV lack.
-_COVER_ART = getattr(
-    getattr(av.stream, 'Disposition', None), 'attached_pic', 0)
+# Flags that older versions of PyAV lack.
+_FLAGS = getattr(av.stream, 'Disposition', None)
+_COVER_ART = getattr(_FLAGS, 'attached_pic', 0)
+_DEFAULT = getattr(_FLAGS, 'default', 0)
 
 _LIMITS = dict(max_pixels=str(MAX_PIXELS))
 _OPTIONS = dict(container_options=dict(protocol_whitelist='file'))
@@ -92,14 +93,20 @@ class OpenedFile:
         self.fresh = True
 
     def _best(self, kind: str):
-        """The first stream of a kind; cover art is not a picture."""
+        """The main stream of a kind; cover art is not a picture.
+
+        That is what a player shows: the first one that the file marks as
+        the default, or else the first.
+        """
         streams = [
             stream for stream in getattr(self.container.streams, kind)
             if not getattr(stream, 'disposition', 0) & _COVER_ART
         ]
         if not streams:
             return None
-        stream = streams[0]
+        stream = next(
+            (s for s in streams if getattr(s, 'disposition', 0) & _DEFAULT),
+            streams[0])
         if stream.codec_context is None:
             raise MediaError(
                 self.path, f'no decoder for its {kind} stream '

@@ -2,8 +2,15 @@
 import struct
 from typing import Optional
 
-# Written where the length is not known yet, as programs that pipe do.
-_UNKNOWN = (0, 0x7FFFFFFF, 0xFFFFFFFF)
+
+def _is_unknown(size: int) -> bool:
+    """Whether this stands for a length that was not known yet.
+
+    Programs that pipe write nothing, or the largest length that fits, less
+    a header or rounded down (espeak-ng: 0x7FFFF000).
+    """
+    return size == 0 or size >> 16 in (0x7FFF, 0xFFFF)
+
 
 
 def present_share(path: str) -> Optional[float]:
@@ -30,6 +37,6 @@ def present_share(path: str) -> Optional[float]:
             file.seek(size + size % 2, 1)
         begin = file.tell()
         there = file.seek(0, 2) - begin
-    if size in _UNKNOWN:
+    if _is_unknown(size):
         return None
     return min(1.0, there / size)

@@ -12,6 +12,10 @@ from .reader import MediaReader
 #: Frames between two wanted ones that must be skipped for a jump to pay.
 _WORTH_A_JUMP = 4
 
+#: Decoders that can be told packet by packet what to leave out. Others take
+#: what they are told at first for the whole file (libdav1d).
+_SKIPS_AT_WILL = {'h264', 'hevc', 'mpeg1video', 'mpeg2video', 'mpeg4'}
+
 
 def decode_frames(reader: MediaReader,
                   indices: Sequence[int],
@@ -174,23 +178,36 @@ def _by_time(reader: MediaReader, index: FrameIndex,
              order: np.ndarray) -> Iterator[Tuple[int, av.VideoFrame]]:
     """Decode each run of frames from its key frame on."""
     for run in _runs(index, order):
-        number_of = dict(zip(index.pts[run].tolist(), run.tolist()))
-        last = int(index.pts[run[-1]])
-        start = int(index.keys[_key_of(index, run[0])])
-        packets = (
-            reader.packets('video') if start == index.keys[0] else
-            reader.packets_from('video', start))
-        for packet in packets:
-            _skip_unneeded(reader, packet, number_of)
-            for frame in reader.decode('video', packet):
-                number = number_of.pop(frame.pts, None)
-                if number is not None:
-                    yield number, frame
-                elif frame.pts is not None and frame.pts > last:
-                    # Frames come in order: what is left is lost.
-                    number_of.clear()
-            if not number_of:
+        left = dict(zip(index.pts[run].tolist(), run.tolist()))
+        for key in dict.fromkeys((_key_of(index, run[0]), 0)):
+            yield from _from_key(reader, index, key, left)
+            if not left:
                 break
+
+
+def _from_key(reader: MediaReader, index: FrameIndex, key: int,
+              left: Dict[int, int]) -> Iterator[Tuple[int, av.VideoFrame]]:
+    """Decode from a key frame on, taking what is found out of ``left``."""
+    last, first = max(left), int(index.keys[key])
+    packets = (
+        reader.packets_from('video', first) if key else
+        reader.packets('video'))
+    begun = not key
+    for packet in packets:
+        _skip_unneeded(reader, packet, left)
+        for frame in reader.decode('video', packet):
+            begun |= frame.pts == first
+            if not begun and frame.pts is not None and frame.pts > first:
+                # The key frame did not come out: a picture that is refreshed
+                # piece by piece, for which encoders promise too much.
+                return
+            number = left.pop(frame.pts, None)
+            if number is not None:
+                yield number, frame
+            elif frame.pts is not None and frame.pts > last:
+                return  # Frames come in order: what is left is lost.
+        if not left:
+            return
 
 
 def _skip_unneeded(reader: MediaReader, packet: Optional[av.Packet],
@@ -199,9 +216,10 @@ def _skip_unneeded(reader: MediaReader, packet: Optional[av.Packet],
 
     Decoders know them (most B-frames) and leave them out for the asking.
     """
-    if reader.threads == 1 and packet is not None:
+    context = reader.video.codec_context
+    if (reader.threads == 1 and packet is not None
+            and context.name in _SKIPS_AT_WILL):
         level = 'DEFAULT' if packet.pts in wanted else 'NONREF'
-        context = reader.video.codec_context
         if context.skip_frame != level:
             context.skip_frame = level
 

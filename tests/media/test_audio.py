@@ -226,6 +226,19 @@ def test_window_is_a_piece_of_the_whole(tmp_path, name, settings):
         np.testing.assert_allclose(piece, whole[first:last], atol=1e-4)
 
 
+def test_search_in_compressed_wav(tmp_path, monkeypatch):
+    """FFmpeg gives the blocks of ADPCM wrong times after a search."""
+    monkeypatch.setattr(reader_module, 'KEPT_BYTES', 0)
+    time = np.arange(6 * 16000) / 16000
+    sound = 0.5 * np.sin(2 * np.pi * (200 + 40 * time) * time)[None]
+    path = write_clip(
+        tmp_path / 'a.wav', frames=None, acodec='adpcm_ms',
+        sound=sound.astype(np.float32))
+    whole = decode(path, 16000)
+    piece = decode(path, 16000, 5, 5.4)
+    np.testing.assert_allclose(piece, whole[80000:86400], atol=1e-4)
+
+
 def test_search_reads_little(tmp_path, monkeypatch):
     path = write_clip(
         tmp_path / 'a.mp4', frames=None, sound=tone(30), acodec='aac')
@@ -348,13 +361,18 @@ def test_truncated_wav_may_be_taken_as_it_is(tmp_path):
     assert len(decode(path, 16000, 0.1, 0.4)) == 4800
 
 
-def test_wav_of_unknown_length_is_whole(tmp_path):
-    """Programs that write to a pipe put the largest number there."""
+@pytest.mark.parametrize(
+    'size', [0, 0x7FFFF000, 0x7FFFFFDB, 0x7FFFFFFF, 0xFFFFFFDB, 0xFFFFFFFF])
+def test_wav_of_unknown_length_is_whole(tmp_path, size):
+    """Programs that write to a pipe put nothing or the largest number there.
+
+    0x7FFFF000 is what ``espeak-ng --stdout`` writes.
+    """
     path = write_clip(
         tmp_path / 'a.wav', frames=None, sound=tone(0.5), acodec='pcm_s16le')
     content = bytearray(open(path, 'rb').read())
     place = content.index(b'data')
-    content[place + 4:place + 8] = b'\xff' * 4
+    content[place + 4:place + 8] = size.to_bytes(4, 'little')
     open(path, 'wb').write(content)
     assert len(decode(path, 16000)) == 8000
 

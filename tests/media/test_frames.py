@@ -41,6 +41,14 @@ KINDS = {
         voptions={'x264-params': 'open-gop=1:keyint=6:bframes=3',
                   'crf': '18'}),
     'ten_bits.mkv': dict(pix_fmt='yuv420p10le'),
+    # Pictures that are refreshed piece by piece: after a search, frames are
+    # withheld until the whole of them is new.
+    'gradual_refresh.mp4': dict(
+        voptions={'x264-params': 'intra-refresh=1:keyint=8:bframes=0',
+                  'crf': '18'}),
+    # Its decoder takes what it may leave out for the whole file.
+    'av1.mp4': dict(
+        vcodec='libsvtav1', voptions={'preset': '12', 'crf': '20'}),
 }
 
 
