@@ -1,6 +1,7 @@
 """Clips a second: a pipeline, its cache, and a bare PyAV loop beside them."""
 import csv
 import os
+import shutil
 import time
 from pathlib import Path
 from statistics import median, quantiles
@@ -42,6 +43,7 @@ ROWS = (
     Row('pipeline with cache', 'pipeline', 10.),
     Row('only decoding', 'pipeline'),
     Row('only the cache', 'only decoding', 10.),
+    Row('filling the cache', 'pipeline'),
 )
 
 
@@ -53,16 +55,21 @@ class DatasetLoop:
         forget (bool): Whether every block starts without the frame indices
             that the process remembers, as the first epoch does. Defaults to
             False.
+        fill (str, optional): Folder of a cache that every block fills anew.
+            Defaults to None.
     """
 
-    def __init__(self, dataset: AudioVisualDataset,
-                 forget: bool = False) -> None:
+    def __init__(self, dataset: AudioVisualDataset, forget: bool = False,
+                 fill: Optional[str] = None) -> None:
         self.dataset, self.forget, self.place = dataset, forget, 0
+        self.fill = fill
 
     def advance(self, steps: int) -> None:
         """Load ``steps`` samples."""
         if self.forget:
             forget_indices()
+        if self.fill:
+            shutil.rmtree(self.fill, ignore_errors=True)
         for _ in range(steps):
             self.dataset[self.place % len(self.dataset)]
             self.place += 1
@@ -96,9 +103,8 @@ def build_loops(config: str, clips: Sequence[Clip],
     visual, audio, pack = cfg.visual_train, cfg.audio, cfg.pack
     path = Path(config)
     cfg = Config.fromfile(path.with_name(f'{path.stem}_cached.py'))
-    cache = str(Path(folder) / 'cache')
-    kept_visual = into_folder(cfg.visual_train, cache)
-    kept_audio = into_folder(cfg.audio, cache)
+    kept_visual = into_folder(cfg.visual_train, f'{folder}/cache')
+    kept_audio = into_folder(cfg.audio, f'{folder}/cache')
     ann_file = Path(folder) / 'clips.csv'
     with open(ann_file, 'w', newline='') as file:
         rows = csv.writer(file)
@@ -111,6 +117,7 @@ def build_loops(config: str, clips: Sequence[Clip],
         return AudioVisualDataset(
             str(ann_file), list(pipeline), classes=['any'])
 
+    filled = f'{folder}/filled'
     return {
         'bare PyAV loop': BareLoop(clips),
         'pipeline': DatasetLoop(
@@ -121,6 +128,9 @@ def build_loops(config: str, clips: Sequence[Clip],
             dataset([*visual[:_DECODING], *audio]), forget=True),
         'only the cache': DatasetLoop(
             dataset([*kept_visual[:_DECODING], *kept_audio])),
+        'filling the cache': DatasetLoop(
+            dataset(into_folder([*kept_visual, *kept_audio, *pack], filled)),
+            forget=True, fill=filled),
     }
 
 

@@ -30,7 +30,7 @@ def test_command(run_python, tmp_path):
             if line.startswith('| ')]
     assert rows == [
         '| loop', '| bare PyAV loop', '| pipeline', '| pipeline with cache',
-        '| only decoding', '| only the cache'
+        '| only decoding', '| only the cache', '| filling the cache'
     ]
     times = json.loads(out.read_text())
     assert {len(v) for v in times['cpu'].values()} == {2}
@@ -69,6 +69,10 @@ def test_every_loop_loads_and_the_cache_is_read(tmp_path, root):
     steps = loops['pipeline with cache'].dataset.pipeline.transforms
     caches = [step for step in steps if hasattr(step, 'hits')]
     assert [(step.hits, step.misses) for step in caches] == [(2, 2)] * 2
+    loops['filling the cache'].advance(2)
+    steps = loops['filling the cache'].dataset.pipeline.transforms
+    caches = [step for step in steps if hasattr(step, 'hits')]
+    assert [(step.hits, step.misses) for step in caches] == [(2, 4)] * 2
     whole = loops['pipeline'].dataset[0]['inputs']
     kept = loops['pipeline with cache'].dataset[0]['inputs']
     assert torch.equal(whole['audio'], kept['audio'])
