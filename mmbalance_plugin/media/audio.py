@@ -16,6 +16,10 @@ _SLACK = 0.02
 #: Longer silence between two packets than this is a damaged time stamp.
 _LONGEST_GAP = 60.0
 
+#: Stamps that fall back by more than this start a new count, as where two
+#: recordings were joined; what comes then follows what was before.
+_NEW_COUNT = 1.0
+
 #: Containers of large files whose tables place sound exactly after a jump,
 #: and how many seconds of sound must lie before the window for a jump to pay.
 _JUMPS_IN = ('mov', 'matroska', 'wav')
@@ -91,12 +95,14 @@ def _frames(reader: MediaReader, start: float) -> Iterator[av.AudioFrame]:
 
 
 def _can_jump(reader: MediaReader) -> bool:
+    if reader.keeps:
+        stamps = [p.pts for p in reader.kept('audio') if p.pts is not None]
+        return all(a <= b for a, b in zip(stamps, stamps[1:]))
     name = reader.container.format.name.split(',')[0]
-    if name == 'wav' and not reader.audio.codec_context.name.startswith(
-            'pcm_'):
+    if name == 'wav':
         # FFmpeg gives compressed blocks (ADPCM) wrong times after a jump.
-        return reader.keeps
-    return reader.keeps or name in _JUMPS_IN
+        return reader.audio.codec_context.name.startswith('pcm_')
+    return name in _JUMPS_IN
 
 
 class _Mix:
@@ -108,6 +114,7 @@ class _Mix:
         self.unit = float(reader.audio.time_base)
         self.start, self.end = start, end
         self.position = None  # of the next sample, since the file's start
+        self.shift = 0  # added to stamps
         self.rate = self.layout = None
         self.full = False
         self.heard = False  # whether any piece is more than a gap
@@ -118,7 +125,11 @@ class _Mix:
         self._check_format(frame)
         place = self.position
         if frame.pts is not None:
-            stamp = round((frame.pts * self.unit - self.origin) * self.rate)
+            stamp = self.shift + round(
+                (frame.pts * self.unit - self.origin) * self.rate)
+            if place is not None and place - stamp > _NEW_COUNT * self.rate:
+                self.shift += place - stamp
+                stamp = place
             if place is None or abs(stamp - place) > _SLACK * self.rate:
                 place = stamp
         place = place or 0

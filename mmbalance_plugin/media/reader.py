@@ -51,7 +51,7 @@ class MediaReader(OpenedFile):
             av.Packet | None: None comes last and drains the decoder.
         """
         if self.keeps:
-            return self._emit(kind, self._kept_packets(kind))
+            return self._emit(kind, self.kept(kind))
         if not self.fresh:
             self.reopen()
         return self._emit(kind, self.demux(getattr(self, kind)))
@@ -69,7 +69,7 @@ class MediaReader(OpenedFile):
             wanted (int): The time in the stream's own unit.
         """
         if self.keeps:
-            packets = self._kept_packets(kind)
+            packets = self.kept(kind)
             return self._emit(kind, packets[_place(packets, wanted):])
         stream = getattr(self, kind)
         self._seek(stream, wanted)
@@ -92,11 +92,14 @@ class MediaReader(OpenedFile):
         kept."""
         return self.signature[1] <= KEPT_BYTES
 
-    def _kept_packets(self, kind: str) -> List[av.Packet]:
+    def kept(self, kind: str) -> List[av.Packet]:
         """All packets of a stream of a small file, read once.
 
         Sound is kept with the picture, as it is next to nothing beside it;
         picture is not kept where only the sound was asked for.
+
+        Args:
+            kind (str): 'video' or 'audio'; the file must have it.
         """
         if kind not in self._kept:
             if not self.fresh:
@@ -114,7 +117,7 @@ class MediaReader(OpenedFile):
     def all_packets(self) -> Iterator[av.Packet]:
         """Packets of picture and sound, in no particular order."""
         if self.keeps:
-            self._kept_packets('video' if self.video else 'audio')
+            self.kept('video' if self.video else 'audio')
             return chain(*self._kept.values())
         if not self.fresh:
             self.reopen()

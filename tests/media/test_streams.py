@@ -12,7 +12,14 @@ from mmbalance_plugin.media import (
     frame_index,
     probe,
 )
-from tests.media_utils import read_number, tone, truncate, write_clip
+from mmbalance_plugin.media import reader as reader_module
+from tests.media_utils import (
+    loudest_hertz,
+    read_number,
+    tone,
+    truncate,
+    write_clip,
+)
 
 
 def remux(target, *streams, late=0.0, mute=None):
@@ -123,3 +130,26 @@ def test_sound_stream_without_a_packet(tmp_path):
         with pytest.raises(MissingStreamError, match='no length'):
             decode_audio(reader, 16000)
     assert not probe(path, full=True).has_audio
+
+
+@pytest.mark.parametrize('kept', [True, False])
+def test_recordings_joined_end_to_end(tmp_path, monkeypatch, kept):
+    """Time stamps start again in the middle; nothing is lost."""
+    if not kept:
+        monkeypatch.setattr(reader_module, 'KEPT_BYTES', 0)
+    parts = [
+        write_clip(tmp_path / f'{hertz}.ts', frames=75,
+                   sound=tone(3, hertz=hertz)) for hertz in (500, 1500)
+    ]
+    path = tmp_path / 'joined.ts'
+    path.write_bytes(b''.join(open(p, 'rb').read() for p in parts))
+    with MediaReader(path) as reader:
+        index = frame_index(reader)
+        assert len(index) == 150
+        assert index.end == pytest.approx(6, abs=0.1)
+        assert len(decode_audio(reader, 16000)) == pytest.approx(
+            6 * 16000, abs=3000)
+        for start, hertz in ((0.5, 500), (2.2, 500), (3.6, 1500),
+                             (5.2, 1500)):
+            wave = decode_audio(reader, 16000, start, start + 0.5)
+            assert loudest_hertz(wave, 16000) == pytest.approx(hertz, abs=4)
