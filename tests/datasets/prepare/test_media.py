@@ -7,7 +7,14 @@ import shutil
 
 import pytest
 
-from mmbalance_plugin.datasets.prepare import PREPARERS, main, media_verify
+from mmbalance_plugin.datasets.prepare import (
+    PREPARERS,
+    PreparationError,
+    PreparedDataError,
+    main,
+    media_verify,
+)
+from mmbalance_plugin.datasets.prepare.manifest import load_header
 from mmbalance_plugin.datasets.prepare.media import MediaPreparer
 from mmbalance_plugin.datasets.prepare.media_splits import carve, shuffled
 from mmbalance_plugin.datasets.prepare.run import prepare
@@ -179,6 +186,84 @@ def test_only_changed_files_are_read_again(crema, monkeypatch):
     seen.clear()
     run('crema_d', source, tmp, '--accept-missing')
     assert len(seen) == len(manifest(tmp)['files'])
+
+
+def test_moved_clips_are_not_read_again(crema, monkeypatch):
+    source, out = crema
+    run('crema_d', source, out, '--accept-missing')
+    before = manifest(out)
+    moved = source.rename(source.with_name('moved'))
+    with pytest.raises(PreparationError, match='is gone: pass the folder'):
+        prepare('crema_d', None, out)
+    monkeypatch.setattr(media_verify, 'inspect_file', None)
+    assert run('crema_d', moved, out, '--accept-missing') == 0
+    after = manifest(out)
+    assert after['source'] == str(moved) != before['source']
+    assert after['files'] == before['files']
+
+
+def test_options_of_the_last_time_are_kept_and_added_to(trees, tmp_path):
+    source = trees('kinetics_sounds')
+    csv = [str(source / f'{s}.csv') for s in ('train', 'val')]
+    prepare('kinetics_sounds', source, tmp_path, annotations=csv,
+            accept_missing=True)
+    assert manifest(tmp_path)['options'] == dict(annotations=csv)
+    prepare('kinetics_sounds', None, tmp_path, classes=34,
+            accept_missing=True)
+    assert manifest(tmp_path)['options'] == dict(annotations=csv, classes=34)
+    assert len((tmp_path / 'fair' / 'classes.txt').read_text().split(
+        '\n')) == 35
+    # With a source, it is another preparation.
+    prepare('kinetics_sounds', source, tmp_path, accept_missing=True)
+    assert manifest(tmp_path)['options'] == {}
+
+
+def test_pointers_of_git_lfs_are_told_from_damage(crema):
+    source, out = crema
+    path = sorted((source / 'AudioWAV').iterdir())[0]
+    path.write_text('version https://git-lfs.github.com/spec/v1\n'
+                    'oid sha256:abc\nsize 9\n')
+    assert run('crema_d', source, out) == 1
+    rows = {r['clip']: r['problem'] for r in table(out / 'problems.csv')}
+    assert rows[path.stem].startswith('broken: only a pointer of Git LFS')
+
+
+def test_a_folder_in_the_place_of_a_clip(crema):
+    source, out = crema
+    path = sorted((source / 'AudioWAV').iterdir())[0]
+    path.unlink()
+    path.symlink_to(source / 'VideoFlash')
+    pipe = path.with_name('1001_DFA_SAD_XX.wav')
+    pipe.unlink()
+    os.mkfifo(pipe)
+    run('crema_d', source, out)
+    rows = {r['clip']: r['problem'] for r in table(out / 'problems.csv')}
+    assert rows['1001_DFA_SAD_XX'].startswith(
+        'broken: is not a regular file')
+    assert path.stem in rows
+
+
+def test_wrong_numbers_of_threads_are_refused(trees, tmp_path, capsys):
+    assert run('crema_d', trees('crema_d'), tmp_path, '--workers', '-2') == 1
+    assert '--workers is a positive number' in capsys.readouterr().err
+
+
+def test_training_reads_the_head_of_the_manifest_only(trees, tmp_path):
+    run('crema_d', trees('crema_d'), tmp_path, '--accept-missing')
+    whole = manifest(tmp_path)
+    head = load_header(tmp_path, 'crema_d')
+    assert head == {key: value for key, value in whole.items()
+                    if key not in ('files', 'clips', 'problems')}
+    # In another form it is understood as well.
+    path = tmp_path / 'manifest.json'
+    path.write_text(json.dumps(whole, indent=4))
+    assert load_header(tmp_path, 'crema_d')['counts'] == whole['counts']
+    path.write_text(path.read_text()[:-20])
+    with pytest.raises(PreparedDataError, match='cannot be read'):
+        load_header(tmp_path, 'crema_d')
+    with pytest.raises(PreparedDataError, match='needed is ucf101'):
+        path.write_text(json.dumps(whole))
+        load_header(tmp_path, 'ucf101')
 
 
 def test_the_source_may_lie_inside_and_move_with_the_rest(trees, tmp_path):
