@@ -1,8 +1,8 @@
 """Clips with sound, listed in a csv or json file."""
 import logging
-import os
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 from typing import (
     Callable,
@@ -25,9 +25,11 @@ from mmbalance_plugin.registry import DATASETS
 from .av_annotation import read_annotation
 from .av_labels import LabelMap
 from .determinism import is_deterministic
+from .file_names import find_file, unreadable
 
 _POLICIES = ('error', 'skip', 'mask')
 _KEYS = dict(video='filename', audio='audio_path')
+_PIECE = 32  # clips that a thread checks in one go
 _SHOWN = 10  # clips named in a report
 _LONG = 500  # clips whose headers take more than a few seconds to read
 
@@ -56,8 +58,9 @@ class AudioVisualDataset(BaseActionDataset):
     end     optional: seconds since the file's start, else the end
     ======= =============================================================
 
-    Further columns are kept in the sample under their name. A sample holds
-    ``filename``, ``audio_path``, ``label``, ``start``, ``end``,
+    A name whose accents or slashes are spelt as on another system is found
+    all the same. Further columns are kept in the sample under their name. A
+    sample holds ``filename``, ``audio_path``, ``label``, ``start``, ``end``,
     ``sample_idx`` and what ``BaseActionDataset`` adds. With MMAction2's own
     decoders, put ``mmbalance_plugin.ClipSegment`` after their init where
     rows have a start or an end; the plugin's obey it by themselves.
@@ -167,8 +170,16 @@ class AudioVisualDataset(BaseActionDataset):
     def filter_data(self) -> List[dict]:
         """Check the files and apply the policy for missing modalities."""
         with ThreadPoolExecutor(max(1, self.check_workers)) as pool:
+            # A task each would take longer than the checks.
+            pieces = [
+                self.data_list[i:i + _PIECE]
+                for i in range(0, len(self.data_list), _PIECE)
+            ]
             problems = list(
-                self._progress(pool.map(self._problem, self.data_list)))
+                self._progress(
+                    chain.from_iterable(
+                        pool.map(lambda some: list(map(self._problem, some)),
+                                 pieces))))
         broken = [p for p in problems if p is not None]
         if not broken:
             return self.data_list
@@ -211,7 +222,8 @@ class AudioVisualDataset(BaseActionDataset):
                     continue
                 return MissingStreamError(
                     name, f'its row names no {stream} file')
-            problem = _unreadable(path)
+            path = info[_KEYS[stream]] = find_file(path) or path
+            problem = unreadable(path)
             if problem is not None:
                 return MediaError(path, problem)
             if self.missing == 'skip':
@@ -235,18 +247,6 @@ class AudioVisualDataset(BaseActionDataset):
                 f'replaced by another clip ({self.replaced} so far in this '
                 f'process): {error}', 'current', level=logging.WARNING)
             return None
-
-
-def _unreadable(path: str) -> Optional[str]:
-    """Why a file cannot be opened, or None."""
-    try:
-        os.stat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return 'no such file'
-    except OSError as error:
-        return f'cannot be read: {error.strerror}'
-    return None if os.access(path, os.R_OK) else (
-        'cannot be read: Permission denied')
 
 
 def _list_of(problems: Sequence[MediaError], clips: Sequence[dict]) -> str:

@@ -9,7 +9,10 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 _FILES = ('path', 'video', 'audio')
 _KNOWN = _FILES + ('label', 'start', 'end')
 # Names that a sample uses itself.
-_TAKEN = {'filename', 'audio_path', 'missing', 'sample_idx', 'modality'}
+_TAKEN = {
+    'filename', 'audio_path', 'missing', 'sample_idx', 'modality',
+    'frame_index', 'masked_keys', 'media_readers'
+}
 
 
 class AnnotationError(ValueError):
@@ -106,8 +109,9 @@ def _header(place: str, cells: Sequence[str]) -> List[str]:
             raise AnnotationError(f'{place}: column "{name}" appears twice')
     if 'label' not in header or not set(header) & set(_FILES):
         raise AnnotationError(
-            f'{place}: must name the columns, at least "label" and "path" '
-            f'(or "video" and "audio"); it reads: {", ".join(header)}')
+            f'{place}: must name the columns, separated by commas, at least '
+            '"label" and "path" (or "video" and "audio"); it reads: '
+            + ', '.join(header))
     return header
 
 
@@ -119,7 +123,7 @@ def _json_records(path: str, text: str):
             f'{path}, line {error.lineno}: {error.msg}') from None
     names = None
     if isinstance(content, dict):
-        names = (content.get('metainfo') or {}).get('classes')
+        names = _json_names(path, content.get('metainfo'))
         content = content.get('data_list')
     if not isinstance(content, list):
         raise AnnotationError(
@@ -132,6 +136,17 @@ def _json_records(path: str, text: str):
             raise AnnotationError(f'{place}: must be an object')
         records.append((place, record))
     return records, names
+
+
+def _json_names(path: str, metainfo: Any) -> Optional[List[str]]:
+    if metainfo is None:
+        return None
+    names = metainfo.get('classes') if isinstance(metainfo, dict) else metainfo
+    if names is not None and not isinstance(names, list):
+        raise AnnotationError(
+            f'{path}: "metainfo" must be an object with a list of class '
+            'names under "classes"')
+    return names
 
 
 def _row(place: str, record: dict) -> Row:
@@ -177,7 +192,7 @@ def _seconds(place: str, record: dict, column: str) -> Optional[float]:
     if value is None or value == '':
         return None
     try:
-        seconds = float(value)
+        seconds = math.nan if isinstance(value, bool) else float(value)
     except (TypeError, ValueError):
         seconds = math.nan
     if not math.isfinite(seconds) or seconds < 0:
