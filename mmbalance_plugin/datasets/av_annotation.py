@@ -109,8 +109,8 @@ def _header(place: str, cells: Sequence[str]) -> List[str]:
             raise AnnotationError(f'{place}: column "{name}" appears twice')
     if 'label' not in header or not set(header) & set(_FILES):
         raise AnnotationError(
-            f'{place}: must name the columns, separated by commas, at least '
-            '"label" and "path" (or "video" and "audio"); it reads: '
+            f'{place}: must name the columns, at least "label" and "path" '
+            '(or "video" and "audio"), separated by commas; it reads: '
             + ', '.join(header))
     return header
 
