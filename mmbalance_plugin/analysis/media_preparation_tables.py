@@ -28,8 +28,8 @@ def clip_table(measured: Sequence[Measured]) -> str:
 def set_table(measured: Sequence[Measured]) -> str:
     """The same times the published number of clips.
 
-    Gigabytes, and hours of one core; epochs are those of training and
-    validation together.
+    Gigabytes, and hours of one core; the cache is that of the training
+    clips, and an epoch loads these and the validation's.
     """
     rows = []
     for profile, costs in measured:
@@ -39,7 +39,8 @@ def set_table(measured: Sequence[Measured]) -> str:
                 (whole * costs.header / _HOUR, whole * costs.decode / _HOUR,
                  whole * costs.extract / _HOUR,
                  whole * costs.copy_size / 1e9,
-                 _times(whole / 1e9, costs.cache_size), epoch * costs.load,
+                 _times(profile.train / 1e9, costs.cache_size),
+                 epoch * costs.load,
                  epoch * costs.load_copy, _times(epoch, costs.load_cache)))))
     return _table(
         ('set', 'clips', 'header h', 'decode h', 'extract h', 'copies GB',

@@ -36,6 +36,7 @@ from mmbalance_plugin.analysis.media_preparation_tables import (
 from mmbalance_plugin.analysis.media_profiles import PROFILES
 from mmbalance_plugin.datasets.prepare import prepare
 from mmbalance_plugin.datasets.prepare.crema_d import fair_split
+from mmbalance_plugin.datasets.prepare.media_splits import carve
 from tests import media_utils
 
 DATASETS = sorted({profile.dataset for profile in PROFILES})
@@ -178,12 +179,21 @@ def test_names_do_not_repeat(tmp_path, dataset):
     assert len(found) == 10_000
 
 
-def test_epoch_of_crema_d_is_what_its_split_has():
-    # 82 clips an actor, of which 20 were never published.
-    kept = sum(fair_split(actor) != 'test' for actor in range(1001, 1092))
+def test_counts_of_crema_d_are_what_its_split_has():
     profile = PROFILES[0]
-    assert profile.epoch == pytest.approx(82 * kept, abs=20)
+    splits = [fair_split(actor) for actor in range(1001, 1092)]
+    # 82 clips an actor, of which 20 were never published.
     assert profile.clips == 82 * 91 - 20
+    for split in ('train', 'val'):
+        assert getattr(profile, split) == pytest.approx(
+            82 * splits.count(split), abs=20)
+
+
+@pytest.mark.parametrize('profile', PROFILES[1:4])
+def test_validation_is_carved_as_the_preparation_does(profile):
+    names = {str(n): str(n % 31) for n in range(profile.epoch)}
+    share = .05 if profile.dataset == 'vggsound' else .1
+    assert profile.val == pytest.approx(len(carve(names, share, '')), abs=31)
 
 
 @pytest.mark.parametrize('dataset', ('crema_d', 'ucf101'))
@@ -248,10 +258,12 @@ def test_clip_table():
 
 
 def test_set_table_multiplies_by_the_published_counts():
-    profile = small('vggsound', size=(340, 256), clips=20_000, epoch=10_000)
-    # 20,000 x .36 s = 2 h; 20,000 x 7.5 MB = 150 GB; 10,000 x .09 s = .25 h.
+    profile = small('vggsound', size=(340, 256), clips=20_000, train=8_000,
+                    val=2_000)
+    # 20,000 x .36 s = 2 h; 20,000 x 7.5 MB = 150 GB; 8,000 x 21 MB = 168 GB;
+    # 10,000 x .09 s = .25 h.
     assert set_table([(profile, COSTS)]).splitlines()[2] == (
-        '| vggsound 340x256 | 20,000 | 0.020 | 2.0 | 20 | 150 | 420 | 0.25 | '
+        '| vggsound 340x256 | 20,000 | 0.020 | 2.0 | 20 | 150 | 168 | 0.25 | '
         '0.025 | 0.0050 |')
 
 
