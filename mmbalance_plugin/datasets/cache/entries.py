@@ -85,7 +85,7 @@ def encode_entry(key: str, values: Dict[str, Any]) -> List[Any]:
     for name, value in values.items():
         if isinstance(value, (np.ndarray, torch.Tensor)):
             tensor = isinstance(value, torch.Tensor)
-            array = np.asarray(value, order='C')
+            array = np.asarray(value)
             arrays[name] = [
                 array.dtype.str, list(array.shape), offset, tensor]
             gap = -array.nbytes % _ALIGNMENT

@@ -81,6 +81,13 @@ def test_where_files_cannot_be_mapped_they_are_read(written, monkeypatch):
     assert type(found['array']) is np.ndarray
 
 
+def test_a_header_may_be_long(written):
+    values = dict(text='x' * 9999, array=np.arange(99))
+    found = read_entry(written(values), KEY)
+    assert found['text'] == values['text']
+    assert np.array_equal(found['array'], values['array'])
+
+
 class Advised:
     """A mapped file that notes which bytes are asked for."""
 

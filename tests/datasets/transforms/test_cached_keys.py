@@ -42,8 +42,10 @@ class CountBytes(BaseTransform):
         self.column, self.weight = column, weight
 
     def transform(self, results):
-        with open(results['filename'], 'rb') as file:
-            count = sum(file.read())
+        count = 0
+        if results['filename']:
+            with open(results['filename'], 'rb') as file:
+                count = sum(file.read())
         if CountBytes.on_read is not None:
             CountBytes.on_read()
         if self.column:
@@ -304,6 +306,12 @@ def test_a_file_named_none_is_not_one_that_is_not_named(path, tmp_path):
     count(cache, path, audio_path=None)
     count(cache, path, audio_path=str(path))
     assert cache.misses == 3
+    with pytest.raises(KeyError, match='filename'):
+        cache(dict(audio_path=str(path)))
+    # Nor is one that is not there.
+    assert cache(dict(filename=None, audio_path=str(path)))['count'] == 0
+    with pytest.raises(OSError):
+        count(cache, tmp_path / 'absent', audio_path=str(path))
     picture = counter(tmp_path, sources=('filename', ))
     count(picture, path)
     count(picture, path, audio_path=str(path))
