@@ -14,7 +14,10 @@ from .reader import MediaReader
 #: time of display: their frames are counted by decoding them once.
 COUNTED_CODECS = {'vp8', 'theora'}
 
+#: Files and frames whose indices a process remembers (64 MB): clips are
+#: many and short, films few and long.
 _REMEMBERED = 4096
+_REMEMBERED_FRAMES = 1 << 22
 _memory: 'OrderedDict[Tuple, FrameIndex]' = OrderedDict()
 
 
@@ -86,7 +89,9 @@ def frame_index(reader: MediaReader,
         return _memory[key]
     index = _from_packets(reader, allow_truncated) or _by_decoding(reader)
     _memory[key] = index
-    if len(_memory) > _REMEMBERED:
+    while len(_memory) > 1 and (
+            len(_memory) > _REMEMBERED
+            or sum(map(len, _memory.values())) > _REMEMBERED_FRAMES):
         _memory.popitem(last=False)
     return index
 

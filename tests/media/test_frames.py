@@ -228,6 +228,17 @@ def test_index_is_remembered_until_the_file_changes(tmp_path, monkeypatch):
     assert len(index_module._memory) == before
 
 
+def test_few_long_files_are_remembered(tmp_path, monkeypatch):
+    monkeypatch.setattr(index_module, '_REMEMBERED_FRAMES', 60)
+    index_module.forget_indices()
+    for name in 'abcd':
+        path = write_clip(tmp_path / f'{name}.mp4', frames=COUNT)
+        with MediaReader(path) as reader:
+            assert len(frame_index(reader)) == COUNT
+    assert [os.path.basename(key[0]) for key in index_module._memory
+            ] == ['c.mp4', 'd.mp4']
+
+
 def test_cover_art_is_no_picture(tmp_path):
     import av
     path = str(tmp_path / 'song.mp4')
