@@ -276,15 +276,19 @@ def test_other_code_is_other_entries(tmp_path, monkeypatch):
 
 
 def test_the_code_that_decodes_is_in_the_versions(tmp_path, monkeypatch):
-    folder = tmp_path / 'media'
-    shutil.copytree(os.path.dirname(media.__file__), folder)
-    monkeypatch.setattr(media, '__file__', str(folder / '__init__.py'))
-    same = settings.versions.__wrapped__()
-    assert same == settings.versions()
-    with open(folder / 'video.py', 'a') as file:
+    def versions(folder):
+        settings._hash.cache_clear()  # as in a new process
+        monkeypatch.setattr(media, '__file__', str(folder / '__init__.py'))
+        return settings.versions.__wrapped__()
+
+    one, two = tmp_path / 'one', tmp_path / 'two'
+    shutil.copytree(os.path.dirname(media.__file__), one)
+    shutil.copytree(one, two)
+    assert versions(one) == versions(two)
+    with open(two / 'video.py', 'a') as file:
         file.write('# changed\n')
-    settings._hash.cache_clear()
-    assert settings.versions.__wrapped__() != same
+    assert versions(one) != versions(two)
+    assert settings.versions().keys() == versions(one).keys()
 
 
 def test_what_transforms_read_of_the_sample_is_in_the_key(path, tmp_path):
