@@ -137,11 +137,17 @@ def test_a_changed_clip_is_extracted_again_unasked(crema):
                 extract_size=20)
 
 
+def halve(path):
+    """Keep half of a file and its time of change, as a bad copy does."""
+    status = path.stat()
+    os.truncate(path, status.st_size // 2)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
 @pytest.mark.parametrize('damage, message', [
     (None, 'holds no copies of the clips'),
     (os.unlink, 'no such file'),
-    (lambda path: os.truncate(path, path.stat().st_size // 2),
-     'is not the copy that was extracted'),
+    (halve, 'is not the copy that was extracted'),
 ])
 def test_without_whole_copies_training_does_not_start(crema, damage, message):
     source, out = crema
@@ -149,6 +155,7 @@ def test_without_whole_copies_training_does_not_start(crema, damage, message):
             extract=damage is not None)
     options = dict(data_root=str(out), extracted=True)
     if damage is not None:
+        whole = copies(out)
         CremaDDataset('train', PIPELINE, **options)
         # Of the only clip in that split.
         [name] = [n for n in NAMES if fair_split(int(n[:4])) == 'train']
@@ -163,6 +170,7 @@ def test_without_whole_copies_training_does_not_start(crema, damage, message):
     # The command mends it, and does nothing else.
     assert main(shlex.split(command)) == 0
     CremaDDataset('train', PIPELINE, **options)
+    assert damage is None or copies(out) == whole
     assert 'up to date' in rerun(command)
 
 

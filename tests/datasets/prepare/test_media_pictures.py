@@ -214,6 +214,15 @@ def test_a_picture_written_over_is_noticed_and_only_its_folder_read(
     after = manifest(out)['files']
     assert after[U]['sha256'] != before[U]['sha256']
     assert {n for n in after if after[n] != before[n]} == {U}
+    # An older one of the same size, as a backup has it.
+    other = source / U / 'frame000002.jpg'
+    data = bytearray(other.read_bytes())
+    data[-3] ^= 1
+    other.write_bytes(data)
+    os.utime(other, (1, 1))
+    seen.clear()
+    run(source, out, '--accept-missing')
+    assert seen == [U]
     os.rename(source / V / 'frame000005.jpg', source / V / 'frame000006.jpg')
     seen.clear()
     assert run(source, out) == 1
