@@ -166,7 +166,8 @@ def find_annotations(source: Path,
         ]
         found = [path for path in found if path.is_file()]
         # Kinetics' test clips were released without labels first.
-        if found and is_without_labels(found[-1]):
+        if found and found[-1].stem == 'test' and is_without_labels(
+                found[-1]):
             print(f'{found.pop()} has no labels and is passed over')
         if found:
             return found

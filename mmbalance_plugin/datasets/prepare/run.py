@@ -162,9 +162,10 @@ def add_media_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         '--annotations',
         nargs='+',
-        metavar='CSV',
-        help='kinetics_sounds, vggsound: annotation files (default: those '
-        'in the source)')
+        metavar='FILE',
+        help='kinetics_sounds, vggsound: annotation files (default: the csv '
+        'files in the source); kinetics_sounds also takes the split files '
+        'of the imbalance papers')
     group.add_argument(
         '--classes',
         type=int,

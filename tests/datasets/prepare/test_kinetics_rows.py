@@ -1,7 +1,9 @@
 """Kinetics-Sounds' annotation in every form that circulates."""
 import json
+from pathlib import Path
 
 import pytest
+from mmengine.config import Config
 
 from mmbalance_plugin.datasets import KineticsSoundsDataset
 from mmbalance_plugin.datasets.prepare import (
@@ -15,8 +17,10 @@ from mmbalance_plugin.datasets.prepare.kinetics_sounds import (
     PUBLISHED,
     plan,
 )
+from mmbalance_plugin.registry import DATASETS
 from tests.datasets import media_trees
 
+CONFIGS = Path(__file__).resolve().parents[3] / 'configs'
 HEADER = 'label,youtube_id,time_start,time_end,split'
 
 
@@ -162,6 +166,26 @@ def test_the_papers_protocol(tree, tmp_path, capsys, monkeypatch):
     assert all('/val/' in info['filename'] for info in found['test'])
     with pytest.raises(RuntimeError, match="fair protocol needs Kinetics'"):
         build(tmp_path, 'fair', 'train')
+
+
+def test_the_papers_protocol_is_one_line_away(tree, tmp_path):
+    prepare('kinetics_sounds', tree / 'source', tmp_path / 'out',
+            annotations=[str(tree / 'KS.json')], accept_missing=True)
+    text = (CONFIGS / 'unimodal_audio_kinetics_sounds.py').read_text()
+    line = "'_base_/datasets/kinetics_sounds.py'"
+    assert text.count(line) == 1
+    text = text.replace(
+        line, "'_base_/datasets/kinetics_sounds_paper.py'").replace(
+            "'_base_", f"'{CONFIGS}/_base_")
+    (tmp_path / 'paper.py').write_text(text)
+    cfg = Config.fromfile(tmp_path / 'paper.py')
+    found = {}
+    for split in ('train', 'val', 'test'):
+        dataset = cfg[f'{split}_dataloader'].dataset
+        dataset.data_root = str(tmp_path / 'out')
+        found[split] = DATASETS.build(dataset)
+    assert {d.protocol for d in found.values()} == {'paper'}
+    assert [len(d) for d in found.values()] == [10, 2, 4]
 
 
 def test_both_protocols_from_all_files(tree, tmp_path):
