@@ -16,16 +16,14 @@ from pathlib import Path
 from mmengine.config import DictAction
 
 from mmbalance_plugin.apis import (
-    CheckpointMismatchError,
-    ClipError,
     MultimodalInferencer,
     prediction_table,
 )
 from mmbalance_plugin.compat import UnsafeCheckpointError
 from mmbalance_plugin.media import MediaError
 
-EXPECTED = (CheckpointMismatchError, ClipError, FileNotFoundError, MediaError,
-            UnsafeCheckpointError)
+# ValueError: a config, class names or a device that do not fit.
+EXPECTED = (ValueError, FileNotFoundError, MediaError, UnsafeCheckpointError)
 REPORT_SECONDS = 5.
 
 
@@ -116,6 +114,8 @@ def main() -> None:
         parser.error(f'--batch-size must be positive, got {args.batch_size}')
     if args.out is not None and not Path(args.out).parent.is_dir():
         parser.error(f'--out: there is no folder {Path(args.out).parent}')
+    if args.out is not None and Path(args.out).is_dir():
+        parser.error(f'--out: {args.out} is a folder, name a file in it')
     try:
         # Standard output is for the results: logs go beside it.
         with contextlib.redirect_stdout(sys.stderr):

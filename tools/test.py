@@ -4,6 +4,7 @@ python tools/test.py configs/udi_av_digits.py work_dirs/udi_av_digits/X.pth
 """
 import argparse
 import os
+import sys
 
 import torch.distributed
 
@@ -47,6 +48,20 @@ def apply_test_args(cfg, args) -> None:
         ]
 
 
+def refuse_misfit(model: torch.nn.Module, checkpoint: str) -> None:
+    """End where MMEngine would test initial weights with a warning."""
+    # Here and not above: it imports the models.
+    from mmbalance_plugin.apis.checkpoint import (
+        CheckpointMismatchError,
+        require_fit,
+    )
+    from mmbalance_plugin.compat import UnsafeCheckpointError
+    try:
+        require_fit(model, checkpoint)
+    except (CheckpointMismatchError, UnsafeCheckpointError) as error:
+        sys.exit(f'error: {error}')
+
+
 def main() -> None:
     parser = build_parser()
     args = launch.parse_args(parser)
@@ -55,7 +70,9 @@ def main() -> None:
         apply_test_args(cfg, args)
     except (FileNotFoundError, ValueError) as error:
         parser.error(str(error))
-    launch.build_runner(cfg).test()
+    runner = launch.build_runner(cfg)
+    refuse_misfit(runner.model, args.checkpoint)
+    runner.test()
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
 

@@ -158,7 +158,8 @@ class ClipReader:
     def _lacks(self, name: str, problem: str) -> ClipError:
         return ClipError(
             f"{problem}; the model needs {list(self.modalities)}. With "
-            "missing='mask' it predicts from the modalities that are there")
+            "missing='mask' (tools/infer.py --missing mask) it predicts from "
+            'the modalities that are there')
 
     def _check_known(self, name: str, given: Mapping[str, Any]) -> None:
         unknown = [m for m in given if m not in self.modalities]

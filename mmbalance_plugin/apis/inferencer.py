@@ -76,7 +76,7 @@ class MultimodalInferencer:
     Raises:
         FileNotFoundError: Config or checkpoint do not exist.
         ValueError: The config has no multimodal recognizer, or an argument
-            is none of the above.
+            is none of the above, or the device cannot be used.
         CheckpointMismatchError: The checkpoint is not one of this model.
 
     Examples:
@@ -99,7 +99,7 @@ class MultimodalInferencer:
                              f'{value!r}')
         self.value = value
         self.config = load_config(config, cfg_options)
-        self.device = torch.device(device or get_device())
+        self.device = _usable(device or get_device())
         self.model = build_recognizer(self.config)
         with default_scope(self.config):
             loaded = load_weights(self.model, checkpoint)
@@ -208,3 +208,12 @@ class MultimodalInferencer:
             m: torch.stack(x) if isinstance(x, (list, tuple)) else x
             for m, x in inputs.items()
         }
+
+
+def _usable(device: Union[str, torch.device]) -> torch.device:
+    """A device that can be computed on."""
+    try:
+        return torch.zeros(1, device=device).device
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(
+            f'device {str(device)!r} cannot be used here: {error}') from error

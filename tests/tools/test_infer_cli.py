@@ -112,6 +112,7 @@ def test_options_reach_the_model(files, infer):
     (('--clip', 'audio=a', 'audio=b'), 'each modality once'),
     (('a.npz', '--batch-size', 0), 'must be positive'),
     (('a.npz', '--out', 'nowhere/found.json'), 'no folder nowhere'),
+    (('a.npz', '--out', '.'), '--out: . is a folder'),
 ])
 def test_usage_errors(infer, capsys, args, message):
     with pytest.raises(SystemExit) as error:
@@ -123,6 +124,11 @@ def test_usage_errors(infer, capsys, args, message):
 @pytest.mark.parametrize('args, message', [
     (('gone.npz', ), 'error: gone.npz: no such file'),
     (('--clip', 'smell=a.wav'), "error: smell=a.wav has ['smell']"),
+    (('a.npz', '--device', 'toaster'), "error: device 'toaster' cannot be"),
+    (('a.npz', '--cfg-options', 'class_names=[a]'),
+     'error: class_names of the config has 1 names'),
+    (('a.npz', '--cfg-options', 'model.type=Recognizer2D'),
+     'error: the inferencer needs a config whose model'),
 ])
 def test_errors_are_one_line_without_traceback(infer, args, message):
     with pytest.raises(SystemExit) as error:
@@ -134,6 +140,10 @@ def test_wrong_files(files, infer, tmp_path):
     folder, clips = files
     (tmp_path / 'config.py').write_text((folder / 'config.py').read_text())
     with pytest.raises(SystemExit, match='there is no checkpoint file'):
+        infer(*clips, folder=tmp_path)
+    whole = (folder / 'model.pth').read_bytes()
+    (tmp_path / 'model.pth').write_bytes(whole[:len(whole) // 2])
+    with pytest.raises(SystemExit, match='damaged, incomplete or no check'):
         infer(*clips, folder=tmp_path)
     save_model(trained_model(tiny_config('mlp')), tmp_path / 'model.pth')
     with pytest.raises(SystemExit, match='head.branches.audio.weight'):

@@ -223,6 +223,25 @@ def test_train_then_test(config, main):
         assert len(pickle.load(file)) == 16
 
 
+@pytest.mark.parametrize('spoil, message', [
+    (lambda weights: weights.pop(next(iter(weights))), 'weights 1 missing'),
+    (lambda weights: weights.update(
+        {k: v[:0] for k, v in weights.items() if v.dim()}), 'another shape'),
+    (None, 'is damaged, incomplete or no checkpoint'),
+])
+def test_test_refuses_weights_that_do_not_fit(config, main, spoil, message):
+    """Initial weights would be tested in their place."""
+    cfg = launch.load_config('toy.py')
+    weights = launch.build_runner(cfg).model.state_dict()
+    if spoil is None:
+        Path('x.pth').write_bytes(b'')
+    else:
+        spoil(weights)
+        torch.save(dict(state_dict=weights), 'x.pth')
+    with pytest.raises(SystemExit, match=message):
+        main('test', 'toy.py', 'x.pth')
+
+
 def test_distributed_on_the_cpu(config, root, run_python):
     """An ordinary config, two processes, no GPU."""
     with socket.socket() as free:
