@@ -25,6 +25,10 @@ class PreparedDataError(RuntimeError):
         super().__init__(f'{self.problem}. Mend it with\n'
                          f'    {mend_command(dataset, root)}')
 
+    def __reduce__(self):
+        # A worker process hands it on with its message, not its arguments.
+        return type(self).__new__, (type(self), *self.args), self.__dict__
+
 
 def mend_command(dataset: str, root: Union[str, Path]) -> str:
     """Command line that prepares a data set anew."""

@@ -2,10 +2,11 @@
 import argparse
 import os
 import sys
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Dict, NamedTuple, Optional, Sequence, Union
+from typing import Dict, Iterator, NamedTuple, Optional, Sequence, Union
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from . import (
     av_digits,
@@ -85,7 +86,7 @@ def prepare(name: str,
         raise PreparationError(f'{name} takes no {flags}')
     try:
         out.mkdir(parents=True, exist_ok=True)
-        with FileLock(out / '.lock'):
+        with _alone(out):
             remove_partial(out)
             if media:
                 return preparer.prepare(out, source, **options)
@@ -98,6 +99,21 @@ def prepare(name: str,
         # A full disk or a folder without permission: no traceback needed.
         raise PreparationError(str(error)) from error
     return True
+
+
+@contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """Wait until no other process prepares the folder, and say so."""
+    lock = FileLock(out / '.lock')
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        print(f'Another process prepares {out}: waiting for it', flush=True)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:

@@ -1,11 +1,15 @@
 """The tool: from wheels to arrays, again, interrupted, and damaged."""
 import json
 import os
+import pickle
 import shutil
 import signal
+import threading
+import time
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from mmbalance_plugin.datasets.prepare import (
     PREPARERS,
@@ -14,6 +18,8 @@ from mmbalance_plugin.datasets.prepare import (
     prepare,
     run,
 )
+from mmbalance_plugin.datasets.prepare.errors import PreparedDataError
+from mmbalance_plugin.datasets.prepare.manifest import IncompleteDataError
 from mmbalance_plugin.datasets.prepare.store import find_damage
 from tests.datasets.fake_wheels import fake_av_digits, fake_multiple_features
 
@@ -167,3 +173,35 @@ def test_the_tool_is_that_command(root, run_python):
     done = run_python(root / 'tools/prepare_data.py', '--help')
     assert done.returncode == 0
     assert '--source' in done.stdout and 'av_digits' in done.stdout
+
+
+def test_a_second_one_says_that_it_waits(tmp_path, wheels, name, capsys):
+    out = tmp_path / 'data'
+    out.mkdir()
+    lock = FileLock(out / '.lock', thread_local=False)
+    lock.acquire()
+    said = []
+
+    def release():
+        # Only once the other has said that it waits.
+        while not said:
+            said.extend(line for line in capsys.readouterr().out.split('\n')
+                        if 'waiting' in line)
+            time.sleep(.01)
+        lock.release()
+
+    thread = threading.Thread(target=release)
+    thread.start()
+    assert prepare(name, wheels, out)
+    thread.join()
+    assert str(out) in said[0]
+    assert find_damage(out, name, PREPARERS[name].layout) is None
+
+
+@pytest.mark.parametrize('error', [
+    PreparedDataError('data/a.npy', 'is damaged', 'av_digits', 'data'),
+    IncompleteDataError('data', [dict(clip='a', problem='missing')], 'run')])
+def test_errors_pass_between_processes(error):
+    copy = pickle.loads(pickle.dumps(error))
+    assert type(copy) is type(error)
+    assert str(copy) == str(error) and vars(copy) == vars(error)
