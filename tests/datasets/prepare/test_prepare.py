@@ -178,20 +178,20 @@ def test_the_tool_is_that_command(root, run_python):
 def test_a_second_one_says_that_it_waits(tmp_path, wheels, name, capsys):
     out = tmp_path / 'data'
     out.mkdir()
-    lock = FileLock(out / '.lock', thread_local=False)
-    lock.acquire()
-    said = []
+    said, held = [], threading.Event()
 
-    def release():
-        # Only once the other has said that it waits.
-        while not said:
-            said.extend(line for line in capsys.readouterr().out.split('\n')
-                        if 'waiting' in line)
-            time.sleep(.01)
-        lock.release()
+    def hold():
+        with FileLock(out / '.lock'):
+            held.set()
+            # Until the other has said that it waits.
+            while not said:
+                said.extend(line for line in capsys.readouterr().out.split(
+                    '\n') if 'waiting' in line)
+                time.sleep(.01)
 
-    thread = threading.Thread(target=release)
+    thread = threading.Thread(target=hold)
     thread.start()
+    held.wait()
     assert prepare(name, wheels, out)
     thread.join()
     assert str(out) in said[0]
