@@ -16,6 +16,7 @@ from typing import (
 )
 
 from mmaction.datasets.base import BaseActionDataset
+from mmengine.dist import get_rank
 from mmengine.logging import print_log
 from mmengine.utils import ProgressBar
 
@@ -243,9 +244,13 @@ class AudioVisualDataset(BaseActionDataset):
             if self.missing != 'skip' or self.test_mode:
                 raise
             self.replaced += 1
+            # Of the other processes of a distributed run, MMEngine only
+            # shows errors.
             print_log(
                 f'replaced by another clip ({self.replaced} so far in this '
-                f'process): {error}', 'current', level=logging.WARNING)
+                f'process): {error}',
+                'current',
+                level=logging.ERROR if get_rank() else logging.WARNING)
             return None
 
 
