@@ -50,12 +50,18 @@ class FrameIndex:
     def span(self,
              start: Optional[float] = None,
              end: Optional[float] = None) -> Tuple[int, int]:
-        """First and one past the last frame shown in [start, end) seconds."""
+        """First and one past the last frame that comes in [start, end) s.
+
+        Where none does, the one that stays to be seen then, if any: slides
+        and recordings of a screen last.
+        """
         first, last = 0, len(self)
         if start is not None:
             first = int(np.searchsorted(self.times, start - 1e-6))
         if end is not None:
             last = int(np.searchsorted(self.times, end - 1e-6))
+        if last <= first and first and start < self.end - 1e-6:
+            return first - 1, first
         return first, last
 
 

@@ -142,7 +142,7 @@ def test_variable_frame_rate(tmp_path):
             assert numbers(decode_frames(reader, [19, 4, 5])) == [19, 4, 5]
             # Frame 3 is shown from .16 to .66 s.
         assert index.span(0.15, 0.2) == (3, 4)
-        assert index.span(0.2, 0.6) == (4, 4)
+        assert index.span(0.2, 0.6) == (3, 4)
 
 
 def test_index_of_constant_rate(tmp_path):
@@ -297,8 +297,22 @@ def test_picture_size_that_changes(tmp_path):
             decode_frames(reader, range(count))
 
 
+def test_span_between_two_frames():
+    """A picture that stays is the one that is seen."""
+    slides = FrameIndex(times=np.array([0.5, 5.0, 10.0]), end=12.0)
+    assert slides.span(6, 7) == (1, 2)
+    assert slides.span(1, 5) == (0, 1)
+    assert slides.span(10.5, 11.5) == (2, 3)
+    assert slides.span(4, 6) == (1, 2)
+    first, last = slides.span(12, 13)
+    assert last <= first
+    first, last = slides.span(0, 0.5)
+    assert last <= first
+
+
 def test_span_of_an_index():
     index = FrameIndex(times=np.array([0.5, 0.6, 0.9]), end=1.0)
     assert index.span(0.5, 0.9) == (0, 2)
-    assert index.span(0.95) == (3, 3)
+    assert index.span(0.95) == (2, 3)
+    assert index.span(1.0) == (3, 3)
     assert index.fps == pytest.approx(6)
