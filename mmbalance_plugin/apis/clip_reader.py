@@ -113,6 +113,11 @@ class ClipReader:
             raise self._lacks(name, str(error)) from error
         except MediaError:
             raise
+        except KeyError as error:
+            raise ClipError(
+                f'{name}: the test pipeline of the config needs {error}, '
+                'which a file alone does not give; pass an item of the data '
+                'set, or one array a modality (.npz)') from error
         except Exception as error:
             raise ClipError(
                 f'{name}: the test pipeline of the config fails with '
