@@ -1,11 +1,13 @@
 """What a config says about the clips its model is tested on."""
 import logging
+from pathlib import Path
 from typing import Optional, Sequence, Tuple
 
 from mmengine.config import Config
 from mmengine.fileio import list_from_file
 from mmengine.logging import print_log
 
+from mmbalance_plugin.datasets.av_labels import read_names
 from mmbalance_plugin.registry import DATASETS
 
 
@@ -48,8 +50,8 @@ def class_names(num_classes: int,
 
     Those are: the caller, ``class_names`` of the config, the data set that
     the checkpoint was trained on, ``classes`` or ``metainfo`` of the data
-    set's config, the data set's class. Without any, the names are the
-    numbers.
+    set's config, ``classes.txt`` beside its annotation, the data set's class.
+    Without any, the names are the numbers.
 
     Args:
         num_classes (int): Number of classes of the head.
@@ -79,6 +81,7 @@ def class_names(num_classes: int,
                         ('the data set of the config', dataset or {}),
                         ('the metainfo of the data set',
                          (dataset or {}).get('metainfo') or {}),
+                        ('the annotation', _beside_annotation(dataset)),
                         ('the data set',
                          getattr(dataset_class(dataset), 'METAINFO', {}))):
         names = _read(info.get('classes') or ())
@@ -91,6 +94,16 @@ def class_names(num_classes: int,
                 logger='current',
                 level=logging.WARNING)
     return tuple(map(str, range(num_classes)))
+
+
+def _beside_annotation(dataset: Optional[dict]) -> dict:
+    """Names that ``AudioVisualDataset`` would find."""
+    ann_file = (dataset or {}).get('ann_file')
+    if not ann_file:
+        return {}
+    file = Path(dataset.get('data_root') or '', ann_file)
+    file = file.with_name('classes.txt')
+    return dict(classes=read_names(file)) if file.is_file() else {}
 
 
 def _read(names) -> Tuple[str, ...]:

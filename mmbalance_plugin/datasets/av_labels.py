@@ -26,7 +26,7 @@ class LabelMap:
         if classes is None and beside.is_file():
             classes = str(beside)
         if isinstance(classes, (str, Path)):
-            classes = _read_names(classes)
+            classes = read_names(classes)
         self.names = tuple(str(name) for name in classes or ())
         self.numbers = {name: i for i, name in enumerate(self.names)}
         if len(self.numbers) != len(self.names):
@@ -75,7 +75,18 @@ class LabelMap:
         return number
 
 
-def _read_names(path: Union[str, Path]) -> List[str]:
+def read_names(path: Union[str, Path]) -> List[str]:
+    """Class names from a text file with one on each line.
+
+    Args:
+        path (str | Path): The file, in UTF-8; empty lines do not count.
+
+    Returns:
+        list[str]: The names in order.
+
+    Raises:
+        AnnotationError: It cannot be read.
+    """
     try:
         text = Path(path).read_text(encoding='utf-8-sig')
     except (OSError, UnicodeDecodeError) as error:

@@ -136,3 +136,16 @@ def test_pipelines_that_read_no_files(tmp_path, clips):
     with pytest.raises(ClipError, match="clip 1.mp4: .* needs 'audio', which "
                        'a file alone does not give; pass an item'):
         inferencer(clips['complete'])
+
+
+def test_class_names_beside_the_annotation(tmp_path, clips):
+    """For weights that do not say what they were trained on."""
+    (tmp_path / 'ann.csv').write_text('path,label\n')
+    config = media_config('mean')
+    config.test_dataloader.dataset.pop('classes', None)
+    config.test_dataloader.dataset.ann_file = str(tmp_path / 'ann.csv')
+    numbers, _ = make(tmp_path, config)
+    assert numbers.classes == tuple(map(str, range(len(CLASSES))))
+    (tmp_path / 'classes.txt').write_text('\n'.join(CLASSES) + '\n\n')
+    names, _ = make(tmp_path, config)
+    assert names.classes == CLASSES
