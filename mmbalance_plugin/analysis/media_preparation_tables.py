@@ -5,7 +5,7 @@ from .media_preparation import Costs
 from .media_preparation_runs import Run
 from .media_profiles import Profile
 
-_HOUR = 3600
+_MINUTE, _HOUR = 60, 3600
 
 #: A profile and what one of its clips costs.
 Measured = Tuple[Profile, Costs]
@@ -28,23 +28,24 @@ def clip_table(measured: Sequence[Measured]) -> str:
 def set_table(measured: Sequence[Measured]) -> str:
     """The same times the published number of clips.
 
-    Gigabytes, and hours of one core; the cache is that of the training
-    clips, and an epoch loads these and the validation's.
+    Gigabytes, and time of one core; the cache is that of the training clips,
+    and an epoch loads these and the validation's.
     """
     rows = []
     for profile, costs in measured:
-        whole, epoch = profile.clips, profile.epoch / _HOUR
+        whole, epoch = profile.clips, profile.epoch
+        copies, cache = _numbers(
+            (whole * costs.copy_size / 1e9,
+             _times(profile.train / 1e9, costs.cache_size)))
         rows.append((
-            profile.name, f'{whole:,}', *_numbers(
-                (whole * costs.header / _HOUR, whole * costs.decode / _HOUR,
-                 whole * costs.extract / _HOUR,
-                 whole * costs.copy_size / 1e9,
-                 _times(profile.train / 1e9, costs.cache_size),
-                 epoch * costs.load,
-                 epoch * costs.load_copy, _times(epoch, costs.load_cache)))))
+            profile.name, f'{whole:,}', _duration(whole * costs.header),
+            _duration(whole * costs.decode),
+            _duration(whole * costs.extract), copies, cache,
+            _duration(epoch * costs.load), _duration(epoch * costs.load_copy),
+            _duration(_times(epoch, costs.load_cache))))
     return _table(
-        ('set', 'clips', 'header h', 'decode h', 'extract h', 'copies GB',
-         'cache GB', 'epoch h', 'from copies h', 'from cache h'), rows)
+        ('set', 'clips', 'header', 'decode', 'extract', 'copies GB',
+         'cache GB', 'epoch', 'from copies', 'from cache'), rows)
 
 
 def run_table(runs: Sequence[Run]) -> str:
@@ -78,6 +79,16 @@ def _numbers(values: Sequence[Optional[float]]) -> List[str]:
         else:
             texts.append(f'{value:#.2g}')
     return texts
+
+
+def _duration(seconds: Optional[float]) -> str:
+    if seconds is None:
+        return '-'
+    for unit, name in ((_HOUR, 'h'), (_MINUTE, 'min')):
+        # A little less than an hour reads better in minutes.
+        if seconds >= 1.5 * unit:
+            return f'{_numbers([seconds / unit])[0]} {name}'
+    return f'{_numbers([seconds])[0]} s'
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -62,8 +62,8 @@ class Profile(NamedTuple):
         return round(self.seconds * self.fps)
 
 
-# A key frame only at the start, as encoders at their defaults make of clips
-# this short: what is hardest on a reader that wants single frames.
+# One or two key frames, as encoders at their defaults make of clips this
+# short: what is hardest on a reader that wants single frames.
 _GOP = (('g', '300'), )
 _X264 = (('preset', 'medium'), ) + _GOP
 

@@ -260,11 +260,16 @@ def test_clip_table():
 def test_set_table_multiplies_by_the_published_counts():
     profile = small('vggsound', size=(340, 256), clips=20_000, train=8_000,
                     val=2_000)
-    # 20,000 x .36 s = 2 h; 20,000 x 7.5 MB = 150 GB; 8,000 x 21 MB = 168 GB;
-    # 10,000 x .09 s = .25 h.
+    # 20,000 x .0036 s = 72 s; x .36 s = 2 h; x 3.6 s = 20 h; x 7.5 MB =
+    # 150 GB; 8,000 x 21 MB = 168 GB; 10,000 x .09 s = 15 min; x .009 s =
+    # 90 s; x .0018 s = 18 s.
     assert set_table([(profile, COSTS)]).splitlines()[2] == (
-        '| vggsound 340x256 | 20,000 | 0.020 | 2.0 | 20 | 150 | 168 | 0.25 | '
-        '0.025 | 0.0050 |')
+        '| vggsound 340x256 | 20,000 | 72 s | 2.0 h | 20 h | 150 | 168 | '
+        '15 min | 1.5 min | 18 s |')
+    costs = COSTS._replace(fill=None, cache_size=None, load_cache=None)
+    assert set_table([(profile, costs)]).splitlines()[2] == (
+        '| vggsound 340x256 | 20,000 | 72 s | 2.0 h | 20 h | 150 | - | '
+        '15 min | 1.5 min | - |')
 
 
 def test_run_table():
