@@ -5,6 +5,11 @@ Clips that hold picture and sound:
 A clip in one file for each modality, written to a file as well:
     python tools/infer.py CONFIG CHECKPOINT \
         --clip visual=a.flv audio=a.wav --out predictions.json
+UCF101's flow is two folders of pictures:
+    python tools/infer.py CONFIG CHECKPOINT --clip rgb=a.avi flow_u=u flow_v=v
+
+Clips that cannot be read are named at the end, the others are predicted, and
+the exit status is 1.
 """
 import argparse
 import contextlib
@@ -16,6 +21,7 @@ from pathlib import Path
 from mmengine.config import DictAction
 
 from mmbalance_plugin.apis import (
+    ClipFailure,
     MultimodalInferencer,
     prediction_table,
 )
@@ -93,7 +99,7 @@ def predict(inferencer, clips: list, batch_size: int) -> list:
     """Predict all clips, with progress on stderr if it takes long."""
     results = []
     begin = reported = time.monotonic()
-    for result in inferencer.stream(clips, batch_size):
+    for result in inferencer.stream(clips, batch_size, on_error='return'):
         results.append(result)
         now = time.monotonic()
         if now - reported > REPORT_SECONDS:
@@ -129,6 +135,8 @@ def main() -> None:
             results = predict(inferencer, clips, args.batch_size)
     except EXPECTED as error:
         sys.exit(f'error: {error}')
+    failures = [r for r in results if isinstance(r, ClipFailure)]
+    results = [r for r in results if not isinstance(r, ClipFailure)]
     report = json.dumps(
         dict(
             config=args.config,
@@ -136,13 +144,19 @@ def main() -> None:
             classes=inferencer.classes,
             modalities=inferencer.model.modalities,
             value=args.value,
-            clips=[result.to_dict() for result in results]),
+            clips=[result.to_dict() for result in results],
+            failed=[failure.to_dict() for failure in failures]),
         indent=2,
         ensure_ascii=False)
     if args.out is not None:
         with open(args.out, 'w', encoding='utf-8') as file:
             file.write(report + '\n')
-    print(report if args.format == 'json' else prediction_table(results))
+    if args.format == 'json':
+        print(report)
+    elif results:
+        print(prediction_table(results))
+    if failures:
+        sys.exit('\n'.join(f'error: {f.problem}' for f in failures))
 
 
 if __name__ == '__main__':

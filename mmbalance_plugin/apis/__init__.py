@@ -3,11 +3,11 @@ from .checkpoint import CheckpointMismatchError
 from .clip import ClipError
 from .coalitions import coalition_log_probabilities
 from .inferencer import MultimodalInferencer
-from .prediction import ClipPrediction, ModalityPrediction
+from .prediction import ClipFailure, ClipPrediction, ModalityPrediction
 from .table import prediction_table
 
 __all__ = [
-    'CheckpointMismatchError', 'ClipError', 'ClipPrediction',
+    'CheckpointMismatchError', 'ClipError', 'ClipFailure', 'ClipPrediction',
     'ModalityPrediction', 'MultimodalInferencer',
     'coalition_log_probabilities', 'prediction_table'
 ]

@@ -1,7 +1,8 @@
 """From what a caller calls a clip to what the data preprocessor takes."""
 import os
 from functools import cached_property
-from typing import Any, Dict, Mapping, Optional, Sequence, Union
+from types import MappingProxyType
+from typing import Any, Dict, Mapping, Optional, Sequence, Tuple, Union
 
 from mmengine.config import Config
 from mmengine.dataset import Compose
@@ -18,6 +19,25 @@ ClipSource = Union[Path, Mapping[str, Any]]
 POLICIES = ('error', 'mask')
 # Where the decoding transforms look for the file of what they decode.
 FILE_OF = dict(imgs='filename', audios='audio_path')
+
+
+def clip_name(source: ClipSource, index: int) -> str:
+    """What a clip is called in results and messages.
+
+    Args:
+        source (str | PathLike | Mapping): The clip.
+        index (int): Its number, which names a clip without a path.
+    """
+    if isinstance(source, (str, os.PathLike)):
+        return os.fspath(source)
+    if isinstance(source, Mapping):
+        paths = [
+            f'{m}={os.fspath(x)}' for m, x in source.items()
+            if isinstance(x, (str, os.PathLike))
+        ]
+        if paths:
+            return ' '.join(paths)
+    return f'clip {index}'
 
 
 class ClipReader:
@@ -64,43 +84,45 @@ class ClipReader:
                 model does not have, or lacks one it needs.
             MediaError: A file is absent or damaged.
         """
+        name = clip_name(source, index)
         if isinstance(source, (str, os.PathLike)):
-            path = os.fspath(source)
-            if path.endswith('.npz'):
-                return self._from_arrays(path, load_arrays(path))
-            return self._from_files(path, dict.fromkeys(self.modalities, path))
+            if name.endswith('.npz'):
+                return self._from_arrays(name, load_arrays(name))
+            return self._from_files(name, dict.fromkeys(self.modalities, name))
         if not isinstance(source, Mapping) or not source:
             raise ClipError(
-                f'clip {index} is a {type(source).__name__}; give a path, or '
+                f'{name} is a {type(source).__name__}; give a path, or '
                 f'a dict of paths or of arrays by modality '
                 f'{list(self.modalities)}')
         if isinstance(source.get('inputs'), Mapping):
-            return self._from_arrays(f'clip {index}', present_inputs(source))
+            return self._from_arrays(name, present_inputs(source))
         paths = {
             m: os.fspath(x)
             for m, x in source.items() if isinstance(x, (str, os.PathLike))
         }
         if not paths:
-            return self._from_arrays(f'clip {index}', source)
-        name = ' '.join(f'{m}={path}' for m, path in paths.items())
+            return self._from_arrays(name, source)
         if len(paths) < len(source):
             raise ClipError(
                 f'{name}: the other modalities are arrays; a clip is either '
                 'read from files or given as arrays')
+        beside = {k: paths.pop(k) for k in self._path_keys if k in paths}
         self._check_known(name, paths)
-        return self._from_files(name, paths)
+        return self._from_files(name, paths, beside)
 
     def _from_arrays(self, name: str, arrays: Mapping[str, Any]) -> Clip:
         self._check_known(name, arrays)
         inputs = {m: to_tensor(name, m, x) for m, x in arrays.items()}
         return self._clip(name, inputs)
 
-    def _from_files(self, name: str, paths: Mapping[str, str]) -> Clip:
-        for path in paths.values():
+    def _from_files(self, name: str, paths: Mapping[str, str],
+                    beside: Mapping[str, str] = MappingProxyType({})) -> Clip:
+        for path in (*paths.values(), *beside.values()):
             if not os.path.exists(path):
                 raise MediaError(path, 'no such file')
         results = dict(
             self._file_keys(name, paths),
+            **beside,
             label=-1,
             start_index=0,
             modality=self.dataset.get('modality', 'RGB'),
@@ -116,8 +138,8 @@ class ClipReader:
         except KeyError as error:
             raise ClipError(
                 f'{name}: the test pipeline of the config needs {error}, '
-                'which a file alone does not give; pass an item of the data '
-                'set, or one array a modality (.npz)') from error
+                'which a file alone does not give; ' + self._ways_out()
+            ) from error
         except Exception as error:
             raise ClipError(
                 f'{name}: the test pipeline of the config fails with '
@@ -146,6 +168,22 @@ class ClipReader:
                     "and 'audios'); give one file for all, or arrays")
             keys[key] = path
         return keys
+
+    def _ways_out(self) -> str:
+        ways = ['pass an item of the data set', 'one array a modality (.npz)']
+        if self._path_keys:
+            ways[:0] = ['name it, as in ' + ' '.join(
+                f'{key}=PATH' for key in self._path_keys)]
+        return ', or '.join(ways)
+
+    @cached_property
+    def _path_keys(self) -> Tuple[str, ...]:
+        """Keys of further paths that the pipeline's transforms take."""
+        if self.dataset is None:
+            return ()
+        return tuple(
+            key for transform in self._pipeline.transforms
+            for key in getattr(transform, 'path_keys', ()))
 
     @cached_property
     def _pipeline(self) -> Compose:

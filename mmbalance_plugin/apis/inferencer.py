@@ -14,15 +14,16 @@ from mmengine.logging import print_log
 from torch import Tensor
 
 from mmbalance_plugin.functional.shapley import coalitions, shapley_values
+from mmbalance_plugin.media import MediaError
 
 from .building import build_recognizer, default_scope, load_config
 from .checkpoint import load_weights, unfinished_stages
-from .clip import Clip
-from .clip_reader import ClipReader, ClipSource
+from .clip import Clip, ClipError
+from .clip_reader import ClipReader, ClipSource, clip_name
 from .coalitions import coalition_log_probabilities
 from .dataset_info import class_names as find_class_names
 from .dataset_info import find_dataset
-from .prediction import ClipPrediction, assemble_predictions
+from .prediction import ClipFailure, ClipPrediction, assemble_predictions
 
 VALUES = ('probability', 'log_probability')
 
@@ -45,7 +46,8 @@ class MultimodalInferencer:
     A clip is
 
     - a path of a file that holds all modalities,
-    - a dict of paths, one for each modality,
+    - a dict of paths, one for each modality (and, where the pipeline reads
+      more, such as ``FlowDecode``, one for each of these keys),
     - a dict of arrays or tensors, one for each modality, as they leave the
       pipeline (before the data preprocessor), or
     - an item of a data set whose pipeline packs its samples.
@@ -137,23 +139,56 @@ class MultimodalInferencer:
         """
         return list(self.stream(clips, batch_size))
 
-    def stream(self,
-               clips: Union[ClipSource, Iterable[ClipSource]],
-               batch_size: int = 8) -> Iterator[ClipPrediction]:
-        """Predict clips batch by batch, as an iterator; see the call."""
+    def stream(
+        self,
+        clips: Union[ClipSource, Iterable[ClipSource]],
+        batch_size: int = 8,
+        on_error: str = 'raise'
+    ) -> Iterator[Union[ClipPrediction, ClipFailure]]:
+        """Predict clips batch by batch, as an iterator; see the call.
+
+        Args:
+            clips (str | PathLike | dict | Iterable): One clip or several.
+            batch_size (int): See the call. Defaults to 8.
+            on_error (str): What a clip that cannot be read does: 'raise', or
+                'return' a :class:`ClipFailure` in its place. Defaults to
+                'raise'.
+
+        Yields:
+            ClipPrediction | ClipFailure: One for each clip, in order.
+
+        Raises:
+            ValueError: An argument is none of the above.
+            ClipError, MediaError: With ``on_error='raise'``.
+        """
         if batch_size < 1:
             raise ValueError(f'batch_size must be positive, got {batch_size}')
+        if on_error not in ('raise', 'return'):
+            raise ValueError("on_error must be 'raise' or 'return', got "
+                             f'{on_error!r}')
         if isinstance(clips, (str, os.PathLike, dict)):
             clips = [clips]
         source = enumerate(clips)
         while True:
             batch = [
-                self.reader.read(clip, index)
+                self._read(clip, index, on_error)
                 for index, clip in islice(source, batch_size)
             ]
             if not batch:
                 return
-            yield from self._predict_batch(batch)
+            predicted = iter(self._predict_batch(
+                [clip for clip in batch if isinstance(clip, Clip)]))
+            for clip in batch:
+                yield next(predicted) if isinstance(clip, Clip) else clip
+
+    def _read(self, source: ClipSource, index: int,
+              on_error: str) -> Union[Clip, ClipFailure]:
+        try:
+            return self.reader.read(source, index)
+        except (ClipError, MediaError) as error:
+            if on_error == 'raise':
+                raise
+            return ClipFailure(clip_name(source, index), str(error))
 
     def _predict_batch(self, clips: Sequence[Clip]) -> List[ClipPrediction]:
         """Clips that can be stacked go together."""

@@ -61,6 +61,22 @@ class ClipPrediction:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class ClipFailure:
+    """A clip that could not be read.
+
+    Attributes:
+        clip (str): Name of the clip.
+        problem (str): What is wrong with it.
+    """
+    clip: str
+    problem: str
+
+    def to_dict(self) -> dict:
+        """Plain containers, fit for JSON."""
+        return asdict(self)
+
+
 def assemble_predictions(clips: Sequence[str], classes: Sequence[str],
                          modalities: Sequence[str], fused: Tensor,
                          alone: Dict[str, Tensor], baseline: Tensor,

@@ -1,14 +1,16 @@
 """Optical flow beside the frames it belongs to."""
 import os
-from typing import List, Optional
+from typing import List, Optional, Tuple
 
 import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 
+from mmbalance_plugin.media import MediaError
 from mmbalance_plugin.registry import TRANSFORMS
 
 from .flow_pictures import read_picture
+from .prepare.media_pictures import list_pictures, numbering
 
 _TEMPLATE = 'frame{:06d}.jpg'
 
@@ -28,7 +30,7 @@ class FlowDecode(BaseTransform):
     - frame_inds
     - total_frames, start_index
     - flow_u, flow_v: folders of grey pictures
-    - flow_frames: how many there are
+    - flow_frames (optional): how many there are; looked up where absent
     - flow_names (optional): see ``template``
 
     Added Keys:
@@ -41,13 +43,16 @@ class FlowDecode(BaseTransform):
             5.
         template (str, optional): Name of the picture of a number, counted
             from 1. Defaults to None: ``flow_names`` of the sample, or else
-            ``'frame{:06d}.jpg'``.
+            what the folder shows, or ``'frame{:06d}.jpg'`` where
+            ``flow_frames`` is given.
 
     Raises:
         MediaError: A picture is missing or cannot be read.
     """
 
     deterministic = True
+    #: Keys of paths that come with a sample; the inferencer takes them.
+    path_keys = ('flow_u', 'flow_v')
 
     def __init__(self,
                  length: int = 5,
@@ -60,13 +65,17 @@ class FlowDecode(BaseTransform):
         """Put the flow behind ``results['imgs']``."""
         frames = results['imgs']
         height, width = frames[0].shape[:2]
-        template = self.template or results.get('flow_names', _TEMPLATE)
+        if 'flow_frames' in results:
+            count, names = results['flow_frames'], _TEMPLATE
+        else:
+            count, names = _look_up(results['flow_u'])
+        template = self.template or results.get('flow_names', names)
         flows: List[np.ndarray] = []
         for number in np.asarray(results['frame_inds']).reshape(-1):
             first = int(number) - self.length // 2
             for index in range(first, first + self.length):
                 # At the ends of a clip, the nearest there is.
-                index = min(max(index, 0), results['flow_frames'] - 1)
+                index = min(max(index, 0), count - 1)
                 name = template.format(index + 1)
                 flow = np.stack([
                     read_picture(os.path.join(results[key], name))
@@ -83,6 +92,19 @@ class FlowDecode(BaseTransform):
     def __repr__(self) -> str:
         return (f'{type(self).__name__}(length={self.length}, '
                 f'template={self.template!r})')
+
+
+def _look_up(folder: str) -> Tuple[int, str]:
+    """How many pictures a folder holds, and how they are called."""
+    try:
+        pictures = list(list_pictures(folder))
+    except OSError as error:
+        raise MediaError(folder, f'cannot be read: {error.strerror}'
+                         ) from error
+    names, problem = numbering(pictures)
+    if problem is not None:
+        raise MediaError(folder, problem)
+    return len(pictures), names
 
 
 @TRANSFORMS.register_module()

@@ -6,6 +6,8 @@ from mmengine.runner import Runner
 
 from mmbalance_plugin.apis import ClipError, MultimodalInferencer
 from mmbalance_plugin.apis.building import default_scope
+from mmbalance_plugin.datasets import UCF101Dataset
+from mmbalance_plugin.datasets.prepare import prepare
 from mmbalance_plugin.media import MediaError
 from tests.apis.inferencer_utils import (
     CLASSES,
@@ -14,6 +16,7 @@ from tests.apis.inferencer_utils import (
     tiny_config,
     trained_model,
 )
+from tests.datasets import media_trees
 from tests.media_utils import tone, truncate, write_clip
 
 
@@ -149,3 +152,55 @@ def test_class_names_beside_the_annotation(tmp_path, clips):
     (tmp_path / 'classes.txt').write_text('\n'.join(CLASSES) + '\n\n')
     names, _ = make(tmp_path, config)
     assert names.classes == CLASSES
+
+
+def flow_config():
+    """Config of a recognizer of frames and optical flow."""
+    config = media_config()
+    model = config.model
+    backbone = dict(
+        type='mmbalance_plugin.SmallConvNet', channels=(4, 8))
+    model.encoders = {
+        m: dict(backbone=dict(backbone, in_channels=c), feat_channels=8)
+        for m, c in dict(rgb=3, flow=6).items()
+    }
+    model.data_preprocessor.preprocessors = dict(
+        rgb=dict(mean=120., std=60.), flow=dict(mean=128., std=64.))
+    sampled = config.test_dataloader.dataset.pipeline[:3]
+    config.test_dataloader.dataset.pipeline = [
+        *sampled,
+        dict(type='mmbalance_plugin.FlowDecode', length=3),
+        dict(type='Resize', scale=(32, 32), keep_ratio=False),
+        dict(type='mmbalance_plugin.SplitFlow'),
+        dict(
+            type='mmbalance_plugin.PackMultimodalInputs',
+            inputs=dict(rgb='imgs', flow='flows'))
+    ]
+    return config
+
+
+def test_flow_is_two_folders_beside_the_clip(tmp_path):
+    source = media_trees.ucf101(tmp_path / 'source')
+    prepare('ucf101', source, tmp_path / 'data', accept_missing=True)
+    config = flow_config()
+    inferencer, _ = make(tmp_path, config)
+    with default_scope(config):
+        dataset = UCF101Dataset(
+            'test', config.test_dataloader.dataset.pipeline,
+            data_root=str(tmp_path / 'data'), test_mode=True)
+    clips, items = [], []
+    for index in range(2):
+        info = dataset.get_data_info(index)
+        clips.append(dict(rgb=info['filename'], flow_u=info['flow_u'],
+                          flow_v=info['flow_v']))
+        items.append(dataset[index])
+    for found, item in zip(inferencer(clips), inferencer(items)):
+        assert found.scores == item.scores
+        assert found.modalities == item.modalities
+    with pytest.raises(ClipError, match='flow_u=PATH flow_v=PATH'):
+        inferencer(clips[0]['rgb'])
+    for folder, problem in (('gone', 'no such file'), ('', 'no picture')):
+        (tmp_path / 'empty').mkdir(exist_ok=True)
+        path = str(tmp_path / (folder or 'empty'))
+        with pytest.raises(MediaError, match=problem):
+            inferencer(dict(clips[0], flow_u=path))

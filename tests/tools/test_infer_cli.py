@@ -136,6 +136,23 @@ def test_errors_are_one_line_without_traceback(infer, args, message):
     assert str(error.value.code).startswith(message)
 
 
+def test_one_bad_clip_does_not_cost_the_others(files, infer, capsys, tmp_path):
+    (tmp_path / 'torn.npz').write_bytes(b'PK torn')
+    first, second = files[1]
+    clips = [first, tmp_path / 'torn.npz', second, 'gone.npz']
+    out = tmp_path / 'found.json'
+    with pytest.raises(SystemExit) as error:
+        infer(*clips, '--out', out, '--batch-size', 2)
+    table = capsys.readouterr().out
+    report = json.loads(out.read_text('utf-8'))
+    assert report['clips'] == as_json(expected(files))
+    assert all(clip['clip'] in table for clip in report['clips'])
+    assert [f['clip'] for f in report['failed']] == [
+        str(tmp_path / 'torn.npz'), 'gone.npz']
+    assert 'torn.npz is no npz file' in str(error.value.code)
+    assert 'error: gone.npz: no such file' in str(error.value.code)
+
+
 def test_wrong_files(files, infer, tmp_path):
     folder, clips = files
     (tmp_path / 'config.py').write_text((folder / 'config.py').read_text())
