@@ -191,3 +191,12 @@ def test_damaged_file_is_not_called_unsafe(tmp_path):
     with pytest.raises(RuntimeError) as caught:
         load_checkpoint(ToyModel(), str(path))
     assert not isinstance(caught.value, UnsafeCheckpointError)
+
+
+def test_what_is_no_checkpoint_is_not_to_be_trusted(tmp_path):
+    path = tmp_path / 'config.py'
+    path.write_text('model = dict()\n')
+    with pytest.raises(pickle.UnpicklingError) as caught:
+        load_checkpoint(ToyModel(), str(path))
+    assert str(caught.value) == (
+        f'{path} is damaged, incomplete or no checkpoint')

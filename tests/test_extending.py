@@ -11,24 +11,26 @@ from tests.engine.digits import digits_cfg, train
 DOC = Path(__file__).resolve().parents[1] / 'docs' / 'extending.md'
 
 
-@pytest.fixture
-def my_parts(tmp_path, monkeypatch):
+@pytest.fixture(scope='module')
+def my_parts(tmp_path_factory):
     """The page's own code blocks, saved as the file they say they are."""
     blocks = re.findall(r'```python\n(# my_parts.py.*?)```', DOC.read_text(),
                         re.DOTALL)
-    assert len(blocks) == 2
-    (tmp_path / 'my_parts.py').write_text('\n'.join(blocks))
-    monkeypatch.syspath_prepend(str(tmp_path))
-    yield 'my_parts'
+    assert len(blocks) == 3
+    folder = tmp_path_factory.mktemp('parts')
+    (folder / 'my_parts.py').write_text('\n'.join(blocks))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(folder))
+        import_modules_from_strings(['my_parts'])
+        yield 'my_parts'
     sys.modules.pop('my_parts', None)
 
 
 def test_a_head_and_a_loss_from_ones_own_file(my_parts, tmp_path):
-    import_modules_from_strings([my_parts])
     cfg = digits_cfg(
         tmp_path / 'joint', dict(max_epochs=1), head='ProductHead')
     runner = train(cfg)
-    assert type(runner.model.head).__module__ == 'my_parts'
+    assert type(runner.model.head).__module__ == my_parts
     assert 'acc/top1_audio' in runner.train_loop.assembled_metrics
 
     loop = dict(
@@ -38,4 +40,15 @@ def test_a_head_and_a_loss_from_ones_own_file(my_parts, tmp_path):
         consistency=dict(type='mmbalance_plugin.CosineConsistency'))
     runner = train(digits_cfg(tmp_path / 'udi', loop))
     guidance = runner.train_loop.guidance
-    assert type(guidance.consistency).__module__ == 'my_parts'
+    assert type(guidance.consistency).__module__ == my_parts
+
+
+def test_a_backbone_from_ones_own_file(my_parts, tmp_path):
+    cfg = digits_cfg(tmp_path, dict(max_epochs=1))
+    cfg.model.encoders.audio.update(
+        backbone=dict(type='mmbalance_plugin.TwoConvolutions'),
+        feat_channels=32)
+    runner = train(cfg)
+    backbone = runner.model.encoders.audio.backbone
+    assert type(backbone).__module__ == my_parts
+    assert 'acc/top1_audio' in runner.train_loop.assembled_metrics

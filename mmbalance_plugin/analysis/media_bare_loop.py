@@ -47,7 +47,9 @@ class BareLoop:
             stream.codec_context.thread_count = 1
             for number, frame in enumerate(container.decode(stream)):
                 if number in wanted:
-                    pictures.append(_to_rgb(frame).to_ndarray())
+                    # All loops have one core.
+                    rgb = frame.reformat(format='rgb24', threads=1)
+                    pictures.append(rgb.to_ndarray())
                 if number == last:
                     break
         top, left, height, width = self._crop(*pictures[0].shape[:2])
@@ -82,11 +84,3 @@ class BareLoop:
             wave.clamp(-1, 1), 512, 353, window=self.window,
             pad_mode='reflect', return_complex=True)
         return torch.log(spectrum.abs() + 1e-7)[None]
-
-
-def _to_rgb(frame: av.VideoFrame) -> av.VideoFrame:
-    """On one thread, where PyAV lets one choose: all loops have one core."""
-    try:
-        return frame.reformat(format='rgb24', threads=1)
-    except TypeError:  # PyAV before 17
-        return frame.reformat(format='rgb24')

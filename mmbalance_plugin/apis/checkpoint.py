@@ -89,9 +89,10 @@ def _read(path: str) -> Tuple[dict, dict]:
     except (EOFError, pickle.UnpicklingError, RuntimeError) as error:
         if isinstance(error, UnsafeCheckpointError):
             raise
-        raise CheckpointMismatchError(
-            f'{path} is damaged, incomplete or no checkpoint: '
-            f'{str(error).split(". ")[0] or type(error).__name__}') from error
+        problem = f'{path} is damaged, incomplete or no checkpoint'
+        if problem not in str(error):
+            problem += f': {str(error).split(". ")[0] or type(error).__name__}'
+        raise CheckpointMismatchError(problem) from error
     if not isinstance(loaded, dict):
         raise CheckpointMismatchError(
             f'{path} holds a {type(loaded).__name__}, not a state dict')

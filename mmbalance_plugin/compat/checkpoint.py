@@ -19,7 +19,7 @@ import io
 import logging
 import pickle
 import re
-from typing import Set
+from typing import List, Set
 
 import mmengine.runner
 import torch
@@ -129,9 +129,14 @@ def _wrap_load() -> None:
         except pickle.UnpicklingError as error:
             if 'weights_only' not in str(error):
                 raise
+            refused = _refused(filename, error)
+            if not refused:
+                raise pickle.UnpicklingError(
+                    f'{filename} is damaged, incomplete or no checkpoint'
+                ) from error
             raise UnsafeCheckpointError(
                 f'{filename} cannot be loaded safely: it holds '
-                f'{_refused(filename, error)}. Loading such a file may run '
+                f'{", ".join(refused)}. Loading such a file may run '
                 'code hidden in it. If you trust where it came from, either '
                 'set TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1 for this run, or '
                 'keep only its weights: python -c "import torch; torch.save('
@@ -142,9 +147,10 @@ def _wrap_load() -> None:
     loader.load_checkpoint = classmethod(load_checkpoint)
 
 
-def _refused(filename: str, error: Exception) -> str:
+def _refused(filename: str, error: Exception) -> List[str]:
+    """Names of what safe loading refused; none where it was no name."""
     try:
         names = torch.serialization.get_unsafe_globals_in_checkpoint(filename)
     except Exception:  # a URL, a legacy format: what the error itself says
         names = re.findall(r'GLOBAL ([\w.]+)', str(error))
-    return ', '.join(sorted(set(names))) or 'objects it may not rebuild'
+    return sorted(set(names))

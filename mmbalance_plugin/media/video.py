@@ -139,7 +139,9 @@ class _Converter:
                 self.path, f'the picture size changes at frame {number}')
         self.shape = (frame.height, frame.width)
         try:
-            picture = _to_rgb(self.reformatter, frame).to_ndarray()
+            # Without a limit each worker would start a thread a core.
+            picture = self.reformatter.reformat(
+                frame, format='rgb24', threads=1).to_ndarray()
         except (av.FFmpegError, ValueError) as error:
             raise MediaError(
                 self.path,
@@ -149,15 +151,6 @@ class _Converter:
         if turns:
             picture = np.ascontiguousarray(np.rot90(picture, turns))
         return picture
-
-
-def _to_rgb(reformatter: VideoReformatter,
-            frame: av.VideoFrame) -> av.VideoFrame:
-    try:
-        # Without a limit each worker would start a thread for every core.
-        return reformatter.reformat(frame, format='rgb24', threads=1)
-    except TypeError:  # PyAV before 17
-        return reformatter.reformat(frame, format='rgb24')
 
 
 def _by_count(reader: MediaReader, index: FrameIndex,

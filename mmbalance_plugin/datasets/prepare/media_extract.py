@@ -9,6 +9,7 @@ from typing import Dict, Iterable, Optional, Tuple
 import av
 import cv2
 import numpy as np
+from av.video.reformatter import VideoReformatter
 
 from mmbalance_plugin.media import (
     MediaError,
@@ -106,13 +107,14 @@ def _write_sound(out, stream, wave: np.ndarray) -> None:
 def _write_pictures(out, reader, index, short_side: int) -> None:
     edges = np.append(index.times, index.end) / float(_CLOCK)
     edges = np.round(edges).astype(int).tolist()
-    stream = None
+    stream, reformatter = None, VideoReformatter()
     for number, picture in iter_frames(reader, range(len(index)), index):
         picture = _shrunk(picture, short_side)
         if stream is None:
             stream = _video_stream(out, picture, index.fps)
         frame = av.VideoFrame.from_ndarray(picture, format='rgb24')
-        frame = frame.reformat(format='yuvj420p')
+        # One thread: there are others for the other files.
+        frame = reformatter.reformat(frame, format='yuvj420p', threads=1)
         frame.pts, frame.time_base = edges[number], _CLOCK
         for packet in stream.encode(frame):
             packet.duration = edges[number + 1] - edges[number]
