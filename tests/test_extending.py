@@ -45,7 +45,7 @@ def test_a_head_and_a_loss_from_ones_own_file(my_parts, tmp_path):
 
 def test_a_backbone_from_ones_own_file(my_parts, tmp_path):
     cfg = digits_cfg(tmp_path, dict(max_epochs=1))
-    cfg.model.encoders.audio.update(
+    cfg.model.encoders.audio = dict(
         backbone=dict(type='mmbalance_plugin.TwoConvolutions'),
         feat_channels=32)
     runner = train(cfg)
