@@ -156,11 +156,29 @@ class AudioVisualDataset(BaseActionDataset):
                 end=row.end,
                 missing=self.missing)
             data_list.append(info)
+        if not self.multi_class:
+            self._warn_of_contradictions(data_list)
         if labels.names:
             self._metainfo['classes'] = list(labels.names)
             if self.num_classes is None:
                 self.num_classes = len(labels.names)
         return data_list
+
+    def _warn_of_contradictions(self, data_list: List[dict]) -> None:
+        """Say where the same clip has two labels."""
+        labels: Dict[tuple, int] = {}
+        found = []
+        for info in data_list:
+            clip = (info['filename'], info['audio_path'], info['start'],
+                    info['end'])
+            if labels.setdefault(clip, info['label']) != info['label']:
+                found.append(info['filename'] or info['audio_path'])
+        if found:
+            print_log(
+                f'{self.ann_file}: {len(found)} rows repeat a clip with '
+                f'another label: {", ".join(found[:_SHOWN])}'
+                f'{" ..." if len(found) > _SHOWN else ""}', 'current',
+                level=logging.WARNING)
 
     def _path(self, kind: str, name: Optional[str]) -> Optional[str]:
         if not name:

@@ -2,6 +2,7 @@
 import math
 from collections import OrderedDict
 from dataclasses import dataclass
+from threading import Lock
 from typing import Optional, Tuple
 
 import numpy as np
@@ -13,13 +14,6 @@ from .reader import MediaReader
 #: Streams whose packets do not stand for one shown frame each, or carry no
 #: time of display: their frames are counted by decoding them once.
 COUNTED_CODECS = {'vp8', 'theora'}
-
-#: Files and frames whose indices a process remembers (64 MB): clips are
-#: many and short, films few and long.
-_REMEMBERED = 4096
-_REMEMBERED_FRAMES = 1 << 22
-_memory: 'OrderedDict[Tuple, FrameIndex]' = OrderedDict()
-
 
 @dataclass(frozen=True)
 class FrameIndex:
@@ -65,6 +59,47 @@ class FrameIndex:
         return first, last
 
 
+class _Memory:
+    """Indices of the files that were used last; threads may share it.
+
+    Args:
+        files (int): How many at the most: clips are many and short.
+        frames (int): How many frames they have together at the most (16
+            bytes each): films are few and long.
+    """
+
+    def __init__(self, files: int, frames: int) -> None:
+        self.files, self.frames = files, frames
+        self.kept: OrderedDict[Tuple, FrameIndex] = OrderedDict()
+        self._count = 0
+        self._lock = Lock()
+
+    def get(self, key: Tuple) -> Optional[FrameIndex]:
+        """The index under a key, if it is remembered."""
+        with self._lock:
+            if key in self.kept:
+                self.kept.move_to_end(key)
+            return self.kept.get(key)
+
+    def put(self, key: Tuple, index: FrameIndex) -> None:
+        """Remember an index; the one that was just put always is."""
+        with self._lock:
+            self._count += len(index) - len(self.kept.pop(key, ()))
+            self.kept[key] = index
+            while len(self.kept) > 1 and (len(self.kept) > self.files
+                                          or self._count > self.frames):
+                self._count -= len(self.kept.popitem(last=False)[1])
+
+    def clear(self) -> None:
+        """Forget them all."""
+        with self._lock:
+            self.kept.clear()
+            self._count = 0
+
+
+_memory = _Memory(files=4096, frames=1 << 22)
+
+
 def frame_index(reader: MediaReader,
                 allow_truncated: bool = False) -> FrameIndex:
     """List the frames of a video without decoding them where possible.
@@ -90,15 +125,10 @@ def frame_index(reader: MediaReader,
     reader.restart_clock()
     stream = reader.require('video')
     key = reader.signature + (stream.index, allow_truncated)
-    if key in _memory:
-        _memory.move_to_end(key)
-        return _memory[key]
-    index = _from_packets(reader, allow_truncated) or _by_decoding(reader)
-    _memory[key] = index
-    while len(_memory) > 1 and (
-            len(_memory) > _REMEMBERED
-            or sum(map(len, _memory.values())) > _REMEMBERED_FRAMES):
-        _memory.popitem(last=False)
+    index = _memory.get(key)
+    if index is None:
+        index = _from_packets(reader, allow_truncated) or _by_decoding(reader)
+        _memory.put(key, index)
     return index
 
 

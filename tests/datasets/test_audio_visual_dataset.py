@@ -153,6 +153,17 @@ def test_odd_names(folder, name, kind):
     assert item['inputs']['audio'].std() > 0.1
 
 
+def test_a_clip_with_two_labels_is_told(folder, capsys):
+    text = ('path,label,start\nwhole.mp4,1,\nwhole.mp4,1,\nmute.mp4,0,\n'
+            'whole.mp4,0,0.2\n')
+    build(folder, text, streams=('video', ))
+    assert 'another label' not in capsys.readouterr().out
+    build(folder, text + 'whole.mp4,0,0.2\nmute.mp4,1,\n',
+          streams=('video', ))
+    assert (f'1 rows repeat a clip with another label: {folder}/mute.mp4'
+            in capsys.readouterr().out)
+
+
 def test_start_and_end_choose_the_frames(folder):
     dataset = build(
         folder, 'path,label,start,end\nwhole.mp4,0,0.2,0.4\n', PIPELINE[:3])

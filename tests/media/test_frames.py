@@ -216,26 +216,26 @@ def test_index_is_remembered_until_the_file_changes(tmp_path, monkeypatch):
     os.utime(path, ns=(1, 1))
     with MediaReader(path) as reader:
         assert len(frame_index(reader)) == 7
-    monkeypatch.setattr(index_module, '_REMEMBERED', 2)
+    monkeypatch.setattr(index_module._memory, 'files', 2)
     for number in range(4):
         with MediaReader(write_clip(tmp_path / f'{number}.mp4',
                                     frames=2)) as reader:
             frame_index(reader)
     # One goes for one that comes.
-    before = len(index_module._memory)
+    before = len(index_module._memory.kept)
     with MediaReader(write_clip(tmp_path / 'z.mp4', frames=2)) as reader:
         frame_index(reader)
-    assert len(index_module._memory) == before
+    assert len(index_module._memory.kept) == before
 
 
 def test_few_long_files_are_remembered(tmp_path, monkeypatch):
-    monkeypatch.setattr(index_module, '_REMEMBERED_FRAMES', 60)
+    monkeypatch.setattr(index_module._memory, 'frames', 60)
     index_module.forget_indices()
     for name in 'abcd':
         path = write_clip(tmp_path / f'{name}.mp4', frames=COUNT)
         with MediaReader(path) as reader:
             assert len(frame_index(reader)) == COUNT
-    assert [os.path.basename(key[0]) for key in index_module._memory
+    assert [os.path.basename(key[0]) for key in index_module._memory.kept
             ] == ['c.mp4', 'd.mp4']
 
 
