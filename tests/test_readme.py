@@ -33,10 +33,29 @@ def test_every_command_is_of_a_kind_that_something_executes():
                         line), line
 
 
-def test_links_lead_somewhere():
-    for target in re.findall(r'\]\(([^)#]+)\)', README):
+def prose(page):
+    """A page without its code."""
+    return re.sub(r'```.*?```', '', page.read_text(), flags=re.DOTALL)
+
+
+def anchors(page):
+    """What GitHub lets one link to in a page."""
+    return {
+        re.sub(r'[^\w\- ]', '', title.lower()).replace(' ', '-')
+        for title in re.findall(r'^#+ (.*)$', prose(page), re.MULTILINE)
+    }
+
+
+@pytest.mark.parametrize('page', ['README.md', *(
+    f'docs/{path.name}' for path in sorted((ROOT / 'docs').glob('*.md')))])
+def test_links_lead_somewhere(page):
+    page = ROOT / page
+    for target in re.findall(r'\]\(([^)]+)\)', prose(page)):
         if '://' not in target:
-            assert (ROOT / target).exists(), target
+            path, _, anchor = target.partition('#')
+            path = (page.parent / path) if path else page
+            assert path.exists(), target
+            assert not anchor or anchor in anchors(path), target
 
 
 @pytest.mark.slow
