@@ -1,8 +1,10 @@
 """A tiny model of vectors, its config and its checkpoint."""
 import torch
+from mmaction.structures import ActionDataSample
 from mmengine.config import Config
 from mmengine.runner import save_checkpoint
 
+from mmbalance_plugin.apis import MultimodalInferencer
 from mmbalance_plugin.apis.building import build_recognizer
 
 WIDTHS = dict(audio=6, visual=5, depth=4)
@@ -123,3 +125,22 @@ def media_config(head='concat', missing='error'):
             pipeline=pipeline))
     return Config(
         dict(model=model, default_scope='mmaction', test_dataloader=loader))
+
+
+def make(tmp_path, head='concat', modalities=('audio', 'visual'), extra=None,
+         **kwargs):
+    """An inferencer and the model behind it."""
+    config = tiny_config(head, modalities)
+    model = trained_model(config)
+    path = save_model(model, tmp_path / 'model.pth', **(extra or {}))
+    kwargs.setdefault('class_names', CLASSES)
+    return MultimodalInferencer(config, path, device='cpu', **kwargs), model
+
+
+def predicted(model, clips):
+    """What the model itself predicts for clips in memory."""
+    data = dict(
+        inputs={m: [clip[m] for clip in clips] for m in model.modalities},
+        data_samples=[ActionDataSample() for _ in clips])
+    with torch.no_grad():
+        return model.test_step(data)
