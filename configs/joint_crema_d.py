@@ -2,15 +2,9 @@
 #
 # Joint training: one network, one loss, features concatenated.
 _base_ = [
-    '_base_/datasets/crema_d.py', '_base_/models/crema_d.py',
+    '_base_/datasets/crema_d.py', '_base_/models/crema_d_concat.py',
     '_base_/schedules/sgd_100e.py', '_base_/default_runtime.py'
 ]
-
-model = dict(
-    head=dict(
-        _delete_=True,
-        type='mmbalance_plugin.ConcatHead',
-        num_classes=6))
 
 train_cfg = dict(
     type='mmbalance_plugin.StagedTrainLoop',

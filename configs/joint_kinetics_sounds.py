@@ -2,15 +2,10 @@
 #
 # Joint training: one network, one loss, features concatenated.
 _base_ = [
-    '_base_/datasets/kinetics_sounds.py', '_base_/models/kinetics_sounds.py',
+    '_base_/datasets/kinetics_sounds.py',
+    '_base_/models/kinetics_sounds_concat.py',
     '_base_/schedules/sgd_100e.py', '_base_/default_runtime.py'
 ]
-
-model = dict(
-    head=dict(
-        _delete_=True,
-        type='mmbalance_plugin.ConcatHead',
-        num_classes=31))
 
 train_cfg = dict(
     type='mmbalance_plugin.StagedTrainLoop',

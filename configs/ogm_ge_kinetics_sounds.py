@@ -2,7 +2,11 @@
 #
 # OGM-GE: the gradient of the modality that is ahead is scaled down, and noise
 # added.
-_base_ = './joint_kinetics_sounds.py'
+_base_ = [
+    '_base_/datasets/kinetics_sounds.py',
+    '_base_/models/kinetics_sounds_concat.py',
+    '_base_/schedules/sgd_100e.py', '_base_/default_runtime.py'
+]
 
 optim_wrapper = dict(
     type='mmbalance_plugin.OGMOptimWrapper',
@@ -11,3 +15,8 @@ optim_wrapper = dict(
     generalization_enhancement=True,
     start_epoch=0,
     end_epoch=50)
+
+train_cfg = dict(
+    type='mmbalance_plugin.StagedTrainLoop',
+    max_epochs=_base_.max_epochs,
+    stages=[dict(name='joint', train='all', objective='fused')])

@@ -1,7 +1,10 @@
 # python tools/train.py configs/opm_ogm_ge_crema_d.py
 #
 # OPM and OGM-GE together, each with its own schedule.
-_base_ = './joint_crema_d.py'
+_base_ = [
+    '_base_/datasets/crema_d.py', '_base_/models/crema_d_concat.py',
+    '_base_/schedules/sgd_100e.py', '_base_/default_runtime.py'
+]
 
 model = dict(
     _delete_=True,
@@ -17,3 +20,8 @@ optim_wrapper = dict(
     generalization_enhancement=True,
     start_epoch=0,
     end_epoch=50)
+
+train_cfg = dict(
+    type='mmbalance_plugin.StagedTrainLoop',
+    max_epochs=_base_.max_epochs,
+    stages=[dict(name='joint', train='all', objective='fused')])

@@ -124,6 +124,29 @@ def test_samples_have_the_recipes_shapes(prepared):
         assert inputs['visual'].shape == (3, 3, 224, 224)
 
 
+@pytest.mark.parametrize('other', ['paper', 'cached', 'paper_cached'])
+@pytest.mark.parametrize('method', METHODS)
+@pytest.mark.parametrize('data', SETS[:2])
+def test_protocol_and_cache_are_one_line_away(data, method, other, tmp_path):
+    text = (CONFIGS / f'{method}_{data}.py').read_text()
+    line = f"'_base_/datasets/{data}.py'"
+    assert text.count(line) == 1
+    text = text.replace(line, line.replace('.py', f'_{other}.py'))
+    (tmp_path / 'other.py').write_text(
+        text.replace("'_base_", f"'{CONFIGS}/_base_"))
+    shipped = Config.fromfile(CONFIGS / f'{method}_{data}.py')
+    cfg = Config.fromfile(tmp_path / 'other.py')
+    for split in ('train', 'val', 'test'):
+        dataset = cfg[f'{split}_dataloader'].dataset
+        assert dataset.split == split
+        assert dataset.protocol == ('paper' if 'paper' in other else 'fair')
+        kinds = {transform.type for transform in dataset.pipeline}
+        assert ('mmbalance_plugin.CachedTransforms' in kinds) == (
+            'cached' in other)
+    for key in ('model', 'train_cfg', 'optim_wrapper'):
+        assert cfg[key] == shipped[key]
+
+
 def test_the_paper_protocol_is_one_line_away(prepared, tmp_path):
     text = (CONFIGS / 'unimodal_audio_crema_d.py').read_text()
     line = "'_base_/datasets/crema_d.py'"

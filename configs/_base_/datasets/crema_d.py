@@ -3,10 +3,6 @@
 # docs/datasets.md says where it comes from.
 _base_ = './audio_visual_clips.py'
 
-# 'fair': no actor in two splits. 'paper': the literature's random split, for
-# which the preparation needs --split-csv.
-protocol = 'fair'
-
 # As the literature has it: the first three seconds. The clips last two or
 # three.
 audio = [
@@ -20,10 +16,11 @@ audio = [
 train_pipeline = [*_base_.visual_train, *audio, *_base_.pack]
 test_pipeline = [*_base_.visual_test, *audio, *_base_.pack]
 
+# Another protocol: crema_d_paper.py.
 dataset = dict(
     type='mmbalance_plugin.CremaDDataset',
     data_root='data/crema_d',
-    protocol=protocol)
+    protocol='fair')
 train_dataloader = dict(
     dataset=dict(**dataset, split='train', pipeline=train_pipeline))
 val_dataloader = dict(

@@ -4,12 +4,11 @@
 # Prepared with --classes 34, it needs num_classes = 34 in the model's base.
 _base_ = './audio_visual_clips.py'
 
-protocol = 'fair'
-
+# Another protocol: kinetics_sounds_paper.py.
 dataset = dict(
     type='mmbalance_plugin.KineticsSoundsDataset',
     data_root='data/kinetics_sounds',
-    protocol=protocol)
+    protocol='fair')
 train_dataloader = dict(dataset=dict(**dataset, split='train'))
 val_dataloader = dict(dataset=dict(**dataset, split='val'))
 test_dataloader = dict(dataset=dict(**dataset, split='test'))

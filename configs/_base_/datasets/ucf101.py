@@ -1,7 +1,6 @@
 # UCF101: frames, and the optical flow around them, as two modalities.
 # python tools/prepare_data.py ucf101 --source DIR checks what you have;
 # docs/datasets.md says where it comes from.
-protocol = 'split1'
 
 # Three frames of a clip with five flow pictures (u and v) around each.
 sample = dict(type='SampleFrames', clip_len=1, frame_interval=1, num_clips=3)
@@ -33,7 +32,7 @@ test_pipeline = [
 dataset = dict(
     type='mmbalance_plugin.UCF101Dataset',
     data_root='data/ucf101',
-    protocol=protocol)
+    protocol='split1')
 train_dataloader = dict(
     batch_size=64,
     num_workers=4,

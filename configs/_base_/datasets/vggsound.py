@@ -3,12 +3,10 @@
 # docs/datasets.md says where it comes from.
 _base_ = './audio_visual_clips.py'
 
-protocol = 'fair'
-
 dataset = dict(
     type='mmbalance_plugin.VGGSoundDataset',
     data_root='data/vggsound',
-    protocol=protocol)
+    protocol='fair')
 train_dataloader = dict(dataset=dict(**dataset, split='train'))
 val_dataloader = dict(dataset=dict(**dataset, split='val'))
 test_dataloader = dict(dataset=dict(**dataset, split='test'))
