@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from mmengine.utils import import_modules_from_strings
 
+from mmbalance_plugin.registry import DATASETS
 from tests.engine.digits import digits_cfg, train
+from tests.media_utils import write_clip
 
 DOC = Path(__file__).resolve().parents[1] / 'docs' / 'extending.md'
 
@@ -16,7 +18,7 @@ def my_parts(tmp_path_factory):
     """The page's own code blocks, saved as the file they say they are."""
     blocks = re.findall(r'```python\n(# my_parts.py.*?)```', DOC.read_text(),
                         re.DOTALL)
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     folder = tmp_path_factory.mktemp('parts')
     (folder / 'my_parts.py').write_text('\n'.join(blocks))
     with pytest.MonkeyPatch.context() as patch:
@@ -41,6 +43,21 @@ def test_a_head_and_a_loss_from_ones_own_file(my_parts, tmp_path):
     runner = train(digits_cfg(tmp_path / 'udi', loop))
     guidance = runner.train_loop.guidance
     assert type(guidance.consistency).__module__ == my_parts
+
+
+def test_a_data_set_from_ones_own_file(my_parts, tmp_path):
+    for name in 'abc':
+        write_clip(tmp_path / f'{name}.mp4', frames=2)
+    (tmp_path / 'pets.csv').write_text(
+        'path,label,split\na.mp4,dog,train\nb.mp4,cat,test\n'
+        'c.mp4,cat,train\n')
+    dataset = DATASETS.build(
+        dict(type='mmbalance_plugin.PetsDataset', split='train',
+             ann_file=str(tmp_path / 'pets.csv'), pipeline=[],
+             data_prefix=dict(video=str(tmp_path))))
+    assert type(dataset).__module__ == my_parts
+    assert [dataset.get_data_info(i)['label'] for i in range(2)] == [1, 0]
+    assert len(dataset) == 2
 
 
 def test_a_backbone_from_ones_own_file(my_parts, tmp_path):

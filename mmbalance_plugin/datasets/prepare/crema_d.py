@@ -124,6 +124,9 @@ def read_split_csv(paths: List[str]) -> Dict[str, str]:
     """
     if len(paths) == 1 and Path(paths[0]).is_dir():
         paths = [str(Path(paths[0], f'{s}.csv')) for s in ('train', 'test')]
+    for path in paths:
+        if not Path(path).exists():
+            raise PreparationError(f'--split-csv: there is no {path}')
     if len(paths) != 2:
         raise PreparationError(
             '--split-csv takes train.csv and test.csv, or their folder')
@@ -143,7 +146,8 @@ def _rows(path: Path) -> Dict[str, str]:
     rows: Dict[str, str] = {}
     for number, cells in read_rows(path):
         parsed = parse_name(Path(cells[0]).stem)
-        if number == 1 and parsed is None and not set(cells) & set(EMOTIONS):
+        if number == 1 and parsed is None and not any(
+                _NAME.search(cell) or cell in EMOTIONS for cell in cells):
             continue  # a header
         if parsed is None or len(cells) < 2 or EMOTIONS.get(
                 cells[1]) != parsed[1]:

@@ -82,6 +82,7 @@ def test_a_header_is_passed_over(paper):
     ('1001_DFA_ANG_XX,ANG\n1001_DFA_HAP_XX\n', 'line 2'),
     ('1001_DFA_ANG_XX,ANG\nrubbish,ANG\n', "line 2: 'rubbish,ANG'"),
     ('rubbish,ANG\n1001_DFA_ANG_XX,ANG\n', "line 1: 'rubbish,ANG'"),
+    ('1001_DFA_ANG_XX ANG\n1001_DFA_ANG_XX,ANG\n', 'line 1'),
     ('1059_DFA_ANG_XX,ANG\n', 'to train and to test on, 1059_DFA_ANG_XX'),
 ])
 def test_bad_rows_are_named(paper, text, message):
@@ -89,6 +90,11 @@ def test_bad_rows_are_named(paper, text, message):
     (folder / 'train.csv').write_text(text)
     with pytest.raises(PreparationError, match=message):
         read_split_csv([str(folder)])
+
+
+def test_a_split_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(PreparationError, match='there is no .*gone'):
+        read_split_csv([str(tmp_path / 'gone')])
 
 
 def test_clips_of_the_csv_that_are_not_there_are_missing(tmp_path, capsys):
