@@ -18,7 +18,6 @@ from typing import (
 from mmaction.datasets.base import BaseActionDataset
 from mmengine.dist import get_rank
 from mmengine.logging import print_log
-from mmengine.utils import ProgressBar
 
 from mmbalance_plugin.media import MediaError, MissingStreamError, probe
 from mmbalance_plugin.registry import DATASETS
@@ -27,6 +26,7 @@ from .av_annotation import read_annotation
 from .av_labels import LabelMap
 from .determinism import is_deterministic
 from .file_names import find_file, unreadable
+from .prepare.media_progress import Progress
 
 _POLICIES = ('error', 'skip', 'mask')
 _KEYS = dict(video='filename', audio='audio_path')
@@ -225,11 +225,11 @@ class AudioVisualDataset(BaseActionDataset):
             return
         print(f'Reading the headers of {len(self.data_list)} clips of '
               f'{self.ann_file}', flush=True)
-        bar = ProgressBar(len(self.data_list), bar_width=30)
+        progress = Progress(len(self.data_list))
         for result in results:
-            bar.update()
+            progress.update()
             yield result
-        print(flush=True)
+        progress.close()
 
     def _problem(self, info: dict) -> Optional[MediaError]:
         """What keeps a clip from being used, or None."""
