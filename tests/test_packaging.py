@@ -81,7 +81,7 @@ def test_wheel_runs_from_where_it_is_unpacked(wheel, tmp_path):
     site = tmp_path / 'site'
     wheel.extractall(site)
     mim = site / 'mmbalance_plugin' / '.mim'
-    code = ('from mmbalance_plugin.utils.launch import load_config\n'
+    code = ('from mmbalance_plugin.cli.launch import load_config\n'
             'print(load_config("configs/_base_/default_runtime.py").filename)')
     done = subprocess.run(
         [sys.executable, '-c', code],

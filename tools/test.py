@@ -8,7 +8,7 @@ import sys
 
 import torch.distributed
 
-from mmbalance_plugin.utils import launch
+from mmbalance_plugin.cli import launch
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -11,7 +11,7 @@ import argparse
 
 import torch.distributed
 
-from mmbalance_plugin.utils import launch
+from mmbalance_plugin.cli import launch
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -4,7 +4,7 @@ from typing import Callable, Dict, Optional, Sequence
 
 from mmengine.config import Config
 
-from ..utils.launch import load_config
+from ..cli.launch import load_config
 from . import benchmark_data  # noqa: F401  registers the data set
 from .benchmark import Comparison, Loop
 from .benchmark_runs import FrameworkRun, PlainLoop

@@ -8,7 +8,7 @@ from typing import Any, Dict, NamedTuple, Optional, Sequence
 from mmengine.config import Config
 from mmengine.hooks import Hook
 
-from ..utils.launch import build_runner, load_config
+from ..cli.launch import build_runner, load_config
 from .curves import Records, read_scalars
 
 _DONE = 'trial.json'

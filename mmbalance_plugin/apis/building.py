@@ -8,7 +8,7 @@ from mmengine.registry import DefaultScope
 
 from mmbalance_plugin.models import recognizers
 from mmbalance_plugin.registry import MODELS
-from mmbalance_plugin.utils.launch import find_config
+from mmbalance_plugin.shipped import find_config
 
 
 def load_config(config: Union[str, os.PathLike, Config, dict],

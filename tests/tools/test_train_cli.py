@@ -10,7 +10,8 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mmbalance_plugin.utils import launch
+from mmbalance_plugin import shipped
+from mmbalance_plugin.cli import launch
 
 HERE = Path(__file__).parent
 
@@ -190,24 +191,24 @@ def test_errors_of_test(config, main, capsys, args, message):
 
 def test_shipped_configs_are_found_from_anywhere(tmp_path, monkeypatch, root):
     monkeypatch.chdir(tmp_path)
-    shipped = root / 'configs' / '_base_' / 'default_runtime.py'
+    runtime = root / 'configs' / '_base_' / 'default_runtime.py'
     for name in ('configs/_base_/default_runtime.py',
                  '_base_/default_runtime.py', '_base_/default_runtime'):
-        assert launch.find_config(name) == shipped
+        assert shipped.find_config(name) == runtime
     # A file of the user's own goes first.
     own = tmp_path / 'configs' / '_base_' / 'default_runtime.py'
     own.parent.mkdir(parents=True)
     own.write_text('')
-    found = launch.find_config('configs/_base_/default_runtime.py')
+    found = shipped.find_config('configs/_base_/default_runtime.py')
     assert found.resolve() == own.resolve()
 
 
 def test_close_names_are_suggested(tmp_path, monkeypatch):
     (tmp_path / 'configs').mkdir()
     (tmp_path / 'configs' / 'udi_av_digits.py').write_text('')
-    monkeypatch.setattr(launch, 'shipped_root', lambda: tmp_path)
+    monkeypatch.setattr(shipped, 'shipped_root', lambda: tmp_path)
     with pytest.raises(FileNotFoundError, match='did you mean udi_av_digits'):
-        launch.find_config('udi_avdigits.py')
+        shipped.find_config('udi_avdigits.py')
 
 
 def test_train_then_test(config, main):

@@ -1,66 +1,23 @@
-"""From a command line to a runner: what the tools share."""
+"""From a command line to a runner."""
 import argparse
-import difflib
 import os
-from pathlib import Path
-from typing import List, Optional
+from typing import TYPE_CHECKING, List, Optional
 
-from mmengine.config import Config
-from mmengine.runner import Runner
+from mmengine.config import Config, DictAction
 
-import mmbalance_plugin
+from mmbalance_plugin.shipped import find_config
+
+if TYPE_CHECKING:
+    from mmengine.runner import Runner
 
 LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
-
-
-def shipped_root() -> Path:
-    """Folder that holds ``configs/`` and ``tools/``.
-
-    Returns:
-        Path: ``mmbalance_plugin/.mim`` of an installed wheel, the checkout
-        of an editable install.
-    """
-    package = Path(mmbalance_plugin.__file__).resolve().parent
-    mim = package / '.mim'
-    return mim if mim.is_dir() else package.parent
-
-
-def find_config(name: str) -> Path:
-    """Find a config file.
-
-    Args:
-        name (str): A path, relative to the current folder or to where the
-            package keeps its own (``configs/udi_av_digits.py``), or the
-            bare name of a shipped config (``udi_av_digits``).
-
-    Returns:
-        Path: An existing file.
-
-    Raises:
-        FileNotFoundError: Naming the file, and shipped configs whose names
-            come close.
-    """
-    configs = shipped_root() / 'configs'
-    path = Path(name).expanduser()
-    tried = [path, shipped_root() / path, configs / path]
-    if path.suffix == '':
-        tried.append(configs / f'{path}.py')
-    for candidate in tried:
-        if candidate.is_file():
-            return candidate
-    shipped = sorted(file.stem for file in configs.glob('*.py'))
-    close = difflib.get_close_matches(path.stem, shipped, n=3)
-    hint = f"; did you mean {', '.join(close)}?" if close else ''
-    raise FileNotFoundError(
-        f'there is no config {name!r}, neither here nor among those of the '
-        f'package{hint}')
 
 
 def load_config(name: str, cfg_options: Optional[dict] = None) -> Config:
     """Read a config and apply overrides.
 
     Args:
-        name (str): See :func:`find_config`.
+        name (str): See :func:`mmbalance_plugin.shipped.find_config`.
         cfg_options (dict, optional): Overrides by dotted key. Defaults to
             None.
 
@@ -138,7 +95,7 @@ def enable_amp(cfg: Config) -> None:
             stage['optim_wrapper'] = to_amp(stage['optim_wrapper'])
 
 
-def build_runner(cfg: Config) -> Runner:
+def build_runner(cfg: Config) -> 'Runner':
     """Build the runner a config asks for.
 
     Args:
@@ -153,6 +110,7 @@ def build_runner(cfg: Config) -> Runner:
     if 'runner_type' in cfg:
         from mmaction.registry import RUNNERS
         return RUNNERS.build(cfg)
+    from mmengine.runner import Runner
     return Runner.from_cfg(cfg)
 
 
@@ -162,7 +120,6 @@ def add_common_args(parser: argparse.ArgumentParser) -> None:
     Args:
         parser (ArgumentParser): Changed in place.
     """
-    from mmengine.config import DictAction
     parser.add_argument(
         '--work-dir', help='folder for logs, checkpoints and results')
     parser.add_argument(

@@ -1,0 +1,46 @@
+"""Files that the package ships beside its modules: configs and tools."""
+import difflib
+from pathlib import Path
+
+
+def shipped_root() -> Path:
+    """Folder that holds ``configs/`` and ``tools/``.
+
+    Returns:
+        Path: ``mmbalance_plugin/.mim`` of an installed wheel, the checkout
+        of an editable install.
+    """
+    package = Path(__file__).resolve().parent
+    mim = package / '.mim'
+    return mim if mim.is_dir() else package.parent
+
+
+def find_config(name: str) -> Path:
+    """Find a config file.
+
+    Args:
+        name (str): A path, relative to the current folder or to where the
+            package keeps its own (``configs/udi_av_digits.py``), or the
+            bare name of a shipped config (``udi_av_digits``).
+
+    Returns:
+        Path: An existing file.
+
+    Raises:
+        FileNotFoundError: Naming the file, and shipped configs whose names
+            come close.
+    """
+    configs = shipped_root() / 'configs'
+    path = Path(name).expanduser()
+    tried = [path, shipped_root() / path, configs / path]
+    if path.suffix == '':
+        tried.append(configs / f'{path}.py')
+    for candidate in tried:
+        if candidate.is_file():
+            return candidate
+    shipped = sorted(file.stem for file in configs.glob('*.py'))
+    close = difflib.get_close_matches(path.stem, shipped, n=3)
+    hint = f"; did you mean {', '.join(close)}?" if close else ''
+    raise FileNotFoundError(
+        f'there is no config {name!r}, neither here nor among those of the '
+        f'package{hint}')
