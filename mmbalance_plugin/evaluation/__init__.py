@@ -2,7 +2,6 @@
 import mmbalance_plugin.registry  # noqa: F401
 
 from .functional import (
-    class_recalls,
     macro_f1,
     mean_average_precision,
     mean_class_accuracy,
@@ -11,6 +10,6 @@ from .functional import (
 from .multimodal_metric import MultimodalMetric
 
 __all__ = [
-    'MultimodalMetric', 'class_recalls', 'macro_f1', 'mean_average_precision',
+    'MultimodalMetric', 'macro_f1', 'mean_average_precision',
     'mean_class_accuracy', 'top1_accuracy'
 ]

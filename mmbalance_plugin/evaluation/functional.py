@@ -3,10 +3,10 @@
 All of them take scores (N, C) and labels (N, ), return a float in [0, 1],
 and treat classes that no label names alike: such a class is left out of the
 mean over classes. Predicting it is still wrong for the sample in question.
-With all classes among the labels the numbers are those of scikit-learn.
+The numbers are scikit-learn's, which is imported by the first evaluation
+rather than by every start of a program.
 """
 import numpy as np
-from mmaction.evaluation import mean_average_precision as _mean_ap
 
 
 def top1_accuracy(scores: np.ndarray, labels: np.ndarray) -> float:
@@ -23,22 +23,6 @@ def top1_accuracy(scores: np.ndarray, labels: np.ndarray) -> float:
     return float((scores.argmax(axis=1) == labels).mean())
 
 
-def class_recalls(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Accuracy within each class.
-
-    Args:
-        scores (np.ndarray): Scores of shape (N, C).
-        labels (np.ndarray): Classes of shape (N, ).
-
-    Returns:
-        np.ndarray: Shape (C, ), NaN for classes without a sample.
-    """
-    count = np.bincount(labels, minlength=scores.shape[1])
-    hits = np.bincount(
-        labels[scores.argmax(axis=1) == labels], minlength=scores.shape[1])
-    return np.where(count > 0, hits / np.maximum(count, 1), np.nan)
-
-
 def mean_class_accuracy(scores: np.ndarray, labels: np.ndarray) -> float:
     """Mean of the accuracies within the classes.
 
@@ -52,7 +36,13 @@ def mean_class_accuracy(scores: np.ndarray, labels: np.ndarray) -> float:
     Returns:
         float: In [0, 1].
     """
-    return float(np.nanmean(class_recalls(scores, labels)))
+    from sklearn.metrics import recall_score
+    return float(
+        recall_score(
+            labels,
+            scores.argmax(axis=1),
+            labels=np.unique(labels),
+            average='macro'))
 
 
 def macro_f1(scores: np.ndarray, labels: np.ndarray) -> float:
@@ -65,21 +55,20 @@ def macro_f1(scores: np.ndarray, labels: np.ndarray) -> float:
     Returns:
         float: In [0, 1]. A class that is never predicted has F1 = 0.
     """
-    classes = scores.shape[1]
-    predicted = scores.argmax(axis=1)
-    hits = np.bincount(labels[predicted == labels], minlength=classes)
-    count = np.bincount(labels, minlength=classes)
-    # 2 TP / (2 TP + FP + FN), whose denominator is labelled + predicted.
-    total = count + np.bincount(predicted, minlength=classes)
-    present = count > 0
-    return float((2 * hits[present] / total[present]).mean())
+    from sklearn.metrics import f1_score
+    return float(
+        f1_score(
+            labels,
+            scores.argmax(axis=1),
+            labels=np.unique(labels),
+            average='macro'))
 
 
 def mean_average_precision(scores: np.ndarray, labels: np.ndarray) -> float:
     """Mean over classes of the average precision, one class against the rest.
 
-    Each class ranks all samples by its score; MMAction2 computes the area
-    under the step-wise precision-recall curve, in which samples of equal
+    Each class ranks all samples by its score; the average precision is the
+    area under the step-wise precision-recall curve, in which samples of equal
     scores share one step.
 
     Args:
@@ -89,6 +78,7 @@ def mean_average_precision(scores: np.ndarray, labels: np.ndarray) -> float:
     Returns:
         float: In [0, 1].
     """
+    from sklearn.metrics import average_precision_score
     present = np.unique(labels)
-    positives = labels[:, None] == present[None]
-    return float(_mean_ap(scores[:, present], positives.astype(np.int64)))
+    positives = (labels[:, None] == present[None]).astype(np.int64)
+    return float(average_precision_score(positives, scores[:, present]))

@@ -79,8 +79,6 @@ def test_against_slow_implementations(seed, ties):
 def test_numbers_by_hand():
     # Predicted 0 1 0 2 3: class 3 has no label, and the guess costs class 2.
     assert functional.top1_accuracy(SCORES, LABELS) == pytest.approx(3 / 5)
-    np.testing.assert_allclose(
-        functional.class_recalls(SCORES, LABELS), [1, .5, .5, np.nan])
     assert functional.mean_class_accuracy(SCORES, LABELS) == pytest.approx(
         2 / 3)
     # Each of the three: 2 TP / (labelled + predicted) = 2/3.
@@ -104,6 +102,20 @@ def test_the_best_and_the_worst(name):
     order = [2, 0, 3, 1]
     assert measure(SCORES[order[:4]], LABELS[order[:4]]) == pytest.approx(
         measure(SCORES[:4], LABELS[:4]))
+
+
+@pytest.mark.parametrize('classes', [1, 2])
+def test_labels_of_one_or_two_classes(recwarn, classes):
+    """A column of its own shape for scikit-learn, and no warning."""
+    scores = np.random.default_rng(0).random((9, 4))
+    labels = np.arange(9) % classes
+    assert functional.mean_average_precision(scores, labels) == pytest.approx(
+        slow_map(scores, labels))
+    assert functional.mean_class_accuracy(scores, labels) == pytest.approx(
+        slow_mean1(scores, labels))
+    assert functional.macro_f1(scores, labels) == pytest.approx(
+        slow_f1(scores, labels))
+    assert not recwarn.list
 
 
 def test_agrees_with_mmaction_where_all_classes_are_labelled():

@@ -1,5 +1,6 @@
 """MultimodalMetric: names, values, stages, ranks."""
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -123,6 +124,8 @@ def test_errors():
 
 def evaluate_my_share():
     """As DefaultSampler deals: round robin, padded from the start."""
+    # A fresh process: scikit-learn waits for the first evaluation.
+    assert 'sklearn' not in sys.modules
     rank = torch.distributed.get_rank()
     samples = predictions()
     padded = samples + samples[:1]
