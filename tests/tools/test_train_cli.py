@@ -10,6 +10,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
+import mmbalance_plugin.registry  # noqa: F401  reads what was saved
 from mmbalance_plugin import shipped
 from mmbalance_plugin.cli import launch
 
