@@ -1,25 +1,28 @@
 """Tables of the studies, and that their trials are what they say."""
+import json
+
 import pytest
 import torch
 
-from mmbalance_plugin.analysis import studies, studies_trials
-from mmbalance_plugin.analysis.studies import (
+import studies
+import studies_trials
+from mmbalance_plugin.models.heads import ConcatHead, MLPHead
+from studies import (
     convergence_table,
     epoch_values,
     first_epoch,
 )
-from mmbalance_plugin.analysis.studies_dominance import (
+from studies_dominance import (
     batch_scores,
     epoch_summary,
 )
-from mmbalance_plugin.analysis.studies_trials import (
+from studies_trials import (
     Outcome,
     Size,
     Trial,
     run_trial,
     trial_config,
 )
-from mmbalance_plugin.models.heads import ConcatHead, MLPHead
 from tests.engine.digits import DATA
 
 
@@ -203,3 +206,16 @@ def test_a_trial_is_done_once(tmp_path, monkeypatch):
     other = trial._replace(options=dict(trial.options, x=1))
     with pytest.raises(AssertionError, match='trained again'):
         run_trial(other, TINY, 0, str(tmp_path))
+
+
+def test_study_of_runs_that_are_there(run_python, tmp_path):
+    for name, values in dict(joint=(.5, .8), ogm=(.8, .9)).items():
+        folder = tmp_path / name / '20260101_000000' / 'vis_data'
+        folder.mkdir(parents=True)
+        (folder / 'scalars.json').write_text('\n'.join(
+            json.dumps({'step': i + 1, 'acc/top1': v})
+            for i, v in enumerate(values)))
+    done = run_python('benchmarks/study.py', 'convergence', '--runs',
+                      tmp_path / 'joint', tmp_path / 'ogm')
+    assert done.returncode == 0, done.stderr
+    assert '| ogm | 1 | 1.0 | 1.0 | 1.0 | 90.0 | 2.0 |' in done.stdout

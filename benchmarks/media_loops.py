@@ -10,13 +10,12 @@ from typing import Dict, List, NamedTuple, Optional, Sequence
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
+from media_bare_loop import BareLoop
+from media_clips import Clip
 from mmbalance_plugin.datasets.audio_visual_dataset import AudioVisualDataset
 from mmbalance_plugin.datasets.cache.content import SETTLED
 from mmbalance_plugin.media.index import forget_indices
-
-from .benchmark import Loop, Times, paired_ratios
-from .media_bare_loop import BareLoop
-from .media_clips import Clip
+from timing import Loop, Times, paired_ratios
 
 #: Transforms of a shipped media config that decode; the rest works on what
 #: they give.
@@ -95,7 +94,7 @@ def build_loops(config: str, clips: Sequence[Clip],
         folder (str): An existing one, for the annotation and the cache.
 
     Returns:
-        dict[str, Loop]: For :func:`~.benchmark.interleave`; a step is a
+        dict[str, Loop]: For :func:`~timing.interleave`; a step is a
         clip.
     """
     init_default_scope('mmaction')

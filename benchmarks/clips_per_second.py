@@ -1,6 +1,6 @@
 """Clips a second: decoding while training, the cache, and bare PyAV.
 
-OMP_NUM_THREADS=1 python tools/benchmark_media.py
+OMP_NUM_THREADS=1 python benchmarks/clips_per_second.py
 
 Generates clips of CREMA-D's size and codecs. The shipped pipeline, the same
 with a cache, and a plain PyAV loop that does the same work take turns on
@@ -16,14 +16,14 @@ import av
 import cv2
 import torch
 
-from mmbalance_plugin.analysis.benchmark import interleave
-from mmbalance_plugin.analysis.media_clips import generate_clips
-from mmbalance_plugin.analysis.media_throughput import (
+from media_clips import generate_clips
+from media_loops import (
     ROWS,
     build_loops,
     throughput_ratios,
     throughput_table,
 )
+from timing import interleave
 
 CONFIG = Path(__file__).parents[1] / 'configs/_base_/datasets/crema_d.py'
 

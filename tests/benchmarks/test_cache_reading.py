@@ -4,18 +4,16 @@ import sys
 import numpy as np
 import pytest
 
-from mmbalance_plugin.analysis.cache_reading import ColdCache
+from cold_cache import ColdCache
 
 pytestmark = pytest.mark.skipif(
     sys.platform != 'linux', reason='needs /proc/self/io')
 
 
-def test_command(run_python, tmp_path):
-    done = run_python(
-        'tools/benchmark_cache.py', '--folder', tmp_path, '--clips', 3,
-        '--frames', 4, '--size', 16, 24, '--rounds', 2)
-    assert done.returncode == 0, done.stderr
-    rows = done.stdout.splitlines()
+def test_command(run_benchmark, tmp_path):
+    rows = run_benchmark(
+        'cache_reading', '--folder', tmp_path, '--clips', 3, '--frames', 4,
+        '--size', 16, 24, '--rounds', 2).splitlines()
     assert [row.split(' | ')[0] for row in rows if row.startswith('| ')] == [
         '| read', '| cache', '| bare reads']
     assert not list(tmp_path.iterdir())

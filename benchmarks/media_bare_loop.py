@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import torch
 
-from .media_clips import Clip
+from media_clips import Clip
 
 FRAMES, SIZE, RATE, SECONDS = 3, 224, 22050, 3.0
 

@@ -1,6 +1,6 @@
 """Clips a second from a cache that is on the disk and not in memory.
 
-python tools/benchmark_cache.py --folder DIR
+python benchmarks/cache_reading.py --folder DIR
 
 Fills a cache with noise of the size of CREMA-D's frames, then draws three
 frames of each clip, with the entries dropped from memory before each pass;
@@ -13,7 +13,7 @@ from statistics import median
 
 import torch
 
-from mmbalance_plugin.analysis.cache_reading import ColdCache
+from cold_cache import ColdCache
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """Time of a training step, method by method, beside a plain PyTorch loop.
 
-OMP_NUM_THREADS=1 python tools/benchmark.py
+OMP_NUM_THREADS=1 python benchmarks/step_time.py
 
 All loops train in one process and take turns, a few steps each, so that
 whatever slows the machine slows all of them; ratios are taken round by
@@ -12,15 +12,15 @@ import tempfile
 
 import torch
 
-from mmbalance_plugin.analysis.benchmark import (
-    interleave,
-    paired_ratios,
-    ratio_table,
-)
-from mmbalance_plugin.analysis.benchmark_methods import (
+from step_methods import (
     ROWS,
     build_loops,
     steps_needed,
+)
+from timing import (
+    interleave,
+    paired_ratios,
+    ratio_table,
 )
 
 

@@ -8,8 +8,8 @@ from typing import Any, Dict, NamedTuple, Optional, Sequence
 from mmengine.config import Config
 from mmengine.hooks import Hook
 
-from ..cli.launch import build_runner, load_config
-from .curves import Records, read_scalars
+from mmbalance_plugin.analysis.curves import Records, read_scalars
+from mmbalance_plugin.cli.launch import build_runner, load_config
 
 _DONE = 'trial.json'
 

@@ -3,8 +3,8 @@ from typing import Sequence
 
 import torch
 
-from ..datasets.array_dataset import ArrayDataset, Arrays
-from ..registry import DATASETS
+from mmbalance_plugin.datasets.array_dataset import ArrayDataset, Arrays
+from mmbalance_plugin.registry import DATASETS
 
 
 @DATASETS.register_module()

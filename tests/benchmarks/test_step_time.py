@@ -1,23 +1,25 @@
 """Interleaved timing, and that both kinds of loop train the same thing."""
+import json
+
 import pytest
 import torch
 from mmengine.config import Config
 
-from mmbalance_plugin.analysis import benchmark
-from mmbalance_plugin.analysis.benchmark import (
+import timing
+from step_loops import FrameworkRun, PlainLoop
+from step_methods import (
+    ROWS,
+    benchmark_config,
+    build_loops,
+    steps_needed,
+)
+from timing import (
     Comparison,
     Times,
     interleave,
     paired_ratios,
     ratio_table,
 )
-from mmbalance_plugin.analysis.benchmark_methods import (
-    ROWS,
-    benchmark_config,
-    build_loops,
-    steps_needed,
-)
-from mmbalance_plugin.analysis.benchmark_runs import FrameworkRun, PlainLoop
 
 
 class Clock:
@@ -41,8 +43,8 @@ class Clock:
 
 def test_every_loop_takes_one_block_a_round(monkeypatch):
     clock = Clock()
-    monkeypatch.setattr(benchmark.time, 'perf_counter', lambda: clock.now)
-    monkeypatch.setattr(benchmark.time, 'process_time', lambda: 2 * clock.now)
+    monkeypatch.setattr(timing.time, 'perf_counter', lambda: clock.now)
+    monkeypatch.setattr(timing.time, 'process_time', lambda: 2 * clock.now)
     loops = {'a': clock.loop('a', 1.), 'b': clock.loop('b', 3.)}
     times = interleave(loops, rounds=8, block=5, warmup=2)
     assert clock.log[:2] == [('a', 2), ('b', 2)]
@@ -144,3 +146,22 @@ def test_the_follower_step_is_a_follower_step(tmp_path):
 def test_unknown_loop(tmp_path):
     with pytest.raises(ValueError, match='no loops'):
         build_loops(str(tmp_path), 2, 3, names=['nothing'])
+
+
+def test_command(run_benchmark, tmp_path):
+    out = tmp_path / 'times.json'
+    printed = run_benchmark(
+        'step_time', '--rounds', 2, '--block', 1, '--warmup', 1, '--width', 2,
+        '--size', 16, '--batch-size', 4, '--loops', 'plain joint', 'joint',
+        'OPM + OGM-GE', '--json', out)
+    rows = [line for line in printed.splitlines() if line.startswith('| ')]
+    assert [row.split(' | ')[0] for row in rows] == [
+        '| loop', '| plain joint', '| joint', '| OPM + OGM-GE',
+        '| OPM + OGM-GE'
+    ]
+    times = json.loads(out.read_text())
+    assert {k: len(v) for k, v in times['cpu'].items()} == {
+        'plain joint': 2, 'joint': 2, 'OPM + OGM-GE': 2
+    }
+    assert times['ratios']['joint / plain joint'][0] == (
+        times['wall']['joint'][0] / times['wall']['plain joint'][0])

@@ -1,12 +1,12 @@
 """Small studies of OGM, OGM-GE and OPM: train what they need, print a table.
 
-python tools/study.py dominance
-python tools/study.py noise
-python tools/study.py convergence
-python tools/study.py unequal_noise
+python benchmarks/study.py dominance
+python benchmarks/study.py noise
+python benchmarks/study.py convergence
+python benchmarks/study.py unequal_noise
 Epochs to a level, of runs that were trained before:
-python tools/study.py convergence --runs work_dirs/results/joint_av_digits \
-    work_dirs/results/ogm_ge_av_digits
+python benchmarks/study.py convergence \
+    --runs work_dirs/results/joint_av_digits work_dirs/results/ogm_ge_av_digits
 
 Runs are short and kept in OUT; what is there already is not trained again.
 """
@@ -15,12 +15,12 @@ import os.path as osp
 
 import torch
 
-from mmbalance_plugin.analysis.studies import (
+from studies import (
     LEVELS,
     STUDIES,
     convergence_of_runs,
 )
-from mmbalance_plugin.analysis.studies_trials import Size
+from studies_trials import Size
 
 
 def main() -> None:

@@ -5,9 +5,9 @@ All of them look at validation data only.
 from statistics import mean, stdev
 from typing import Any, Dict, List, Optional, Sequence
 
-from .curves import Records, find_runs, read_scalars
-from .studies_dominance import DominanceProbe, epoch_summary
-from .studies_trials import Size, Trial, run_trials
+from mmbalance_plugin.analysis.curves import Records, find_runs, read_scalars
+from studies_dominance import DominanceProbe, epoch_summary
+from studies_trials import Size, Trial, run_trials
 
 METRIC = 'acc/top1'
 LEVELS = (.9, .95, .99)

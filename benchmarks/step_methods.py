@@ -4,10 +4,10 @@ from typing import Callable, Dict, Optional, Sequence
 
 from mmengine.config import Config
 
-from ..cli.launch import load_config
-from . import benchmark_data  # noqa: F401  registers the data set
-from .benchmark import Comparison, Loop
-from .benchmark_runs import FrameworkRun, PlainLoop
+import synthetic_data  # noqa: F401  registers the data set
+from mmbalance_plugin.cli.launch import load_config
+from step_loops import FrameworkRun, PlainLoop
+from timing import Comparison, Loop
 
 JOINT = {
     'joint': 'joint_av_digits',

@@ -11,7 +11,7 @@ from mmengine.runner import Runner
 from mmengine.visualization import Visualizer
 from torch import nn
 
-from ..registry import MODELS
+from mmbalance_plugin.registry import MODELS
 
 
 class PlainLoop:
