@@ -6,7 +6,7 @@ component as ``type='mmbalance_plugin.X'`` whatever its default scope is, and
 needs no ``custom_imports``: MMEngine imports this file, then the locations
 below, when it first meets the prefix.
 """
-from typing import Optional
+from typing import Any, Optional
 
 from mmengine.registry import DATA_SAMPLERS as MMENGINE_DATA_SAMPLERS
 from mmengine.registry import DATASETS as MMENGINE_DATASETS
@@ -18,7 +18,7 @@ from mmengine.registry import OPTIM_WRAPPERS as MMENGINE_OPTIM_WRAPPERS
 from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
 from mmengine.registry import Registry
 
-from .compat import apply_shims
+from .compat import apply_shims, import_failure
 
 SCOPE = 'mmbalance_plugin'
 
@@ -68,6 +68,27 @@ class PluginRegistry(Registry):
             f"cannot import {', '.join(self._locations)}, which holds the "
             f'"{self.name}" registry of {SCOPE}: '
             f'{type(cause).__name__}: {cause}') from cause
+
+
+    def build(self, cfg: dict, *args, **kwargs) -> Any:
+        """Build a component, as MMEngine's registries do.
+
+        Raises:
+            PluginImportError: The type was not found because a package
+                cannot be imported.
+        """
+        try:
+            return super().build(cfg, *args, **kwargs)
+        except (KeyError, RuntimeError) as error:
+            name = cfg.get('type')
+            if isinstance(name, str) and any(
+                    text in str(error) for text in
+                    (f'{name} is not in the', f'Failed to get {name}')):
+                reason = import_failure(name)
+                if reason is not None:
+                    raise PluginImportError(
+                        f'{name} cannot be built: {reason}') from error
+            raise
 
 
 def _registry(name: str, parent: Registry, location: str) -> PluginRegistry:

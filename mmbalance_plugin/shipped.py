@@ -15,13 +15,15 @@ def shipped_root() -> Path:
     return mim if mim.is_dir() else package.parent
 
 
-def find_config(name: str) -> Path:
+def find_config(name: str, shipped: bool = False) -> Path:
     """Find a config file.
 
     Args:
         name (str): A path, relative to the current folder or to where the
             package keeps its own (``configs/udi_av_digits.py``), or the
             bare name of a shipped config (``udi_av_digits``).
+        shipped (bool): Look among the package's own configs only. Defaults
+            to False.
 
     Returns:
         Path: An existing file.
@@ -32,15 +34,18 @@ def find_config(name: str) -> Path:
     """
     configs = shipped_root() / 'configs'
     path = Path(name).expanduser()
-    tried = [path, shipped_root() / path, configs / path]
+    tried = [shipped_root() / path, configs / path]
+    if not shipped:
+        tried.insert(0, path)
     if path.suffix == '':
         tried.append(configs / f'{path}.py')
     for candidate in tried:
         if candidate.is_file():
             return candidate
-    shipped = sorted(file.stem for file in configs.glob('*.py'))
-    close = difflib.get_close_matches(path.stem, shipped, n=3)
+    names = sorted(file.stem for file in configs.glob('*.py'))
+    close = difflib.get_close_matches(path.stem, names, n=3)
     hint = f"; did you mean {', '.join(close)}?" if close else ''
+    where = '' if shipped else ', neither here nor'
     raise FileNotFoundError(
-        f'there is no config {name!r}, neither here nor among those of the '
+        f'there is no config {name!r}{where} among those of the '
         f'package{hint}')

@@ -54,9 +54,14 @@ def cpu_ddp():
     MMDistributedDataParallel(torch.nn.Linear(1, 1), device_ids=[0])
     dist.destroy_process_group()
 
+def package_lookup():
+    from mmengine.utils import get_installed_path
+    get_installed_path('mmaction')
+
 os.environ.update(RANK='0', LOCAL_RANK='0', WORLD_SIZE='1',
                   MASTER_ADDR='127.0.0.1', MASTER_PORT='0')
-for function in (drn, torchaudio, history_buffer, launcher, cpu_ddp):
+for function in (drn, torchaudio, history_buffer, launcher, cpu_ddp,
+                 package_lookup):
     attempt(function.__name__, function)
 print('FOUND' + json.dumps(found))
 """
@@ -75,6 +80,7 @@ def upstream(run_python):
     ('history_buffer', 'HistoryBuffer was not an allowed global'),
     ('launcher', '_cuda_setDevice|CUDA|NVIDIA'),
     ('cpu_ddp', 'device_ids and output_device arguments only work with'),
+    ('package_lookup', "No module named 'pkg_resources'"),
 ])
 def test_still_needed(upstream, name, expected):
     if upstream[name] is None:

@@ -119,6 +119,49 @@ def test_first_error_is_kept(broken):
         del sys._mmb_tried
 
 
+# A package that imports on access, as transformers does.
+LAZY = """
+def __getattr__(name):
+    raise RuntimeError('no GPU') if name == 'Net' else AttributeError(name)
+"""
+
+
+@pytest.mark.parametrize('name, source, reason', [
+    ('mmpretrain.ResNet', None, 'mmpretrain is not installed'),
+    ('timm.models.resnet.ResNet', 'import torchvision_of_nobody',
+     'timm needs torchvision_of_nobody, which is not installed'),
+    ('mmb_odd.Net', 'from torch import no_such_function',
+     "mmb_odd cannot be imported: ImportError: cannot import name 'no_such"),
+    ('mmb_odd.Net', LAZY, 'mmb_odd cannot be imported: RuntimeError: no GPU'),
+])
+@pytest.mark.parametrize('scope', ['mmaction', 'mmbalance_plugin'])
+def test_failed_import_behind_a_type_is_named(
+        tmp_path, monkeypatch, scope, name, source, reason):
+    """Of whatever is built inside a component of this package."""
+    package = name.partition('.')[0]
+    if source is None:
+        monkeypatch.setitem(sys.modules, package, None)
+    else:
+        (tmp_path / f'{package}.py').write_text(source + '\n')
+        monkeypatch.syspath_prepend(tmp_path)
+        monkeypatch.delitem(sys.modules, package, raising=False)
+    DefaultScope.get_instance('test', scope_name=scope)
+    with pytest.raises(PluginImportError) as caught:
+        MODELS.build(dict(
+            type='mmbalance_plugin.ModalityEncoder', feat_channels=8,
+            backbone=dict(type=name)))
+    assert str(caught.value).startswith(f'{name} cannot be built: {reason}')
+
+
+@pytest.mark.parametrize('name', [
+    'Odd', 'torch.nn.Odd', 'torch.odd.Odd', 'mmaction.Odd',
+    'mmbalance_plugin.Odd'
+])
+def test_a_wrong_name_is_no_failed_import(name):
+    with pytest.raises(KeyError, match=f'{name} is not in the'):
+        plugin.MODELS.build(dict(type=name))
+
+
 def test_missing_mmcv_is_not_swallowed(run_python):
     done = run_python(
         '-c', 'import sys; sys.modules["mmcv"] = None\n'

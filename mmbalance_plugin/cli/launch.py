@@ -5,6 +5,9 @@ from typing import TYPE_CHECKING, List, Optional
 
 from mmengine.config import Config, DictAction
 
+from mmbalance_plugin.compat.config_packages import (
+    install_config_packages_shim,
+)
 from mmbalance_plugin.shipped import find_config
 
 if TYPE_CHECKING:
@@ -25,6 +28,7 @@ def load_config(name: str, cfg_options: Optional[dict] = None) -> Config:
         Config: With ``work_dir`` set, ``./work_dirs/<config name>`` unless
         the config or the overrides say otherwise.
     """
+    install_config_packages_shim()
     path = find_config(name)
     cfg = Config.fromfile(path)
     if cfg_options:

@@ -4,12 +4,12 @@ One shim a module. Each acts only where a feature test says that it is
 needed, names the upstream report it answers, and is covered by a test that
 fails when the shim is taken away too early.
 
-Importing :mod:`mmbalance_plugin.registry` applies them all.
+Importing :mod:`mmbalance_plugin.registry` applies them all. Importing this
+package applies none and loads nothing heavy, so that the command line can
+read a config and refuse it within a second.
 """
-from .checkpoint import install_checkpoint_shim
-from .cpu_distributed import install_cpu_distributed_shim
-from .drn import install_drn_stub
 from .errors import StackError, UnsafeCheckpointError
+from .imports import import_failure
 from .stack import check_stack
 from .torchaudio import import_torchaudio, install_torchaudio_shim
 
@@ -23,7 +23,20 @@ def apply_shims() -> None:
         StackError: A package of the stack is missing or unusable.
     """
     check_stack()
+    try:
+        # Here and not above: they import torch and MMEngine's runner.
+        from .checkpoint import install_checkpoint_shim
+        from .config_packages import install_config_packages_shim
+        from .cpu_distributed import install_cpu_distributed_shim
+        from .drn import install_drn_stub
+        from .multimodal import install_multimodal_shim
+    except ImportError as error:
+        # MMEngine swallows those: "X is not in the registry".
+        raise StackError('the installed stack cannot be imported: '
+                         f'{type(error).__name__}: {error}') from error
     install_drn_stub()
+    install_multimodal_shim()
+    install_config_packages_shim()
     install_checkpoint_shim()
     install_torchaudio_shim()
     install_cpu_distributed_shim()
@@ -31,5 +44,5 @@ def apply_shims() -> None:
 
 __all__ = [
     'StackError', 'UnsafeCheckpointError', 'apply_shims', 'check_stack',
-    'import_torchaudio'
+    'import_failure', 'import_torchaudio'
 ]

@@ -12,11 +12,11 @@ the extension and lets a failure there count as "no extension".
 import logging
 import sys
 from importlib import import_module
-from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import PathFinder
 from types import ModuleType
+from typing import Callable
 
 from .errors import StackError
+from .import_hook import hook_import
 
 UTILS = 'torchaudio._extension.utils'
 
@@ -40,38 +40,14 @@ def _tolerate_missing_libraries(module: ModuleType) -> None:
     module._load_lib = _load_lib
 
 
-class _TolerantLoader(Loader):
-
-    def __init__(self, loader: Loader) -> None:
-        self.loader = loader
-
-    def create_module(self, spec):
-        return self.loader.create_module(spec)
-
-    def exec_module(self, module) -> None:
-        self.loader.exec_module(module)
-        _tolerate_missing_libraries(module)
-
-    def __getattr__(self, name):
-        # get_source, get_filename, is_package ... for tracebacks and tools.
-        return getattr(self.__dict__['loader'], name)
-
-
-class _TorchaudioFinder(MetaPathFinder):
-
-    def find_spec(self, fullname, path=None, target=None):
-        if fullname != UTILS:
-            return None
-        spec = PathFinder.find_spec(fullname, path, target)
-        if spec is not None and spec.loader is not None:
-            spec.loader = _TolerantLoader(spec.loader)
-        return spec
+def _execute(run: Callable, module: ModuleType) -> None:
+    run(module)
+    _tolerate_missing_libraries(module)
 
 
 def install_torchaudio_shim() -> None:
     """Let ``import torchaudio`` survive an extension that cannot load."""
-    if not any(isinstance(f, _TorchaudioFinder) for f in sys.meta_path):
-        sys.meta_path.insert(0, _TorchaudioFinder())
+    hook_import(UTILS, _execute)
     if UTILS in sys.modules:
         # Left behind by an import that failed before the shim was there.
         _tolerate_missing_libraries(sys.modules[UTILS])

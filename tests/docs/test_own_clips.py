@@ -1,6 +1,5 @@
 """The page 'your own clips in ten minutes' does what it says."""
 import re
-import shutil
 from pathlib import Path
 
 import pytest
@@ -32,7 +31,6 @@ def project(tmp_path, monkeypatch):
         (clips / f'{split}.csv').write_text(annotation, encoding='utf-8')
     (clips / 'classes.txt').write_text('cat\ndog\n')
     (tmp_path / 'my_config.py').write_text(config)
-    shutil.copytree(ROOT / 'configs', tmp_path / 'configs')
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
