@@ -1,9 +1,11 @@
 """The formulas, as pure functions of tensors, usable from bare PyTorch."""
+from .agm import agm_coefficients
 from .alignment import (
     alignment_weights,
     gradient_alignments,
     weights_from_alignments,
 )
+from .calibration import ece
 from .club import (
     club_against,
     club_log_likelihood,
@@ -19,21 +21,33 @@ from .fusion import (
     sum_log_probability,
     sum_logits,
 )
+from .g_blend import g_blend_weights
 from .gradient_modulation import ogm_coefficients
+from .mimo import mimo_loss
+from .mla import mla_projection, mla_weights
+from .mlb import mlb_coefficients
+from .mmpareto import mmpareto_direction
+from .pmr import pmr_coefficients
 from .prediction_modulation import (
     opm_drop_probabilities,
     opm_dropped_share,
     opm_rescale_factor,
 )
+from .relearning import relearning_strength
 from .shapley import coalitions, shapley_values
 from .standardization import feature_moments, standardize
+from .tcmax import tcmax_from_sums, tcmax_loss, tcmax_sums
 
 __all__ = [
-    'alignment_weights', 'club_against', 'club_log_likelihood',
-    'club_sampled', 'club_upper_bound', 'coalitions', 'discrepancy_ratios',
-    'feature_moments', 'fit_pool_weights', 'gradient_alignments',
-    'js_divergence', 'mean_probability', 'ogm_coefficients',
-    'opm_drop_probabilities', 'opm_dropped_share', 'opm_rescale_factor',
-    'pool_weighted', 'predictive_entropy', 'shapley_values', 'standardize',
-    'sum_log_probability', 'sum_logits', 'weights_from_alignments'
+    'agm_coefficients', 'alignment_weights', 'club_against',
+    'club_log_likelihood', 'club_sampled', 'club_upper_bound',
+    'coalitions', 'discrepancy_ratios', 'ece', 'feature_moments',
+    'fit_pool_weights', 'g_blend_weights', 'gradient_alignments',
+    'js_divergence', 'mean_probability', 'mimo_loss', 'mla_projection',
+    'mla_weights', 'mlb_coefficients', 'mmpareto_direction',
+    'ogm_coefficients', 'opm_drop_probabilities', 'opm_dropped_share',
+    'opm_rescale_factor', 'pmr_coefficients', 'pool_weighted',
+    'predictive_entropy', 'relearning_strength', 'shapley_values',
+    'standardize', 'sum_log_probability', 'sum_logits', 'tcmax_from_sums',
+    'tcmax_loss', 'tcmax_sums', 'weights_from_alignments'
 ]
