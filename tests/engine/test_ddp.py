@@ -5,6 +5,7 @@ import torch.distributed as dist
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from mmbalance_plugin.engine.hooks import SummaryHook
 from tests.dist_utils import run_ranks
 from tests.engine.digits import digits_cfg, weights
 
@@ -48,6 +49,7 @@ def run(work_dir, world, norm, epochs):
     runner.register_hook(Snapshot())
     runner.train()
     loop = runner.train_loop
+    cost = next(h.cost for h in runner.hooks if isinstance(h, SummaryHook))
     return dict(
         rows=hook.rows,
         weights=weights(runner),
@@ -63,7 +65,7 @@ def run(work_dir, world, norm, epochs):
             for k, v in loop.guidance.complementarity.state_dict().items()
             if torch.is_tensor(v)
         },
-        encoded=dict(loop.model.encoded))
+        samples=dict(cost.samples))
 
 
 def rank_run(work_dir, norm, epochs):
@@ -122,6 +124,16 @@ def test_ranks_choose_what_one_process_chooses(one, two):
     for key, value in one['cache'].items():
         torch.testing.assert_close(
             two[0]['cache'][key], value, rtol=1e-3, atol=1e-3)
+
+
+def test_ranks_count_together_what_one_process_counts(one, two):
+    """The pass of the anchor into its cache among the rest."""
+    follower = next(m for m in one['samples'] if m != one['anchor'])
+    assert one['samples'] == {
+        one['anchor']: (EPOCHS + 1) * 192,
+        follower: 2 * EPOCHS * 192 + (EPOCHS - 1) * 32
+    }
+    assert two[0]['samples'] == two[1]['samples'] == one['samples']
 
 
 def test_the_anchor_stays_bit_identical_on_three_ranks(tmp_path):

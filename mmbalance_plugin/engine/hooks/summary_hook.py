@@ -2,16 +2,15 @@
 import json
 import os
 import os.path as osp
-import resource
 import subprocess
-import time
 from typing import Any, Dict, Optional
 
 import torch
-from mmengine.dist import all_reduce, get_world_size, is_main_process
-from mmengine.hooks import Hook
+from mmengine.dist import is_main_process
+from mmengine.hooks import CheckpointHook, Hook
 
 from ...registry import HOOKS
+from ..cost import RunCost
 from ..scalars import plain_json, scalars
 
 _STATE_KEY = 'run_summary'
@@ -29,8 +28,8 @@ class SummaryHook(Hook):
 
     The cost counts the whole run, resumed parts included:
     ``optimizer_steps``; ``encoder_samples``, samples each encoder saw while
-    training, over all ranks, the anchor's and the controller's passes
-    included; ``estimator_steps`` of auxiliary estimators;
+    training, over all ranks, in whatever pass (an anchor's, a controller's)
+    but those of validation; ``estimator_steps`` of auxiliary estimators;
     ``wall_seconds`` from start to end of training, validation included;
     ``peak_memory_bytes`` of one process (GPU memory where there is one,
     else resident memory); parameters in training and at inference.
@@ -49,16 +48,20 @@ class SummaryHook(Hook):
                  filename: str = 'summary.json') -> None:
         self.test = test
         self.filename = filename
-        self.steps = 0
-        self.seconds_before = 0.
-        self.peak_before = 0
+        self.cost = RunCost()
         self.last_val: Dict[str, float] = {}
-        self._begin: Optional[float] = None
 
     # ---- counting ------------------------------------------------------
     def before_train(self, runner) -> None:
-        """Start the clock."""
-        self._begin = time.perf_counter()
+        """Start the clock and the count."""
+        self.cost.start(_bare(runner))
+
+    def before_train_iter(self,
+                          runner,
+                          batch_idx: int,
+                          data_batch=None) -> None:
+        """Count what was encoded between two steps."""
+        self.cost.keep()
 
     def after_train_iter(self,
                          runner,
@@ -66,50 +69,51 @@ class SummaryHook(Hook):
                          data_batch=None,
                          outputs: Optional[dict] = None) -> None:
         """Count updates, not iterations: accumulation makes them differ."""
-        self.steps += int(runner.optim_wrapper.should_update())
+        self.cost.steps += int(runner.optim_wrapper.should_update())
+        self.cost.keep()
+        if _saves_now(runner):
+            self.cost.reduce()
+
+    def after_train_epoch(self, runner) -> None:
+        """Before the epoch's checkpoint is written."""
+        self.cost.reduce()
+        self.cost.add_estimators(getattr(_bare(runner), 'auxiliary', None))
+
+    def before_uncounted(self, runner) -> None:
+        """Passes follow that are no training."""
+        self.cost.keep()
+
+    def after_uncounted(self, runner) -> None:
+        """Those passes are over."""
+        self.cost.discard()
+
+    def before_val_epoch(self, runner) -> None:
+        """Validation is no training."""
+        self.before_uncounted(runner)
 
     def after_val_epoch(self, runner, metrics: Dict[str, Any] = None) -> None:
         """Keep the latest metrics; stages emit different ones."""
+        self.after_uncounted(runner)
         self.last_val.update(scalars(metrics or {}))
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         """Carry the counters across a resume."""
         checkpoint[_STATE_KEY] = dict(
-            steps=self.steps,
-            seconds=self._seconds(),
-            peak=self._peak(),
-            last_val=dict(self.last_val),
-            encoded=dict(getattr(_bare(runner), 'encoded', {})))
+            self.cost.state_dict(), last_val=dict(self.last_val))
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         """Take the counters up again, when resuming."""
         state = checkpoint.get(_STATE_KEY)
-        if not runner._resume or state is None:
-            return
-        self.steps = state['steps']
-        self.seconds_before = state['seconds']
-        self.peak_before = state['peak']
-        self.last_val = dict(state['last_val'])
-        model = _bare(runner)
-        if hasattr(model, 'encoded'):
-            model.encoded.update(state['encoded'])
-
-    def _seconds(self) -> float:
-        if self._begin is None:  # saved by hand, outside of training
-            return self.seconds_before
-        return self.seconds_before + time.perf_counter() - self._begin
-
-    def _peak(self) -> int:
-        if torch.cuda.is_available() and torch.cuda.is_initialized():
-            now = torch.cuda.max_memory_allocated()
-        else:  # kilobytes on Linux
-            now = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        return max(self.peak_before, now)
+        if runner._resume and state is not None:
+            self.cost.load_state_dict(state)
+            self.last_val = dict(state['last_val'])
 
     # ---- the end of a run ----------------------------------------------
     def after_train(self, runner) -> None:
         """Select, test, write."""
-        cost = self._cost(runner)
+        self.cost.reduce()
+        cost = self.cost.report(_bare(runner))
+        self.cost.stop()
         loop = runner.train_loop
         last = dict(self.last_val)
         best = scalars(getattr(loop, 'assembled_metrics', None) or {})
@@ -126,8 +130,6 @@ class SummaryHook(Hook):
         if not is_main_process():
             return
         extra = loop.summary() if hasattr(loop, 'summary') else {}
-        cost['params_train'] += extra.pop('extra_parameters', 0)
-        cost['estimator_steps'] = extra.pop('estimator_steps', 0)
         summary = dict(
             config=runner.cfg.filename,
             seed=runner.seed,
@@ -159,24 +161,6 @@ class SummaryHook(Hook):
         runner.load_checkpoint(path, map_location='cpu')
         return scalars(runner.val_loop.run())
 
-    def _cost(self, runner) -> Dict[str, Any]:
-        model = _bare(runner)
-        encoded = dict(getattr(model, 'encoded', {}))
-        if get_world_size() > 1 and encoded:
-            counts = torch.tensor(list(encoded.values()), dtype=torch.float64)
-            counts = counts.to(next(model.parameters()).device)
-            all_reduce(counts)
-            encoded = dict(zip(encoded, map(int, counts.tolist())))
-        parameters = sum(p.numel() for p in model.parameters())
-        return dict(
-            optimizer_steps=self.steps,
-            estimator_steps=0,
-            encoder_samples=encoded,
-            wall_seconds=round(self._seconds(), 3),
-            peak_memory_bytes=self._peak(),
-            params_train=parameters,
-            params_inference=parameters)
-
 
 def format_table(summary: Dict[str, Any]) -> str:
     """The run's accuracies as a small table of percentages.
@@ -206,6 +190,14 @@ def format_table(summary: Dict[str, Any]) -> str:
 
 def _bare(runner) -> torch.nn.Module:
     return getattr(runner.model, 'module', runner.model)
+
+
+def _saves_now(runner) -> bool:
+    """Whether a checkpoint follows within an epoch, after this iteration."""
+    return any(
+        isinstance(hook, CheckpointHook) and not hook.by_epoch and
+        (hook.every_n_train_iters(runner, hook.interval, hook.save_begin)
+         or hook.is_last_train_iter(runner)) for hook in runner.hooks)
 
 
 def _commit() -> Optional[str]:

@@ -1,7 +1,8 @@
 """The one loop that knows stages, checkpoints, resume and DDP."""
 import copy
 import time
-from typing import Any, Dict, List, Optional, Sequence
+from contextlib import contextmanager
+from typing import Any, Dict, Iterator, List, Optional, Sequence
 
 import torch
 from mmengine.dist import broadcast, get_rank, is_distributed
@@ -330,10 +331,18 @@ class StagedTrainLoop(EpochBasedTrainLoop):
             return
         head = getattr(model, 'head', None)
         if getattr(head, 'needs_fit', False):
-            outputs = forward_dataset(
-                model, runner.val_loop.dataloader, logger=runner.logger)
+            with self.uncounted():
+                outputs = forward_dataset(
+                    model, runner.val_loop.dataloader, logger=runner.logger)
             head.fit(outputs.logits, outputs.targets)
         self.assembled_metrics = runner.val_loop.run()
+
+    @contextmanager
+    def uncounted(self) -> Iterator[None]:
+        """Around passes that are no training: their cost does not count."""
+        self.runner.call_hook('before_uncounted')
+        yield
+        self.runner.call_hook('after_uncounted')
 
     # ---- checkpoints ---------------------------------------------------
     def state_dict(self) -> Dict[str, Any]:

@@ -1,4 +1,5 @@
 """UDI: train an anchor alone, then followers guided by it."""
+from contextlib import nullcontext
 from typing import Any, Dict, List, Optional, Sequence, Union
 
 from ...registry import LOOPS, MODELS
@@ -118,8 +119,6 @@ class UDITrainLoop(StagedTrainLoop):
         self.early_stopping = early_stopping
         self.choice: Optional[AnchorChoice] = None
         self.guidance: Optional[AnchorGuidance] = None
-        self.estimator_steps = 0
-        self.estimator_parameters = 0
         super().__init__(
             runner,
             dataloader,
@@ -199,8 +198,12 @@ class UDITrainLoop(StagedTrainLoop):
                                 f'anchor {self.wanted_anchor}: named in the '
                                 'config, nothing was validated')
         model.leave_stage()
-        outputs = forward_dataset(
-            model, loader, logger=runner.logger, title='choosing the anchor')
+        with self.uncounted():
+            outputs = forward_dataset(
+                model,
+                loader,
+                logger=runner.logger,
+                title='choosing the anchor')
         choice = choose_anchor(outputs.logits, outputs.targets,
                                self.anchor_tolerance)
         if self.wanted_anchor != 'auto':
@@ -235,21 +238,17 @@ class UDITrainLoop(StagedTrainLoop):
             anchor, follower, consistency, complementarity,
             self.controller.start).to(device)
         self.stage.auxiliary = self.guidance
-        # One estimator exists at a time: the largest is what counts.
-        self.estimator_parameters = max(
-            self.estimator_parameters,
-            sum(p.numel() for p in self.guidance.parameters()))
 
     def start_stage(self) -> None:
         """Cache the anchor's outputs once its weights are in place."""
-        if self.in_phase_two and self.guidance is not None:
-            counted = dict(self.model.encoded)
+        if not self.in_phase_two or self.guidance is None:
+            return
+        # Filled again after a resume: the checkpoint has counted it.
+        again = self.progress.epoch > 0
+        with self.uncounted() if again else nullcontext():
             self.guidance.cache = build_anchor_cache(
                 self.model, self.dataloader, self.choice.anchor,
                 self.cache_anchor, self.runner.logger)
-            if self.progress.epoch > 0:
-                # Filled again after a resume: the checkpoint has counted it.
-                self.model.encoded.update(counted)
 
     # ---- epochs --------------------------------------------------------
     def run_iter(self, idx, data_batch) -> None:
@@ -281,7 +280,6 @@ class UDITrainLoop(StagedTrainLoop):
                 f'club_{key}_{follower}': value
                 for key, value in club.end_epoch().items()
             })
-            self.estimator_steps += club.pop_fit_steps()
         self.progress.history.append(dict(epoch=self.progress.epoch, **record))
         self.runner.visualizer.add_scalars(record, step=self.epoch + 1)
         text = ', '.join(f'{k} {v:.4g}' for k, v in record.items())
@@ -297,16 +295,12 @@ class UDITrainLoop(StagedTrainLoop):
                 modules=self.guidance.state_dict())
         return dict(
             choice=None if self.choice is None else self.choice._asdict(),
-            guidance=guidance,
-            estimator_steps=self.estimator_steps,
-            estimator_parameters=self.estimator_parameters)
+            guidance=guidance)
 
     def load_extra_state(self, state: Dict[str, Any]) -> None:
         """Rebuild the guidance and give it the saved state."""
         if not state:  # another loop's: its stages differ, the caller says so
             return
-        self.estimator_steps = state['estimator_steps']
-        self.estimator_parameters = state['estimator_parameters']
         self._saved_guidance = state['guidance']
         if state['choice'] is not None:
             self.choice = AnchorChoice(**state['choice'])
@@ -322,11 +316,8 @@ class UDITrainLoop(StagedTrainLoop):
         super()._configure_stage()
 
     def summary(self) -> Dict[str, Any]:
-        """The anchor and why, and what the estimator cost."""
+        """The anchor and why."""
         if self.choice is None:
             return dict(anchor=None)
         return dict(
-            anchor=self.choice.anchor,
-            anchor_reason=self.choice.reason,
-            estimator_steps=self.estimator_steps,
-            extra_parameters=self.estimator_parameters)
+            anchor=self.choice.anchor, anchor_reason=self.choice.reason)

@@ -66,7 +66,6 @@ def build_anchor_cache(model: torch.nn.Module,
             logger=logger,
             title=f"caching the anchor's ({anchor}) outputs")
         count = len(dataloader.dataset)
-        model.encoded[anchor] += count
         expected = torch.arange(count, device=outputs.indices.device)
         if torch.equal(outputs.indices, expected):
             return AnchorCache(outputs.features[anchor].float(),

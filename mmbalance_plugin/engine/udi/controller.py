@@ -121,7 +121,6 @@ class AlphaController:
                 update_estimator=False)
             g_task = _grad(task, parameters)
             g_aux = {k: _grad(term, parameters) for k, term in terms.items()}
-        model.encoded[follower] += len(samples)
         return reduce_gradients(g_task), {
             k: reduce_gradients(grads)
             for k, grads in g_aux.items()

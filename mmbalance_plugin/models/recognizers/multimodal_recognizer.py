@@ -1,6 +1,5 @@
 """The recognizer: encoders, features, head."""
-from contextlib import contextmanager
-from typing import Callable, Dict, Iterable, Iterator, List, Optional, Union
+from typing import Callable, Dict, Iterable, List, Optional, Union
 
 from mmaction.structures import ActionDataSample
 from mmengine.model import BaseModel
@@ -46,8 +45,6 @@ class MultimodalRecognizer(SeededParts, StagedParts, UnimodalScores,
 
     Attributes:
         modalities (tuple[str]): Names of all modalities.
-        encoded (dict[str, int]): How many samples each encoder has seen in
-            training passes. May be set.
         feature_transform (Callable | None): Called in joint training as
             ``feature_transform(features, model)`` after the scores are taken
             and before the loss; returns the features to be fused. Here a
@@ -71,8 +68,6 @@ class MultimodalRecognizer(SeededParts, StagedParts, UnimodalScores,
         super().__init__(data_preprocessor, init_cfg)
         self.modalities = modalities
         self._build_parts(encoders, head, init_cfg, init_seed)
-        self.encoded: Dict[str, int] = dict.fromkeys(self.modalities, 0)
-        self._counting = False
         self.feature_transform: Optional[Callable] = None
         self._init_scores(score)
         self._init_stages()
@@ -82,15 +77,6 @@ class MultimodalRecognizer(SeededParts, StagedParts, UnimodalScores,
             object.__setattr__(self, name, value)
         else:
             super().__setattr__(name, value)
-
-    @contextmanager
-    def counting(self) -> Iterator[None]:
-        """Count the samples encoded in this block into ``encoded``."""
-        before, self._counting = self._counting, True
-        try:
-            yield
-        finally:
-            self._counting = before
 
     def extract_feat(
             self,
@@ -128,9 +114,6 @@ class MultimodalRecognizer(SeededParts, StagedParts, UnimodalScores,
         if len({shape[0] for shape in shapes.values()}) > 1:
             raise ValueError('the encoders disagree on the batch size: '
                              f'features of shapes {shapes}')
-        if self._counting:
-            for name, shape in shapes.items():
-                self.encoded[name] += shape[0]
         return features
 
     def forward(self,
@@ -182,13 +165,6 @@ class MultimodalRecognizer(SeededParts, StagedParts, UnimodalScores,
         """
         device = next((value.device for value in inputs.values()), None)
         targets = stack_labels(data_samples, self.head.num_classes, device)
-        if not self.training:
-            return self._losses(inputs, targets, data_samples)
-        with self.counting():
-            return self._losses(inputs, targets, data_samples)
-
-    def _losses(self, inputs: Dict[str, Tensor], targets: Tensor,
-                data_samples: List[ActionDataSample]) -> Dict[str, Tensor]:
         features = self.extract_feat(inputs)
         sizes = {name: len(value) for name, value in features.items()}
         if set(sizes.values()) != {len(targets)}:

@@ -33,7 +33,6 @@ class Model(nn.Module):
         })
         for p in self.parameters():
             p.data = torch.randn(p.shape, generator=g)
-        self.encoded = dict(anchor=0, follower=0)
         self.__dict__['head'] = self  # no sub-module of itself
 
     def data_preprocessor(self, data, training):

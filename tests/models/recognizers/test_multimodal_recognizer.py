@@ -93,36 +93,6 @@ def test_a_single_modality_is_the_fused_prediction(head):
         torch.testing.assert_close(sample.pred_score, alone)
 
 
-def test_counting():
-    model = build(ALL)
-    inputs, samples = batch(ALL)
-    model.loss(inputs, samples)
-    model.extract_feat(inputs)
-    model.predict(inputs)
-    assert model.encoded == dict(rgb=6, flow=6, sound=6)
-    model.enter_stage(['flow'], 'unimodal')
-    model.loss(inputs, samples)
-    with model.counting():
-        model.extract_feat(inputs, ['sound'])
-    assert model.encoded == dict(rgb=6, flow=12, sound=12)
-    model.eval()
-    model.loss(inputs, samples)
-    assert model.encoded == dict(rgb=6, flow=12, sound=12)
-    model.encoded = dict(rgb=1, flow=2, sound=3)
-    model.train()
-    model.loss(inputs, samples)
-    assert model.encoded == dict(rgb=1, flow=8, sound=3)
-
-
-def test_counting_stops_after_an_error():
-    model = build()
-    inputs, samples = batch()
-    with pytest.raises(ValueError):
-        model.loss(dict(inputs, heat=inputs['rgb']), samples)
-    model.extract_feat(inputs)
-    assert model.encoded == dict(rgb=0, flow=0)
-
-
 def test_errors_name_modalities():
     model = build()
     inputs, samples = batch()
@@ -187,4 +157,3 @@ def test_a_copy_is_independent():
     twin = copy.deepcopy(model)
     twin.loss(*batch())
     assert (model.score_count, twin.score_count) == (6, 12)
-    assert model.encoded['rgb'] == 6

@@ -60,7 +60,6 @@ def test_joint_training_with_a_plain_config(tmp_path):
     assert {'acc/mAP_rgb', 'acc/macro_f1_flow'} <= set(metrics)
     assert metrics['acc/top1'] > .6
     assert runner.model.init_seed == 3
-    assert runner.model.encoded == dict(rgb=160, flow=160)
     assert list(tmp_path.glob('best_acc_top1_epoch_*.pth'))
 
 

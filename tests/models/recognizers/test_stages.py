@@ -163,8 +163,6 @@ def test_auxiliary_is_called_but_never_owned():
     assert features['flow'].shape == (6, 9) and logits['flow'].shape == (6, 5)
     assert features['flow'].requires_grad
     assert torch.equal(labels, targets())
-    # What the auxiliary encodes counts too.
-    assert model.encoded == dict(rgb=6, flow=6, sound=0)
     model.leave_stage()
     assert model.auxiliary is None
     assert list(model.loss(inputs, samples)) == ['loss_cls']

@@ -72,10 +72,7 @@ def test_questions_and_settings_reach_the_recognizer():
     assert model.active == ('rgb', 'flow') and model.complete
     model.init_seed = 77
     model.score_mode = 'zero_out'
-    model.encoded['rgb'] = 5
     assert (inner.init_seed, inner.score_mode) == (77, 'zero_out')
-    model.encoded = dict(rgb=1, flow=2)
-    assert inner.encoded == dict(rgb=1, flow=2)
     model.mine = 3
     assert not hasattr(inner, 'mine')
     with pytest.raises(AttributeError, match='nonsense'):
