@@ -1,5 +1,6 @@
 """The order of a modulated update."""
-from functools import partial
+import inspect
+from types import MethodType
 from typing import Any, Optional
 
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
@@ -62,6 +63,9 @@ def attach_modulation(wrapper: OptimWrapper,
                       modulator: GradientModulator) -> None:
     """Give an existing optim wrapper the modulated step.
 
+    MMEngine's schedules replace ``step`` on the instance by one that counts.
+    They may be built before or after: steps are counted either way.
+
     Args:
         wrapper (OptimWrapper): An ``OptimWrapper`` or ``AmpOptimWrapper``,
             or a subclass that does not redefine ``step``. Its own options
@@ -73,12 +77,23 @@ def attach_modulation(wrapper: OptimWrapper,
             silently replace.
     """
     scalers = {OptimWrapper.step: None, AmpOptimWrapper.step: 'loss_scaler'}
-    step = getattr(type(wrapper), 'step', None)
-    if step not in scalers or 'step' in vars(wrapper):
+    own = getattr(type(wrapper), 'step', None)
+    patched = vars(wrapper).get('step', own)
+    counted = hasattr(patched, '_with_counter')
+    if own not in scalers or inspect.unwrap(patched) is not own:
         raise TypeError(
-            f'OGMHook cannot modulate the step of {type(wrapper).__name__}: '
-            'it works with OptimWrapper and AmpOptimWrapper, one optimiser, '
-            'no other OGM. Change the type of optim_wrapper, or remove the '
-            'hook')
-    scaler = getattr(wrapper, scalers[step]) if scalers[step] else None
-    wrapper.step = partial(modulated_step, wrapper, modulator, scaler)
+            f'OGMHook cannot modulate the step of {type(wrapper).__name__}, '
+            'which has a step of its own: it works with OptimWrapper and '
+            'AmpOptimWrapper, one optimiser, no other OGM. Change the type '
+            'of optim_wrapper, or remove the hook')
+    scaler = getattr(wrapper, scalers[own]) if scalers[own] else None
+
+    def step(self, **kwargs):
+        if counted:
+            self._global_step += 1
+        modulated_step(self, modulator, scaler, **kwargs)
+
+    if counted:
+        step._with_counter = True
+    # A method, as schedules built later expect.
+    wrapper.step = MethodType(step, wrapper)

@@ -1,8 +1,17 @@
+import warnings
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
 from mmengine.logging import MessageHub
-from mmengine.optim import OptimWrapper, OptimWrapperDict
+from mmengine.optim import (
+    AmpOptimWrapper,
+    ConstantLR,
+    OptimWrapper,
+    OptimWrapperDict,
+)
+from mmengine.optim.optimizer import amp_optimizer_wrapper
+from torch.amp import GradScaler
 from torch.optim import SGD
 
 from mmbalance_plugin.engine.hooks import OGMHook
@@ -28,6 +37,11 @@ OPTIM = dict(
     clip_grad=dict(max_norm=.5),
     accumulative_counts=2,
     optimizer=dict(type='SGD', lr=.1, momentum=.9))
+# They put a wrapper that counts around the optim wrapper's step.
+SCHEDULE = [
+    dict(type='LinearLR', start_factor=.1, by_epoch=False, end=5),
+    dict(type='CosineAnnealingLR', convert_to_iter_based=True)
+]
 EPOCHS = dict(type='EpochBasedTrainLoop')
 # A stage alone is not modulated, the joint ones have schedules of their own.
 STAGES = dict(
@@ -38,6 +52,9 @@ STAGES = dict(
         dict(name='again', epochs=2, optim_wrapper=dict(
             optimizer=dict(lr=.02)))
     ])
+RUNS = dict(
+    argvalues=[(EPOCHS, SCHEDULE), (STAGES, SCHEDULE), (EPOCHS, None)],
+    ids=['plain', 'staged', 'plain, no schedule'])
 
 
 def hook_cfg(work_dir, loop, **merge):
@@ -61,11 +78,18 @@ def wrapper_cfg(work_dir, loop, **merge):
         **merge)
 
 
-@pytest.mark.parametrize('loop', [EPOCHS, STAGES], ids=['plain', 'staged'])
-def test_hook_and_wrapper_train_alike(tmp_path, loop):
+@pytest.mark.parametrize('loop, schedule', **RUNS)
+def test_hook_and_wrapper_train_alike(tmp_path, loop, schedule):
     found, logged = [], []
     for name, cfg in (('hook', hook_cfg), ('wrapper', wrapper_cfg)):
-        runner = train(cfg(tmp_path / name, loop))
+        with warnings.catch_warnings():
+            # A schedule's, where it finds its own wrapper gone.
+            warnings.filterwarnings('error', '.*step.*overridden')
+            runner = train(
+                cfg(tmp_path / name, loop, param_scheduler=schedule))
+        updates = 8 if loop is EPOCHS else 4
+        assert schedule is None or \
+            runner.optim_wrapper._global_step == updates - 1
         found.append(weights(runner.model))
         logged.append({
             key: buffer.data[0].tolist()
@@ -91,7 +115,8 @@ def test_hook_and_wrapper_train_alike(tmp_path, loop):
             tmp_path / 'plain',
             config(head='DecisionHead'),
             loop=loop,
-            optim_wrapper=OPTIM))
+            optim_wrapper=OPTIM,
+            param_scheduler=schedule))
     assert any((found[0][k] != v).any()
                for k, v in weights(plain.model).items())
 
@@ -109,11 +134,16 @@ def test_the_users_optim_wrapper_stays_as_written(tmp_path):
 @pytest.mark.parametrize('loop, epoch', [(EPOCHS, 2), (STAGES, 3)],
                          ids=['plain', 'staged'])
 def test_resume_in_the_middle_of_modulation(tmp_path, cfg, loop, epoch):
-    whole = train(cfg(tmp_path / 'whole', loop))
+    whole = train(cfg(tmp_path / 'whole', loop, param_scheduler=SCHEDULE))
     MessageHub._instance_dict.clear()
     checkpoint = str(tmp_path / f'whole/epoch_{epoch}.pth')
     resumed = train(
-        cfg(tmp_path / 'resumed', loop, resume=True, load_from=checkpoint))
+        cfg(
+            tmp_path / 'resumed',
+            loop,
+            param_scheduler=SCHEDULE,
+            resume=True,
+            load_from=checkpoint))
     assert_same(weights(whole.model), weights(resumed.model))
     assert resumed.message_hub.log_scalars['train/ogm_ratio_rgb'].data[
         0].tolist() == whole.message_hub.log_scalars[
@@ -142,10 +172,43 @@ def test_attached_once_to_each_wrapper():
     assert hook.modulator.last['ratios'].keys() == {'rgb', 'flow'}
 
 
-def test_two_of_them_are_an_error():
+def wrappers(monkeypatch):
+    """MMEngine's two, the second as if there were an accelerator."""
+    monkeypatch.setattr(amp_optimizer_wrapper, 'is_cuda_available',
+                        lambda: True)
+    monkeypatch.setattr(amp_optimizer_wrapper, 'GradScaler',
+                        partial(GradScaler, 'cpu'))
+    for kind in (OptimWrapper, AmpOptimWrapper):
+        model = build()
+        yield model, kind(optimizer=SGD(model.parameters(), lr=.1))
+
+
+@pytest.mark.parametrize('first', ['schedule', 'hook'])
+def test_schedules_count_steps_in_either_order(first, monkeypatch):
+    for model, wrapper in wrappers(monkeypatch):
+        if first == 'hook':
+            hook, _ = attach(wrapper, model)
+        schedules = [ConstantLR(wrapper), ConstantLR(wrapper)]
+        if first == 'schedule':
+            hook, _ = attach(wrapper, model)
+        schedules.append(ConstantLR(wrapper))
+        for number, batch in enumerate(batches(2)):
+            model.train_step(batch, wrapper)
+            assert wrapper._global_step == number
+            assert min(hook.modulator.last['coefficients'].values()) < 1
+            with warnings.catch_warnings():
+                warnings.simplefilter('error')
+                for schedule in schedules:
+                    schedule.step()
+
+
+@pytest.mark.parametrize('schedules', [0, 1])
+def test_two_of_them_are_an_error(schedules):
     model = build()
     wrapper = OptimWrapper(SGD(model.parameters(), lr=.1))
     attach(wrapper, model)
+    for _ in range(schedules):
+        ConstantLR(wrapper)
     with pytest.raises(TypeError, match='no other OGM'):
         attach(wrapper, model)
     with pytest.raises(TypeError, match='OGMOptimWrapper'):
@@ -160,8 +223,17 @@ def test_a_step_of_ones_own_is_not_replaced():
             """Something else."""
 
     model = build()
+    mine = Mine(SGD(model.parameters(), lr=.1))
     with pytest.raises(TypeError, match='Mine'):
-        attach(Mine(SGD(model.parameters(), lr=.1)), model)
+        attach(mine, model)
+    ConstantLR(mine)
+    with pytest.raises(TypeError, match='Mine'):
+        attach(mine, model)
+    # Patched by somebody else: it would be lost without a word.
+    patched = OptimWrapper(SGD(model.parameters(), lr=.1))
+    patched.step = lambda **kwargs: None
+    with pytest.raises(TypeError, match='a step of its own'):
+        attach(patched, model)
     both = OptimWrapperDict(
         a=OptimWrapper(SGD(model.encoders.parameters(), lr=.1)),
         b=OptimWrapper(SGD(model.head.parameters(), lr=.1)))
