@@ -1,6 +1,6 @@
 """The noise of OGM-GE's generalization enhancement."""
 import math
-from typing import Optional, Sequence
+from typing import Callable, Optional, Sequence
 
 import torch
 from torch import Tensor
@@ -13,7 +13,8 @@ MIN_STD = 1e-8
 
 def unit_noise(size: int,
                distribution: str = 'normal',
-               generator: Optional[torch.Generator] = None) -> Tensor:
+               generator: Optional[torch.Generator] = None,
+               out: Optional[Tensor] = None) -> Tensor:
     """Independent noise of mean 0 and variance 1.
 
     Args:
@@ -23,15 +24,19 @@ def unit_noise(size: int,
             'normal'.
         generator (torch.Generator, optional): Where to draw from, and on
             which device. Defaults to None: torch's own on the CPU.
+        out (Tensor, optional): Where to write them, a vector of at least
+            ``size`` entries. Defaults to None, a new one in float32.
 
     Returns:
-        Tensor: Shape (size, ), float32.
+        Tensor: Shape (size, ); the beginning of ``out``, if that is given.
 
     Raises:
         ValueError: Unknown ``distribution``.
     """
-    device = 'cpu' if generator is None else generator.device
-    noise = torch.empty(size, device=device)
+    if out is None:
+        device = 'cpu' if generator is None else generator.device
+        out = torch.empty(size, device=device)
+    noise = out[:size]
     if distribution == 'normal':
         return noise.normal_(generator=generator)
     if distribution == 'uniform':
@@ -61,3 +66,42 @@ def noise_stds(grads: Sequence[Tensor]) -> Tensor:
             (), device=g.device) for g in grads
     ]
     return torch.stack(stds) + MIN_STD
+
+
+def add_noise(grads: Sequence[Tensor],
+              stds: Tensor,
+              distribution: str = 'normal',
+              generator: Optional[torch.Generator] = None,
+              share: Optional[Callable[[Tensor], None]] = None) -> None:
+    """Add independent noise to gradients, in place.
+
+    On an accelerator all of it is one draw. On a CPU, where a call costs
+    little and memory much, it is drawn tensor by tensor into one buffer that
+    stays in the cache.
+
+    Args:
+        grads (Sequence[Tensor]): Gradients on one device.
+        stds (Tensor): Standard deviation for each tensor, shape (T, ), on
+            that device.
+        distribution (str): See :func:`unit_noise`. Defaults to 'normal'.
+        generator (torch.Generator, optional): On that device. Defaults to
+            None: torch's own on the CPU.
+        share (Callable, optional): Called with each vector of draws before
+            it is used; may overwrite it. Defaults to None.
+    """
+    sizes = [grad.numel() for grad in grads]
+    on_cpu = stds.device.type == 'cpu'
+    together = 1 if on_cpu else len(grads)
+    buffer = torch.empty(
+        max(sizes) if on_cpu else sum(sizes), device=stds.device)
+    factors = stds.unbind()
+    for start in range(0, len(grads), together):
+        part = slice(start, start + together)
+        flat = unit_noise(sum(sizes[part]), distribution, generator, buffer)
+        if share is not None:
+            share(flat)
+        noise = [
+            draws.view(grad.shape)
+            for draws, grad in zip(flat.split(sizes[part]), grads[part])
+        ]
+        torch._foreach_addcmul_(grads[part], noise, factors[part])

@@ -157,3 +157,21 @@ def broadcast_tensors(tensors: Sequence[Tensor], src: int = 0) -> None:
     """
     for tensor in tensors:
         dist.broadcast(tensor.detach(), src=src)
+
+
+def draws_agree(device: torch.device) -> bool:
+    """Whether generators with one seed give the same numbers on all ranks.
+
+    Not so on unlike devices: CUDA deals its draws out over a grid that
+    depends on the card, and CPUs round by their vector instructions. A
+    gather of objects: for the start, not for every step.
+
+    Args:
+        device (torch.device): Where this rank draws.
+    """
+    if device.type == 'cuda':
+        card = torch.cuda.get_device_properties(device)
+        kind = card.name, card.multi_processor_count
+    else:
+        kind = device.type, torch.backends.cpu.get_cpu_capability()
+    return len(set(dist.all_gather_object(kind))) == 1

@@ -1,15 +1,11 @@
 """OGM-GE's noise, as options and as tensors."""
 from dataclasses import dataclass
-from typing import List, Optional, Sequence, Union
+from typing import Optional, Sequence, Union
 
 import torch
 from torch import Tensor
 
-from ...functional.gradient_noise import (
-    DISTRIBUTIONS,
-    noise_stds,
-    unit_noise,
-)
+from ...functional.gradient_noise import DISTRIBUTIONS, noise_stds
 
 _SCOPES = ('all', 'modulated')
 _STDS = ('gradient', 'lost')
@@ -69,30 +65,24 @@ class GeneralizationEnhancement:
                             f'or a dict of options, got {cfg!r}')
         return cls(**cfg)
 
-    def noise(self, grads: Sequence[Tensor], coefficient: Tensor,
-              apply: Tensor, generator: torch.Generator) -> List[Tensor]:
-        """Noise for the gradients of one modality.
+    def spreads(self, grads: Sequence[Tensor], coefficient: Tensor,
+                applies: Tensor) -> Tensor:
+        """Standard deviations of the noise of one modality.
 
         Args:
             grads (Sequence[Tensor]): The gradients, not modulated yet.
             coefficient (Tensor): The modality's coefficient, 0-d.
-            apply (Tensor): Whether there is noise at all, 0-d, boolean: a
+            applies (Tensor): Whether there is noise at all, 0-d, boolean: a
                 decision that stays on the device.
-            generator (torch.Generator): On the device of the gradients.
 
         Returns:
-            list[Tensor]: Noise of the shape of each gradient, float32.
+            Tensor: One for each gradient, shape (T, ).
         """
         factor = torch.full_like(coefficient, self.scale)
         if self.std == 'lost':
             factor = factor * (1 - coefficient.square()).clamp(min=0).sqrt()
         if self.scope == 'modulated':
-            apply = apply & (coefficient < 1)
+            applies = applies & (coefficient < 1)
         stds = noise_stds(grads) * factor
         # Not a product: the spread of a gradient that overflowed is NaN.
-        stds = torch.where(apply, stds, torch.zeros_like(stds))
-        sizes = [g.numel() for g in grads]
-        flat = unit_noise(sum(sizes), self.distribution, generator)
-        noise = [n.view(g.shape) for n, g in zip(flat.split(sizes), grads)]
-        torch._foreach_mul_(noise, list(stds.unbind()))
-        return noise
+        return torch.where(applies, stds, torch.zeros_like(stds))

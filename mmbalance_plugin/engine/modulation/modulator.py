@@ -1,15 +1,17 @@
 """OGM's gradient modulation, whatever calls it."""
 import logging
-from typing import Dict, List, Optional, Union
+from typing import Callable, Dict, List, Optional, Union
 
 import torch
-from mmengine.dist import all_reduce
+from mmengine.dist import all_reduce, broadcast
 from mmengine.logging import MessageHub, print_log
 from mmengine.model import is_model_wrapper
 from torch import Tensor, nn
 
 from ...functional import discrepancy_ratios, ogm_coefficients
+from ...functional.gradient_noise import add_noise
 from ...utils.deferred_scalars import DeferredScalars
+from ...utils.dist import draws_agree
 from ...utils.run_state import current_epoch, run_seed
 from ...utils.streams import stream
 from .enhancement import GeneralizationEnhancement
@@ -67,6 +69,8 @@ class GradientModulator:
         self.model: Optional[nn.Module] = None
         self.weights: Dict[str, List[nn.Parameter]] = {}
         self.seed = 0
+        self._share: Optional[Callable[[Tensor], None]] = None
+        self._devices_compared = False
         self._announced = ''
         self._schedule_checked = False
         self.last: Dict[str, Dict[str, Tensor]] = {}
@@ -104,6 +108,7 @@ class GradientModulator:
                 f'no encoder has a weight to modulate with scope='
                 f'{self.scope!r}: {list(model.encoders)}')
         self.seed = run_seed()
+        self._compare_devices()
         self.last = {}
         self._announce()
         if self.idle:
@@ -112,6 +117,20 @@ class GradientModulator:
         if model.score_mode is None:
             model.score_mode = 'auto'
         model.pop_scores()  # what others left is no part of the first update
+
+    def _compare_devices(self) -> None:
+        """See to it that all ranks add the same noise."""
+        if self.enhancement is None or self._devices_compared:
+            return
+        self._devices_compared = True
+        if not draws_agree(next(self.model.parameters()).device):
+            self._share = broadcast
+            print_log(
+                'OGM: the ranks run on unlike devices, which draw unlike '
+                'numbers from one seed; rank 0 draws the noise and sends it '
+                'to the others',
+                logger='current',
+                level=logging.WARNING)
 
     def _announce(self) -> None:
         """Say what will be modulated, unless that was said already."""
@@ -228,17 +247,13 @@ class GradientModulator:
             grads = [w.grad for w in weights if w.grad is not None]
             if not grads:
                 continue
-            noise = None
             coefficient = coefficients[modality]
-            if self.enhancement is not None:
-                generator = stream(
-                    self.seed,
-                    'ogm',
-                    update,
-                    modality,
-                    device=grads[0].device)
-                noise = self.enhancement.noise(grads, coefficient, applies,
-                                               generator)
+            if self.enhancement is None:
+                torch._foreach_mul_(grads, coefficient)
+                continue
+            stds = self.enhancement.spreads(grads, coefficient, applies)
             torch._foreach_mul_(grads, coefficient)
-            if noise is not None:
-                torch._foreach_add_(grads, noise)
+            generator = stream(
+                self.seed, 'ogm', update, modality, device=grads[0].device)
+            add_noise(grads, stds, self.enhancement.distribution, generator,
+                      self._share)

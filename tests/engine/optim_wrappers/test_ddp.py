@@ -1,10 +1,14 @@
 """Ranks against one process, and against each other."""
+from unittest import mock
+
 import pytest
 import torch
 from mmengine.dist import get_rank
 from mmengine.logging import MessageHub
 from mmengine.model import MMDistributedDataParallel
 
+from mmbalance_plugin.engine.modulation import modulator
+from mmbalance_plugin.utils import stream
 from tests.dist_utils import run_ranks
 from tests.engine.modulation_toy import (
     assert_close,
@@ -53,6 +57,19 @@ def uneven():
     return run(MMDistributedDataParallel(build()), [part])
 
 
+def unlike_devices():
+    """As on two cards: one seed gives each rank numbers of its own."""
+    rank = get_rank()
+
+    def draw(seed, *ids, **kwargs):
+        return stream(seed + rank, *ids, **kwargs)
+
+    with mock.patch.object(torch.backends.cpu, 'get_cpu_capability',
+                           lambda: f'device {rank}'), \
+            mock.patch.object(modulator, 'stream', draw):
+        return rank_run(4)
+
+
 def all_runs():
     # Each rank with a seed of its own, as with diff_rank_seed.
     MessageHub.get_current_instance().update_info('seed', 5 + get_rank())
@@ -62,6 +79,7 @@ def all_runs():
         noisy=rank_run(8),
         accumulated=rank_run(8, accumulate=2),
         opm=rank_run(10, opm=dict(warmup_epochs=0)),
+        unlike=unlike_devices(),
         uneven=uneven())
 
 
@@ -106,6 +124,14 @@ def test_opm_beside_it_keeps_replicas_identical(ranks):
     assert_same(first, second)
     for a, b in zip(seen, seen_too):
         assert_same(a, b)
+
+
+def test_unlike_devices_add_the_noise_of_rank_0(ranks):
+    (seen, first), (seen_too, second) = (rank['unlike'] for rank in ranks)
+    assert_same(first, second)
+    for a, b in zip(seen, seen_too):
+        assert_same(a, b)
+    assert_close(first, alone(4)[1])
 
 
 def test_every_sample_counts_the_same(ranks):
