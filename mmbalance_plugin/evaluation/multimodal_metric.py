@@ -1,9 +1,11 @@
 """Accuracy of the fused prediction and of each modality."""
-from typing import Any, Dict, List, Optional, Sequence
+from itertools import chain
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
 from mmengine.evaluator import BaseMetric
+from mmengine.logging import print_log
 
 from mmbalance_plugin.registry import METRICS
 
@@ -32,6 +34,12 @@ class MultimodalMetric(BaseMetric):
     prediction, followed by the same of each modality, ``acc/top1_<modality>``
     and so on. The fused ones appear only if every sample has a
     ``pred_score``: a stage that trains one modality gives that one's only.
+
+    A modality's own measures count only the samples that have it, as their
+    ``modality_mask`` says. If some lack one, the fused measures follow once
+    more for each combination of what samples have, such as
+    ``acc/top1@audio+visual`` and ``acc/top1@visual``, over just those
+    samples; the log says how many there are.
 
     Classes that no label names are left out of means over classes, see
     :mod:`mmbalance_plugin.evaluation.functional`. Under distributed
@@ -77,29 +85,44 @@ class MultimodalMetric(BaseMetric):
             raise ValueError(f'{type(self).__name__} needs one label a sample,'
                              f' but got {len(labels)} labels for '
                              f'{len(data_samples)} samples')
-        columns = {
+        columns: Dict[Optional[str], Dict[int, np.ndarray]] = {
             name: self._column(data_samples, name)
-            for name in data_samples[0].get('pred_scores', {})
+            for name in _union(
+                sample.get('pred_scores', {}) for sample in data_samples)
         }
         if all('pred_score' in sample for sample in data_samples):
-            columns[None] = _to_numpy(
-                [sample['pred_score'] for sample in data_samples])
-        if not columns:
+            columns[None] = dict(
+                enumerate(
+                    _to_numpy([s['pred_score'] for s in data_samples])))
+        if not columns and not all('pred_scores' in sample
+                                   for sample in data_samples):
             raise ValueError('the samples have neither pred_scores nor '
                              'pred_score: nothing was predicted')
-        for index, label in enumerate(labels.tolist()):
+        for index, (label, sample) in enumerate(
+                zip(labels.tolist(), data_samples)):
             self.results.append(
                 dict(
                     label=label,
-                    scores={name: c[index] for name, c in columns.items()}))
+                    lacks=_lacks(sample),
+                    scores={
+                        name: c[index]
+                        for name, c in columns.items() if index in c
+                    }))
 
     @staticmethod
-    def _column(samples: Sequence[dict], modality: str) -> np.ndarray:
-        rows = [sample['pred_scores'].get(modality) for sample in samples]
-        if any(row is None for row in rows):
+    def _column(samples: Sequence[dict],
+                modality: str) -> Dict[int, np.ndarray]:
+        """What a modality says of the samples that have it, by index."""
+        rows = {
+            index: sample['pred_scores'][modality]
+            for index, sample in enumerate(samples)
+            if modality in sample['pred_scores']
+        }
+        if any(index not in rows and modality not in _lacks(sample)
+               for index, sample in enumerate(samples)):
             raise ValueError(f"some samples of a batch have no prediction of "
                              f"'{modality}', others do")
-        return _to_numpy(rows)
+        return dict(zip(rows, _to_numpy(list(rows.values()))))
 
     def compute_metrics(self, results: List[dict]) -> Dict[str, float]:
         """Compute the measures.
@@ -116,31 +139,80 @@ class MultimodalMetric(BaseMetric):
         """
         if not results:
             raise ValueError('no sample was evaluated')
-        labels = np.array([result['label'] for result in results])
-        # None stands for the fused prediction, which comes first.
-        names = [name for name in results[0]['scores'] if name is not None]
-        if all(None in result['scores'] for result in results):
-            names.insert(0, None)
+        modalities = [
+            name for name in _union(result['scores'] for result in results)
+            if name is not None
+        ]
         measured = dict()
-        for name in names:
-            if any(name not in result['scores'] for result in results):
-                raise ValueError(f"some samples have no prediction of '{name}'"
-                                 ', others do')
-            scores = np.stack([result['scores'][name] for result in results])
-            owner = 'fused' if name is None else f"'{name}'"
-            if np.isnan(scores).any():
-                raise ValueError(
-                    f'{int(np.isnan(scores).any(axis=1).sum())} of '
-                    f'{len(scores)} {owner} predictions are NaN: training '
-                    'has diverged, or an input was not finite')
-            if labels.min() < 0 or labels.max() >= scores.shape[1]:
-                raise ValueError(
-                    f'labels span {labels.min()}..{labels.max()}, but the '
-                    f'{owner} predictions have {scores.shape[1]} classes')
-            suffix = '' if name is None else f'_{name}'
-            for measure in self.metrics:
-                measured[measure + suffix] = MEASURES[measure](scores, labels)
+        fused = all(None in result['scores'] for result in results)
+        if fused:
+            measured.update(self._measure(None, results))
+        elif not modalities:
+            raise ValueError('no sample has what was evaluated: all lack '
+                             f'{list(_union(r["lacks"] for r in results))}')
+        for name in modalities:
+            there = [r for r in results if name not in r['lacks']]
+            if there:
+                measured.update(self._measure(name, there, f'_{name}'))
+        if fused and any(result['lacks'] for result in results):
+            measured.update(self._measure_by_presence(results, modalities))
         return measured
+
+    def _measure_by_presence(self, results: List[dict],
+                             modalities: Sequence[str]) -> Dict[str, float]:
+        """Fused measures for each combination of what samples have."""
+        groups: Dict[str, List[dict]] = {}
+        for result in results:
+            there = '+'.join(
+                m for m in modalities if m not in result['lacks'])
+            groups.setdefault(there, []).append(result)
+        # Those that have most first.
+        groups = dict(
+            sorted(groups.items(), key=lambda item: -item[0].count('+')))
+        print_log(
+            'samples by what they have: ' + ', '.join(
+                f'{there} {len(group)}' for there, group in groups.items()),
+            'current')
+        measured = dict()
+        for there, group in groups.items():
+            measured.update(self._measure(None, group, f'@{there}'))
+        return measured
+
+    def _measure(self,
+                 name: Optional[str],
+                 results: List[dict],
+                 suffix: str = '') -> Dict[str, float]:
+        """The measures of one modality, or with None of the fusion."""
+        if any(name not in result['scores'] for result in results):
+            raise ValueError(f"some samples have no prediction of '{name}', "
+                             'others do')
+        labels = np.array([result['label'] for result in results])
+        scores = np.stack([result['scores'][name] for result in results])
+        owner = 'fused' if name is None else f"'{name}'"
+        if np.isnan(scores).any():
+            raise ValueError(
+                f'{int(np.isnan(scores).any(axis=1).sum())} of '
+                f'{len(scores)} {owner} predictions are NaN: training '
+                'has diverged, or an input was not finite')
+        if labels.min() < 0 or labels.max() >= scores.shape[1]:
+            raise ValueError(
+                f'labels span {labels.min()}..{labels.max()}, but the '
+                f'{owner} predictions have {scores.shape[1]} classes')
+        return {
+            measure + suffix: MEASURES[measure](scores, labels)
+            for measure in self.metrics
+        }
+
+
+def _union(names: Iterable[Iterable[str]]) -> List[str]:
+    """All names, in the order of who has most of them."""
+    return list(dict.fromkeys(
+        chain.from_iterable(sorted(map(tuple, names), key=len, reverse=True))))
+
+
+def _lacks(sample: dict) -> Tuple[str, ...]:
+    mask = sample.get('modality_mask') or {}
+    return tuple(name for name, there in mask.items() if not there)
 
 
 def _to_numpy(rows: Sequence[torch.Tensor]) -> np.ndarray:

@@ -1,5 +1,6 @@
-from typing import Dict
+from typing import Dict, Optional
 
+import torch
 from torch import Tensor
 
 from ._tensors import at_least_float32
@@ -7,7 +8,9 @@ from ._tensors import at_least_float32
 MIN_SCORE_SUM = 1e-12
 
 
-def discrepancy_ratios(score_sums: Dict[str, Tensor]) -> Dict[str, Tensor]:
+def discrepancy_ratios(
+        score_sums: Dict[str, Tensor],
+        counts: Optional[Dict[str, Tensor]] = None) -> Dict[str, Tensor]:
     r"""How far each modality is ahead of the others.
 
     For modality :math:`m` with the summed probability of the true class
@@ -28,6 +31,11 @@ def discrepancy_ratios(score_sums: Dict[str, Tensor]) -> Dict[str, Tensor]:
             same samples give the same ratios. Under DDP and gradient
             accumulation pass the sums over all ranks and micro-batches: the
             mean of local ratios is not the ratio of the global batch.
+        counts (Dict[str, Tensor], optional): How many samples there are in
+            each sum, 0-d. Where they differ the sums are first brought to
+            the largest count, so that mean scores are compared; a modality
+            without any sample counts as level with the others. Defaults to
+            None: all over the same samples.
 
     Returns:
         Dict[str, Tensor]: Modality to ratio, in the order of the input, in
@@ -49,14 +57,26 @@ def discrepancy_ratios(score_sums: Dict[str, Tensor]) -> Dict[str, Tensor]:
         raise ValueError(
             'discrepancy ratios compare modalities with each other and need '
             f'the scores of at least two, got {sorted(score_sums)}')
-    sums = {
-        name: at_least_float32(value).clamp(min=MIN_SCORE_SUM)
-        for name, value in score_sums.items()
-    }
+    sums = {name: at_least_float32(s) for name, s in score_sums.items()}
+    if counts is not None:
+        largest = torch.stack([counts[name] for name in sums]).amax()
+        sums = {
+            name: value * (largest / counts[name].clamp(min=1))
+            for name, value in sums.items()
+        }
+    sums = {name: v.clamp(min=MIN_SCORE_SUM) for name, v in sums.items()}
+
+    def ratio(name: str, rival: str) -> Tensor:
+        value = sums[name] / sums[rival]
+        if counts is None:
+            return value
+        known = (counts[name] > 0) & (counts[rival] > 0)
+        return torch.where(known, value, torch.ones_like(value))
+
     # Sum, then divide: a mean that multiplies by 1 / (M - 1) could round the
     # weakest of several equal modalities above one.
     return {
-        name: sum(own / other for rival, other in sums.items()
-                  if rival != name) / (len(sums) - 1)
-        for name, own in sums.items()
+        name: sum(ratio(name, rival) for rival in sums if rival != name) /
+        (len(sums) - 1)
+        for name in sums
     }

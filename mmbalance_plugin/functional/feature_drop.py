@@ -7,7 +7,8 @@ from torch import Tensor
 
 def keep_masks(probabilities: Dict[str, Tensor],
                batch_size: int,
-               generator: Optional[torch.Generator] = None
+               generator: Optional[torch.Generator] = None,
+               present: Optional[Dict[str, Tensor]] = None
                ) -> Dict[str, Tensor]:
     """Which samples keep which modality.
 
@@ -20,6 +21,10 @@ def keep_masks(probabilities: Dict[str, Tensor],
         batch_size (int): Number of samples B.
         generator (torch.Generator, optional): Where to draw from; on the
             device of the probabilities. Defaults to None: torch's own.
+        present (dict[str, Tensor], optional): For each modality that some
+            sample lacks, where it is there: bool, (B, ). A sample that would
+            lose all that it has keeps it. Defaults to None: every sample has
+            everything.
 
     Returns:
         dict[str, Tensor]: True where kept, shape (B, ), on the device.
@@ -28,7 +33,14 @@ def keep_masks(probabilities: Dict[str, Tensor],
     draws = torch.rand(
         len(stacked), batch_size, generator=generator, device=stacked.device)
     # Draws lie in [0, 1): never below 0, always below 1.
-    return dict(zip(probabilities, draws >= stacked[:, None]))
+    keep = draws >= stacked[:, None]
+    if present:
+        there = torch.stack([
+            present.get(name, torch.ones_like(keep[0]))
+            for name in probabilities
+        ])
+        keep = keep | ~(keep & there).any(dim=0)
+    return dict(zip(probabilities, keep))
 
 
 def drop_features(features: Dict[str, Tensor],

@@ -6,9 +6,15 @@ better whatever the logits are. Which rule is right depends on the data. The
 product rules (:func:`sum_logits`, :func:`sum_log_probability`) suit
 modalities that carry their own evidence, :func:`mean_probability` survives a
 branch that is confidently wrong.
+
+Where samples lack modalities, ``present`` says which: a bool mask (B, ) for
+each modality that some sample lacks, True where it is there. A modality that
+is not there is left out of its sample's fusion, whatever its logits are, and
+the weights of the others are brought back to a sum of 1. A sample without any
+gets the same probability for each class.
 """
 import math
-from typing import Dict, List, Sequence, Tuple, Union
+from typing import Dict, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import torch
@@ -22,6 +28,8 @@ POOLS = ('probs', 'log_probs')
 # A fitted weight never is exactly 0: on a sample that only this modality
 # finds possible the NLL would be infinite, and its gradient useless.
 MIN_WEIGHT = 1e-6
+
+Present = Optional[Dict[str, Tensor]]
 
 
 def _stack(logits: Dict[str, Tensor]) -> Tensor:
@@ -39,32 +47,66 @@ def _stack(logits: Dict[str, Tensor]) -> Tensor:
     return at_least_float32(torch.stack(list(logits.values())))
 
 
-def mean_probability(logits: Dict[str, Tensor]) -> Tensor:
+def silence_absent(logits: Dict[str, Tensor],
+                   present: Present = None) -> Dict[str, Tensor]:
+    """Zeros in place of the logits of what is not there.
+
+    Equal logits say nothing: they add nothing to a sum of logits or of
+    log-probabilities that is normalised afterwards.
+
+    Args:
+        logits (dict[str, Tensor]): Logits (B, C) of each modality.
+        present (dict[str, Tensor], optional): Bool masks (B, ). Defaults to
+            None: everything is there.
+
+    Returns:
+        dict[str, Tensor]: The logits; new tensors where there is a mask.
+    """
+    if not present:
+        return logits
+    return {
+        name: value.masked_fill(~present[name][:, None], 0)
+        if name in present else value
+        for name, value in logits.items()
+    }
+
+
+def mean_probability(logits: Dict[str, Tensor],
+                     present: Present = None) -> Tensor:
     """Log of the mean of the modalities' probabilities.
 
     Args:
         logits (dict[str, Tensor]): Logits (B, C) of each modality.
+        present (dict[str, Tensor], optional): Bool masks (B, ). Defaults to
+            None: everything is there.
 
     Returns:
         Tensor: ``log(mean_m softmax(z^m))``, shape (B, C).
     """
+    if present:
+        equal = [1 / len(logits)] * len(logits)
+        return pool_weighted(logits, equal, 'probs', present)
     log_probs = F.log_softmax(_stack(logits), dim=-1)
     return log_probs.logsumexp(dim=0) - math.log(len(logits))
 
 
-def sum_logits(logits: Dict[str, Tensor]) -> Tensor:
+def sum_logits(logits: Dict[str, Tensor], present: Present = None) -> Tensor:
     """Log-probabilities of the sum of the modalities' logits.
 
     Args:
         logits (dict[str, Tensor]): Logits (B, C) of each modality.
+        present (dict[str, Tensor], optional): Bool masks (B, ). Defaults to
+            None: everything is there.
 
     Returns:
         Tensor: ``log_softmax(sum_m z^m)``, shape (B, C).
     """
-    return F.log_softmax(_stack(logits).sum(dim=0), dim=-1)
+    stacked = _stack(silence_absent(logits, present))
+    return F.log_softmax(stacked.sum(dim=0), dim=-1)
 
 
-def sum_log_probability(logits: Dict[str, Tensor]) -> Tensor:
+def sum_log_probability(logits: Dict[str, Tensor],
+                        present: Present = None) -> Tensor:
     """Normalised sum of the modalities' log-probabilities.
 
     Note:
@@ -74,17 +116,21 @@ def sum_log_probability(logits: Dict[str, Tensor]) -> Tensor:
 
     Args:
         logits (dict[str, Tensor]): Logits (B, C) of each modality.
+        present (dict[str, Tensor], optional): Bool masks (B, ). Defaults to
+            None: everything is there.
 
     Returns:
         Tensor: ``log_softmax(sum_m log softmax(z^m))``, shape (B, C).
     """
-    log_probs = F.log_softmax(_stack(logits), dim=-1)
+    stacked = _stack(silence_absent(logits, present))
+    log_probs = F.log_softmax(stacked, dim=-1)
     return F.log_softmax(log_probs.sum(dim=0), dim=-1)
 
 
 def pool_weighted(logits: Dict[str, Tensor],
                   weights: Union[Tensor, Sequence[float]],
-                  pool: str = 'probs') -> Tensor:
+                  pool: str = 'probs',
+                  present: Present = None) -> Tensor:
     """Weighted pool of the modalities' predictions.
 
     Args:
@@ -94,23 +140,41 @@ def pool_weighted(logits: Dict[str, Tensor],
         pool (str): 'probs' for ``log sum_m w_m p^m`` (linear pool) or
             'log_probs' for ``log_softmax(sum_m w_m log p^m)`` (logarithmic
             pool). Defaults to 'probs'.
+        present (dict[str, Tensor], optional): Bool masks (B, ). Defaults to
+            None: everything is there.
 
     Returns:
         Tensor: Log-probabilities of shape (B, C).
     """
-    log_probs = F.log_softmax(_stack(logits), dim=-1)
+    stacked = _stack(silence_absent(logits, present))
+    log_probs = F.log_softmax(stacked, dim=-1)
     weights = torch.as_tensor(weights).to(log_probs)
     if weights.shape != (len(logits), ):
         raise ValueError(f'{len(logits)} modalities ({", ".join(logits)}) '
                          f'need as many weights, but got shape '
                          f'{tuple(weights.shape)}')
-    weights = weights[:, None, None]
+    if present:
+        weights = _shared_out(weights, list(logits), present)[..., None]
+    else:
+        weights = weights[:, None, None]
     if pool == 'probs':
         # log 0 = -inf drops the modality out of the sum, as it should.
         return (log_probs + weights.log()).logsumexp(dim=0)
     if pool == 'log_probs':
         return F.log_softmax((weights * log_probs).sum(dim=0), dim=-1)
     raise ValueError(f"pool must be one of {POOLS}, but got '{pool}'")
+
+
+def _shared_out(weights: Tensor, names: List[str],
+                present: Dict[str, Tensor]) -> Tensor:
+    """Weights (M, B) of what each sample has, which sum to 1."""
+    some = next(iter(present.values()))
+    mask = torch.stack(
+        [present.get(name, torch.ones_like(some)) for name in names])
+    # A sample that has nothing: equal weights of equal logits.
+    mask = mask | ~mask.any(dim=0)
+    weights = weights[:, None] * mask
+    return weights / weights.sum(dim=0)
 
 
 def fit_pool_weights(logits: Dict[str, Tensor],

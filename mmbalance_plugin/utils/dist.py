@@ -4,7 +4,7 @@ Each of them does nothing but return its input where no process group of more
 than one rank exists. All ranks must call them in the same order, and those
 with gradients call a collective in the backward pass as well.
 """
-from typing import List, Optional, Sequence, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
 
 import torch
 from mmengine import dist
@@ -113,6 +113,28 @@ def gather_with_grad(tensor: Tensor) -> Tuple[Tensor, int]:
     whole = tensor.new_zeros((sum(sizes), *tensor.shape[1:]))
     rows = torch.arange(start, start + len(tensor), device=tensor.device)
     return all_reduce_sum_with_grad(whole.index_copy(0, rows, tensor)), start
+
+
+def global_scores(
+        sums: Dict[str, Tensor], counts: Dict[str, int]
+) -> Tuple[Dict[str, Tensor], Dict[str, Tensor]]:
+    """Sums of scores and how many samples are in them, over all ranks.
+
+    One collective, whose shape is the same on all ranks.
+
+    Args:
+        sums (dict[str, Tensor]): Each modality's local sum, 0-d.
+        counts (dict[str, int]): Number of local samples in each.
+
+    Returns:
+        tuple: Global sums and counts, dicts of 0-d float tensors.
+    """
+    values = [value.float() for value in sums.values()]
+    packed = torch.stack(
+        values + [torch.full_like(values[0], counts[m]) for m in sums])
+    dist.all_reduce(packed, op='sum')
+    totals, sizes = packed.chunk(2)
+    return dict(zip(sums, totals)), dict(zip(sums, sizes))
 
 
 def reduce_gradients(grads: Sequence[Optional[Tensor]],

@@ -136,3 +136,58 @@ def test_ranks_get_the_measures_of_the_whole_set():
     expected = evaluate(predictions())
     for metrics in run_ranks(evaluate_my_share, 2):
         assert metrics == expected
+
+
+def lacking(**absent):
+    """Predictions of which some samples lack a modality."""
+    samples = predictions()
+    for modality, indices in absent.items():
+        for index in indices:
+            samples[index].pred_scores.pop(modality)
+    for sample in samples:
+        sample.set_metainfo(
+            dict(modality_mask={
+                m: m in sample.pred_scores for m in ('rgb', 'flow')}))
+    return samples
+
+
+@pytest.mark.parametrize('batch', [1, 5, 17])
+def test_a_modality_is_measured_where_it_is(batch):
+    samples = lacking(rgb=(0, 3, 4), flow=(7, ))
+    metrics = evaluate(samples, batch)
+    labels = np.arange(17) % 4
+    assert list(metrics) == [
+        f'acc/{name}{suffix}'
+        for suffix in ('', '_rgb', '_flow', '@rgb+flow', '@flow', '@rgb')
+        for name in MEASURES
+    ]
+
+    def accuracy(indices, score):
+        return np.mean([
+            int(score(samples[i]).argmax()) == labels[i] for i in indices])
+
+    there = {m: [i for i, s in enumerate(samples) if m in s.pred_scores]
+             for m in ('rgb', 'flow')}
+    for m, indices in there.items():
+        assert metrics[f'acc/top1_{m}'] == accuracy(
+            indices, lambda s, m=m: s.pred_scores[m])
+    for suffix, indices in (('', range(17)), ('@flow', (0, 3, 4)),
+                            ('@rgb', (7, )),
+                            ('@rgb+flow', set(range(17)) - {0, 3, 4, 7})):
+        assert metrics[f'acc/top1{suffix}'] == accuracy(
+            indices, lambda s: s.pred_score)
+
+
+def test_a_modality_that_no_sample_has():
+    metrics = evaluate(lacking(rgb=range(17)))
+    assert 'acc/top1_rgb' not in metrics
+    assert metrics['acc/top1@flow'] == metrics['acc/top1']
+    samples = lacking(rgb=range(17), flow=range(17))
+    for sample in samples:
+        del sample.pred_score
+    with pytest.raises(ValueError, match=r"all lack \['rgb', 'flow'\]"):
+        evaluate(samples)
+
+
+def test_complete_samples_have_no_further_keys():
+    assert list(evaluate(lacking())) == list(evaluate(predictions()))

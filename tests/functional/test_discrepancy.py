@@ -125,3 +125,23 @@ def test_nothing_to_compare(given):
     with pytest.raises(ValueError, match='at least two') as error:
         discrepancy_ratios(given)
     assert str(sorted(given)) in str(error.value)
+
+
+def test_different_counts_compare_means():
+    ratios = discrepancy_ratios(sums(a=6., b=1.), sums(a=12., b=4.))
+    assert ratios['a'].item() == pytest.approx(.5 / .25)
+    assert ratios['b'].item() == pytest.approx(.25 / .5)
+
+
+def test_equal_counts_change_no_bit():
+    given = sums(a=5.123, b=1.234, c=3.3)
+    counted = discrepancy_ratios(given, sums(a=7., b=7., c=7.))
+    for name, ratio in discrepancy_ratios(given).items():
+        assert torch.equal(counted[name], ratio)
+
+
+def test_a_modality_without_samples_is_level():
+    ratios = discrepancy_ratios(
+        sums(a=6., b=2., c=0.), sums(a=8., b=8., c=0.))
+    assert {m: r.item() for m, r in ratios.items()} == pytest.approx(
+        dict(a=(3 + 1) / 2, b=(1 / 3 + 1) / 2, c=1.))

@@ -64,3 +64,17 @@ def test_features_keep_their_dtype():
     keep = dict(a=torch.tensor([True, False]))
     dropped = drop_features(feature, keep, torch.tensor(1.5))['a']
     assert dropped.dtype == torch.bfloat16
+
+
+def test_a_sample_keeps_what_it_would_lose_altogether():
+    q = dict(a=torch.tensor(.7), b=torch.tensor(.5), c=torch.tensor(0.))
+    there = dict(b=torch.arange(4000) % 2 > 0, c=torch.arange(4000) % 4 > 1)
+    plain = keep_masks(q, 4000, generator())
+    keep = keep_masks(q, 4000, generator(), there)
+    for i, (a, b, c) in enumerate(zip(*(k.tolist() for k in keep.values()))):
+        kept = [a, b and bool(there['b'][i]), c and bool(there['c'][i])]
+        drawn = [bool(plain[m][i]) and (m == 'a' or bool(there[m][i]))
+                 for m in 'abc']
+        assert any(kept)
+        # Nothing else changes.
+        assert kept == drawn or not any(drawn)

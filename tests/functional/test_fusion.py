@@ -166,3 +166,53 @@ def test_errors_say_what_is_wrong():
     logits['flow'][2] = float('nan')
     with pytest.raises(ValueError, match='flow'):
         fit_pool_weights(logits, torch.zeros(7, dtype=torch.long))
+
+
+RULES = {
+    'mean': mean_probability,
+    'sum': sum_logits,
+    'sum_log': sum_log_probability,
+    'linear': lambda z, p=None: pool_weighted(z, WEIGHTS, 'probs', p),
+    'log': lambda z, p=None: pool_weighted(z, WEIGHTS, 'log_probs', p),
+}
+WEIGHTS = torch.tensor([.6, .1, .3])
+
+
+@pytest.mark.parametrize('rule', RULES)
+def test_absent_modalities_are_left_out_of_each_sample(rule):
+    logits = random_logits(rows=8)
+    present = {
+        m: torch.tensor([bool(i >> k & 1) for i in range(8)])
+        for k, m in enumerate(NAMES)
+    }
+    # Whatever stands there.
+    spoilt = {m: z.masked_fill(~present[m][:, None], float('nan'))
+              for m, z in logits.items()}
+    got = RULES[rule](spoilt, present)
+    for i in range(8):
+        there = [m for k, m in enumerate(NAMES) if i >> k & 1]
+        row = {m: logits[m][i:i + 1] for m in there}
+        if not there:
+            torch.testing.assert_close(
+                got[i].exp(), torch.full((4, ), .25))
+        elif rule in ('linear', 'log'):
+            w = torch.stack([WEIGHTS[NAMES.index(m)] for m in there])
+            expected = pool_weighted(
+                row, w / w.sum(), 'probs' if rule == 'linear' else
+                'log_probs')[0]
+            torch.testing.assert_close(got[i], expected)
+        else:
+            torch.testing.assert_close(got[i], RULES[rule](row)[0])
+
+
+@pytest.mark.parametrize('rule', RULES)
+def test_gradients_of_what_is_absent_are_zero(rule):
+    logits = {m: z.requires_grad_() for m, z in random_logits(rows=3).items()}
+    present = dict(rgb=torch.tensor([True, False, False]),
+                   flow=torch.tensor([True, True, False]),
+                   sound=torch.tensor([True, True, False]))
+    RULES[rule](logits, present)[:, 0].sum().backward()
+    for m, z in logits.items():
+        assert z.grad.isfinite().all()
+        assert not z.grad[~present[m]].any()
+        assert z.grad[0].any()

@@ -1,7 +1,6 @@
 """From a pipeline's results to the inputs of a multimodal model."""
 from typing import Dict, Optional, Sequence
 
-import torch
 from mmaction.datasets.transforms import PackActionInputs
 from mmcv.transforms import to_tensor
 
@@ -15,17 +14,19 @@ class PackMultimodalInputs(PackActionInputs):
 
     MMAction2's ``PackActionInputs`` with two additions: results are renamed
     (``imgs`` to ``visual``), and a modality that the clip does not have,
-    under the dataset's policy ``'mask'``, becomes zeros and is marked in the
-    sample's ``modality_mask`` (Dict[str, bool], True where the modality is
-    there), so that a model or preprocessor can tell zeros from content. The
-    zeros are put in here, before the data preprocessor normalises.
+    under the dataset's policy ``'mask'``, has an input of no rows, of shape
+    (0, ...), and False in the sample's ``modality_mask`` (Dict[str, bool]).
+    ``MultimodalDataPreprocessor`` takes such inputs; what would mistake a
+    placeholder for content fails to stack them. A data set of one's own says
+    what a sample lacks by the results' ``masked_keys``, a set of ``inputs``'
+    values.
 
     Args:
         inputs (Dict[str, str]): Modality -> key in the results. Defaults to
             None: ``dict(visual='imgs', audio='audios')``.
         meta_keys (Sequence[str]): What goes into the sample's metainfo.
             Defaults to the sample's index, files, picture size and
-            ``modality_mask``.
+            ``modality_mask``, which is always there if something is missing.
         algorithm_keys (Sequence[str]): See ``PackActionInputs``. Defaults to
             ().
 
@@ -56,18 +57,21 @@ class PackMultimodalInputs(PackActionInputs):
                     f'not in the results ({sorted(results)})')
             tensor = to_tensor(results[key])
             if key in masked:
-                tensor = torch.zeros_like(tensor)
+                tensor = tensor.new_empty(0, *tensor.shape)
             packed[modality] = tensor
-        packed['modality_mask'] = {
+        there = {
             modality: key not in masked
             for modality, key in self.inputs.items()
         }
-        if not any(packed['modality_mask'].values()):
+        if not any(there.values()):
             raise MediaError(
                 results.get('filename') or results.get('audio_path') or
                 'a clip', 'has none of the modalities '
                 f'{list(self.inputs)}; leave it out of the annotation')
-        return super().transform(packed)
+        packed = super().transform(dict(packed, modality_mask=there))
+        if not all(there.values()):
+            packed['data_samples'].set_metainfo(dict(modality_mask=there))
+        return packed
 
     def __repr__(self) -> str:
         return (f'{type(self).__name__}(inputs={self.inputs}, '

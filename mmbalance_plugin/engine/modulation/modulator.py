@@ -3,7 +3,7 @@ import logging
 from typing import Callable, Dict, List, Optional, Union
 
 import torch
-from mmengine.dist import all_reduce, broadcast
+from mmengine.dist import broadcast
 from mmengine.logging import MessageHub, print_log
 from mmengine.model import is_model_wrapper
 from torch import Tensor, nn
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ...functional import discrepancy_ratios, ogm_coefficients
 from ...functional.gradient_noise import add_noise
 from ...utils.deferred_scalars import DeferredScalars
-from ...utils.dist import draws_agree
+from ...utils.dist import draws_agree, global_scores
 from ...utils.run_state import current_epoch, run_seed
 from ...utils.streams import stream
 from .enhancement import GeneralizationEnhancement
@@ -224,20 +224,17 @@ class GradientModulator:
 
     def _ratios(self) -> Dict[str, Tensor]:
         """Discrepancy ratios of the update's global batch."""
-        sums, count = self.model.pop_scores()
+        sums, counts = self.model.pop_scores()
         if not sums:
             raise RuntimeError(
                 'OGM: the model took no unimodal scores since the last '
                 'update. They are taken by its loss in training mode while '
                 'score_mode is set: was the model put into eval mode, or '
                 'its score_mode taken away?')
-        values = [value.float() for value in sums.values()]
-        packed = torch.stack([*values, torch.full_like(values[0], count)])
-        all_reduce(packed, op='sum')
-        totals = dict(zip(sums, packed))
-        ratios = discrepancy_ratios(totals)
+        totals, sizes = global_scores(sums, counts)
+        ratios = discrepancy_ratios(totals, sizes)
         self.last = dict(
-            scores={m: total / packed[-1] for m, total in totals.items()},
+            scores={m: totals[m] / sizes[m].clamp(min=1) for m in totals},
             ratios=ratios)
         return ratios
 

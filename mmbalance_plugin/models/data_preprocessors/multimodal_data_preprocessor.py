@@ -1,5 +1,5 @@
 """Preprocessing of a batch, modality by modality, with checks."""
-from typing import Dict, List, Optional, Union
+from typing import Dict, List, Optional, Sequence, Tuple
 
 import torch
 from mmaction.models.data_preprocessors import MultiModalDataPreprocessor
@@ -8,6 +8,7 @@ from torch import Tensor
 from mmbalance_plugin.registry import MODELS
 
 from ..modalities import check_modality_names
+from ..presence import Presence
 from .stack_preprocessor import StackPreprocessor
 
 
@@ -17,9 +18,11 @@ class MultimodalDataPreprocessor(MultiModalDataPreprocessor):
 
     A modality that is missing or that nobody asked for, samples of unequal
     shapes (MMAction2 would pad them with zeros) and values that are not
-    finite are errors that name the modality and the sample. Where a sample's
-    ``modality_mask`` says that it lacks a modality, the batch holds zeros,
-    also after normalisation.
+    finite are errors that name the modality and the sample.
+
+    A sample that lacks a modality has an input of no rows for it, of shape
+    (0, ...), which :class:`PackMultimodalInputs` makes. The batch then holds
+    the other samples' only, and ``present`` says whose they are.
 
     Args:
         preprocessors (dict[str, dict | None]): For every modality either the
@@ -79,21 +82,50 @@ class MultimodalDataPreprocessor(MultiModalDataPreprocessor):
 
         Returns:
             dict: ``inputs`` {modality: (B, ...)} on the device, and
-            ``data_samples``.
+            ``data_samples``. If a sample lacks a modality, also ``present``,
+            a :class:`Presence`, and the inputs of that modality are those of
+            the samples that have it.
         """
         inputs, samples = data['inputs'], data.get('data_samples')
         self._check(inputs, samples)
-        batch = dict()
+        batch, rows = dict(), dict()
         for name in self.modalities:
-            stacked = self._stack(name, inputs[name], samples)
-            preprocessor = self.preprocessors[name]
-            if not isinstance(preprocessor, StackPreprocessor):
-                # MMAction2's stack for themselves.
-                stacked = list(stacked.unbind())
-            batch[name], samples = preprocessor.preprocess(
-                stacked, samples, training)
-            batch[name] = _zero_absent(name, batch[name], samples)
-        return dict(data, inputs=batch, data_samples=samples)
+            values = inputs[name]
+            if not isinstance(values, Tensor):
+                values, there = self._stack(name, values, samples)
+                if there is not None:
+                    rows[name] = there
+            self._check_finite(name, values, rows.get(name), samples)
+            batch[name], samples = self._preprocess(
+                name,
+                values.to(self.device, non_blocking=self._non_blocking),
+                samples, training)
+        data = dict(data, inputs=batch, data_samples=samples)
+        if rows:
+            data['present'] = self._presence(
+                len(inputs[name]), rows, samples)
+        return data
+
+    def _preprocess(self, name: str, batch: Tensor, samples: Optional[list],
+                    training: bool) -> Tuple[Tensor, Optional[list]]:
+        preprocessor = self.preprocessors[name]
+        if isinstance(preprocessor, StackPreprocessor):
+            return preprocessor.preprocess(batch, samples, training)
+        # MMAction2's stack for themselves, and need something to stack.
+        count = len(batch)
+        items = list(batch.unbind()) or [batch.new_zeros(batch.shape[1:])]
+        batch, samples = preprocessor.preprocess(items, samples, training)
+        return batch[:count], samples
+
+    def _presence(self, size: int, rows: Dict[str, List[int]],
+                  samples: Optional[list]) -> Presence:
+        if len(rows) == len(self.modalities):
+            for index in range(size):
+                if not any(index in there for there in rows.values()):
+                    raise ValueError(
+                        f'{_name(samples, index)} has none of the modalities '
+                        f'{list(self.modalities)}; leave it out')
+        return Presence(size, rows, self.device)
 
     def _check(self, inputs: dict, samples: Optional[list]) -> None:
         if not isinstance(inputs, dict):
@@ -117,45 +149,51 @@ class MultimodalDataPreprocessor(MultiModalDataPreprocessor):
             raise ValueError('a batch must hold one item a sample of each '
                              f'modality, but got {sizes}')
 
-    def _stack(self, name: str, values: Union[Tensor, List[Tensor]],
-               samples: Optional[list]) -> Tensor:
-        if not isinstance(values, Tensor):
-            for index, value in enumerate(values):
-                if not isinstance(value, Tensor):
-                    raise ValueError(
-                        f"'{name}' of {_name(samples, index)} is a "
-                        f'{type(value).__name__}, not a tensor')
-                if value.shape != values[0].shape:
-                    raise ValueError(
-                        f"'{name}' has unequal shapes in one batch: "
-                        f'{tuple(values[0].shape)} of {_name(samples, 0)}, '
-                        f'{tuple(value.shape)} of {_name(samples, index)}; '
-                        'crop, pad or resample it in the pipeline')
-            values = torch.stack(list(values))
+    def _stack(
+            self, name: str, values: Sequence[Tensor],
+            samples: Optional[list]) -> Tuple[Tensor, Optional[List[int]]]:
+        """Stack, and say which samples are there unless all are."""
+        try:
+            # Without a look at each: nearly always all is well.
+            batch = torch.stack(tuple(values))
+            if batch.numel():
+                return batch, None
+        except (TypeError, RuntimeError):
+            pass
+        there = []
+        for index, value in enumerate(values):
+            if not isinstance(value, Tensor):
+                raise ValueError(
+                    f"'{name}' of {_name(samples, index)} is a "
+                    f'{type(value).__name__}, not a tensor')
+            if value.shape[:1] == (0, ):
+                continue
+            there.append(index)
+            first = values[there[0]]
+            if value.shape != first.shape:
+                raise ValueError(
+                    f"'{name}' has unequal shapes in one batch: "
+                    f'{tuple(first.shape)} of {_name(samples, there[0])}, '
+                    f'{tuple(value.shape)} of {_name(samples, index)}; '
+                    'crop, pad or resample it in the pipeline')
+        if not there:
+            return values[0], there
+        batch = torch.stack([values[index] for index in there])
+        return batch, there if len(there) < len(values) else None
+
+    def _check_finite(self, name: str, batch: Tensor,
+                      there: Optional[List[int]],
+                      samples: Optional[list]) -> None:
         # The sum is not finite if any value is not, and costs one pass.
-        if (self.check_finite and values.device.type == 'cpu'
-                and values.is_floating_point()
-                and not values.sum(dtype=torch.float64).isfinite()):
-            finite = values.flatten(1).isfinite().all(dim=1)
+        if (self.check_finite and batch.device.type == 'cpu'
+                and batch.is_floating_point()
+                and not batch.sum(dtype=torch.float64).isfinite()):
+            finite = batch.flatten(1).isfinite().all(dim=1)
             index = int((~finite).nonzero()[0])
+            if there is not None:
+                index = there[index]
             raise ValueError(f"'{name}' of {_name(samples, index)} holds NaN "
                              'or infinity')
-        return values.to(self.device, non_blocking=self._non_blocking)
-
-
-def _zero_absent(name: str, batch: Tensor, samples: Optional[list]) -> Tensor:
-    """Zeros where a sample says that it lacks the modality.
-
-    Its placeholder would be moved away from zero by mean and std.
-    """
-    present = [
-        sample.get('modality_mask', {}).get(name, True)
-        for sample in samples or ()
-    ]
-    if all(present):
-        return batch
-    keep = torch.tensor(present, device=batch.device)
-    return batch * keep.view(-1, *[1] * (batch.dim() - 1))
 
 
 def _name(samples: Optional[list], index: int) -> str:

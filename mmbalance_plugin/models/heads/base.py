@@ -110,6 +110,30 @@ class MultimodalHead(BaseModule, metaclass=ABCMeta):
             softmax.
         """
 
+    def fused_logits(
+            self,
+            features: Dict[str, Tensor],
+            present: Optional[Dict[str, Tensor]] = None) -> Tensor:
+        """Fused logits from what each sample has.
+
+        A head of which nothing can be left out sees zeros in place of the
+        feature of what is not there, as in :meth:`zero_out_logits`.
+
+        Args:
+            features (dict[str, Tensor]): Feature (B, D_m) of every modality.
+            present (dict[str, Tensor], optional): For each modality that
+                some sample lacks, where it is there: bool, (B, ). Defaults
+                to None: every sample has everything.
+
+        Returns:
+            Tensor: Logits (B, C).
+        """
+        return self({
+            name: value.masked_fill(~present[name][:, None], 0)
+            if present and name in present else value
+            for name, value in features.items()
+        })
+
     def unimodal_logits(
             self,
             features: Dict[str, Tensor],
@@ -201,25 +225,34 @@ class MultimodalHead(BaseModule, metaclass=ABCMeta):
             return F.cross_entropy(logits, targets)
         return self.loss_cls(logits, targets)
 
-    def loss(self, features: Dict[str, Tensor],
-             targets: Tensor) -> Dict[str, Tensor]:
+    def loss(
+            self,
+            features: Dict[str, Tensor],
+            targets: Tensor,
+            present: Optional[Dict[str, Tensor]] = None) -> Dict[str, Tensor]:
         """The joint objective.
 
         Args:
             features (dict[str, Tensor]): Feature (B, D_m) of every modality.
             targets (Tensor): True classes (B, ).
+            present (dict[str, Tensor], optional): See :meth:`fused_logits`.
 
         Returns:
             dict[str, Tensor]: ``{'loss_cls': scalar}``.
         """
-        return dict(loss_cls=self.criterion(self(features), targets))
+        fused = self.fused_logits(features, present)
+        return dict(loss_cls=self.criterion(fused, targets))
 
-    def fit(self, logits: Dict[str, Tensor], targets: Tensor) -> None:
+    def fit(self,
+            logits: Dict[str, Tensor],
+            targets: Tensor,
+            present: Optional[Dict[str, Tensor]] = None) -> None:
         """Fit what is fitted rather than trained, if anything is.
 
         Args:
             logits (dict[str, Tensor]): Unimodal logits (N, C) on validation.
             targets (Tensor): True classes (N, ).
+            present (dict[str, Tensor], optional): See :meth:`fused_logits`.
 
         Raises:
             ValueError: This head has nothing to fit.

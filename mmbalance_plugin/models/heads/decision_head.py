@@ -1,7 +1,9 @@
 """Late fusion: one classifier a modality, combined at the decision."""
+import logging
 from typing import Dict, Iterable, Optional
 
 import torch
+from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from mmbalance_plugin.functional.fusion import (
@@ -80,6 +82,19 @@ class DecisionHead(MultimodalHead):
         """
         return self.fuse(self.unimodal_logits(features, self.modalities))
 
+    def fused_logits(
+            self,
+            features: Dict[str, Tensor],
+            present: Optional[Dict[str, Tensor]] = None) -> Tensor:
+        """Combine the branches of what each sample has.
+
+        See :meth:`MultimodalHead.fused_logits`.
+        """
+        if not present:
+            return self(features)
+        return self.fuse(
+            self.unimodal_logits(features, self.modalities), present)
+
     def unimodal_logits(
             self,
             features: Dict[str, Tensor],
@@ -92,23 +107,46 @@ class DecisionHead(MultimodalHead):
             for name, feature in chosen.items()
         }
 
-    def fuse(self, logits: Dict[str, Tensor]) -> Tensor:
+    def fuse(self,
+             logits: Dict[str, Tensor],
+             present: Optional[Dict[str, Tensor]] = None) -> Tensor:
         """Combine unimodal logits that were computed before.
 
         Args:
             logits (dict[str, Tensor]): Logits (B, C) of every modality.
+            present (dict[str, Tensor], optional): For each modality that
+                some sample lacks, where it is there: bool, (B, ). Defaults
+                to None: every sample has everything.
 
         Returns:
             Tensor: Log-probabilities (B, C).
         """
         logits = {name: logits[name] for name in self.modalities}
         if self.needs_fit:
-            return pool_weighted(logits, self.weights, self.pool)
-        return RULES[self.combine](logits)
+            return pool_weighted(logits, self.weights, self.pool, present)
+        return RULES[self.combine](logits, present)
 
-    def fit(self, logits: Dict[str, Tensor], targets: Tensor) -> None:
-        """Choose the weights of 'fitted'; see :meth:`MultimodalHead.fit`."""
+    def fit(self,
+            logits: Dict[str, Tensor],
+            targets: Tensor,
+            present: Optional[Dict[str, Tensor]] = None) -> None:
+        """Choose the weights of 'fitted' on the samples that have everything.
+
+        See :meth:`MultimodalHead.fit`.
+        """
         if not self.needs_fit:
-            return super().fit(logits, targets)
+            return super().fit(logits, targets, present)
         logits = {name: logits[name] for name in self.modalities}
+        if present:
+            whole = torch.stack(list(present.values())).all(dim=0)
+            logits = {name: value[whole] for name, value in logits.items()}
+            targets = targets[whole]
+            if not len(targets):
+                print_log(
+                    "DecisionHead(combine='fitted'): no validation sample "
+                    f'has all of {list(logits)}, so the weights stay '
+                    f'{self.weights.tolist()}',
+                    'current',
+                    level=logging.WARNING)
+                return
         self.weights.copy_(fit_pool_weights(logits, targets, self.pool))

@@ -3,6 +3,7 @@ from typing import Dict, Iterable, Optional
 
 from torch import Tensor, nn
 
+from mmbalance_plugin.functional.fusion import silence_absent
 from mmbalance_plugin.registry import MODELS
 
 from .base import MultimodalHead
@@ -31,6 +32,19 @@ class SumHead(MultimodalHead):
     def forward(self, features: Dict[str, Tensor]) -> Tensor:
         """See :meth:`MultimodalHead.forward`."""
         return sum(self.split_logits(features, self.modalities).values())
+
+    def fused_logits(
+            self,
+            features: Dict[str, Tensor],
+            present: Optional[Dict[str, Tensor]] = None) -> Tensor:
+        """Sum over the classifiers of what each sample has.
+
+        See :meth:`MultimodalHead.fused_logits`.
+        """
+        if not present:
+            return self(features)
+        logits = self.split_logits(features, self.modalities)
+        return sum(silence_absent(logits, present).values())
 
     def split_logits(
             self,

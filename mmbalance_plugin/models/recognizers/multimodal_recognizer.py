@@ -8,7 +8,9 @@ from torch import Tensor, nn
 from mmbalance_plugin.registry import MODELS
 
 from ..data_preprocessors import MultimodalDataPreprocessor
+from ..encoders.partial_batch import encode_some
 from ..modalities import check_modality_names
+from ..presence import Presence
 from .labels import stack_labels
 from .predictions import write_predictions
 from .scores import UnimodalScores
@@ -28,6 +30,11 @@ class MultimodalRecognizer(SeededParts, StagedParts, UnimodalScores,
     Initial weights are described at :class:`SeededParts`, training in stages
     at :class:`StagedParts`, the unimodal scores at :class:`UnimodalScores`.
 
+    A sample may lack modalities. They are not encoded, have no part in its
+    fused prediction, and the sample has no unimodal loss, score or prediction
+    of them. Every mean is still over all samples of the batch, so that ranks
+    and micro-batches add up.
+
     Args:
         encoders (dict[str, dict]): Config of each modality's encoder, in the
             order in which the head sees them; ``type`` defaults to
@@ -45,6 +52,8 @@ class MultimodalRecognizer(SeededParts, StagedParts, UnimodalScores,
 
     Attributes:
         modalities (tuple[str]): Names of all modalities.
+        batch_present (Presence | None): Who has what in the latest batch
+            that had losses; None where every sample had everything.
         feature_transform (Callable | None): Called in joint training as
             ``feature_transform(features, model)`` after the scores are taken
             and before the loss; returns the features to be fused. Here a
@@ -68,6 +77,7 @@ class MultimodalRecognizer(SeededParts, StagedParts, UnimodalScores,
         super().__init__(data_preprocessor, init_cfg)
         self.modalities = modalities
         self._build_parts(encoders, head, init_cfg, init_seed)
+        self.batch_present: Optional[Presence] = None
         self.feature_transform: Optional[Callable] = None
         self._init_scores(score)
         self._init_stages()
@@ -81,16 +91,21 @@ class MultimodalRecognizer(SeededParts, StagedParts, UnimodalScores,
     def extract_feat(
             self,
             inputs: Dict[str, Tensor],
-            modalities: Optional[Iterable[str]] = None) -> Dict[str, Tensor]:
+            modalities: Optional[Iterable[str]] = None,
+            present: Optional[Presence] = None) -> Dict[str, Tensor]:
         """Encode a batch.
 
         Args:
-            inputs (dict[str, Tensor]): Batch of each modality.
+            inputs (dict[str, Tensor]): Batch of each modality, of those
+                samples that have it.
             modalities (Iterable[str], optional): Which ones to encode.
                 Defaults to None: the active ones.
+            present (Presence, optional): Who has what. Defaults to None:
+                every sample has everything.
 
         Returns:
-            dict[str, Tensor]: Features (B, D_m).
+            dict[str, Tensor]: Features (B, D_m), zeros where there is
+            nothing.
 
         Raises:
             ValueError: An input has no encoder, an encoder no input, or the
@@ -104,7 +119,10 @@ class MultimodalRecognizer(SeededParts, StagedParts, UnimodalScores,
             raise ValueError(
                 f'the encoders of {missing} got no input; the batch has '
                 f'{list(inputs)} (see collect_keys of the packing)')
-        features = {name: self.encoders[name](inputs[name]) for name in names}
+        features = {
+            name: self._encode(name, inputs[name], present)
+            for name in names
+        }
         shapes = {name: tuple(f.shape) for name, f in features.items()}
         for name, shape in shapes.items():
             if len(shape) != 2 or shape[1] != self.head.in_channels[name]:
@@ -116,17 +134,29 @@ class MultimodalRecognizer(SeededParts, StagedParts, UnimodalScores,
                              f'features of shapes {shapes}')
         return features
 
+    def _encode(self, name: str, batch: Tensor,
+                present: Optional[Presence]) -> Tensor:
+        encoder = self.encoders[name]
+        if present is None or not present.lacks(name):
+            return encoder(batch)
+        channels = self.head.in_channels[name]
+        return present.spread(encode_some(encoder, batch, channels), name)
+
     def forward(self,
                 inputs: Dict[str, Tensor],
                 data_samples: Optional[List[ActionDataSample]] = None,
-                mode: str = 'tensor') -> Union[dict, list]:
+                mode: str = 'tensor',
+                present: Optional[Presence] = None) -> Union[dict, list]:
         """Run the model.
 
         Args:
-            inputs (dict[str, Tensor]): Batch of each modality.
+            inputs (dict[str, Tensor]): Batch of each modality, of those
+                samples that have it.
             data_samples (list[ActionDataSample], optional): With the labels
                 for 'loss'. Defaults to None.
             mode (str): 'loss', 'predict' or 'tensor'. Defaults to 'tensor'.
+            present (Presence, optional): Who has what, from the data
+                preprocessor. Defaults to None: every sample has everything.
 
         Returns:
             dict | list: Losses; samples with predictions; or a dict of
@@ -135,28 +165,39 @@ class MultimodalRecognizer(SeededParts, StagedParts, UnimodalScores,
             {m: (B, C)}.
         """
         if mode == 'loss':
-            return self.loss(inputs, data_samples)
+            return self.loss(inputs, data_samples, present)
         if mode == 'predict':
-            return self.predict(inputs, data_samples)
+            return self.predict(inputs, data_samples, present)
         if mode == 'tensor':
-            return self._forward(inputs)
+            return self._forward(inputs, present)
         raise ValueError("mode must be 'loss', 'predict' or 'tensor', but "
                          f"got '{mode}'")
 
-    def _forward(self, inputs: Dict[str, Tensor]) -> dict:
-        features = self.extract_feat(inputs)
+    def _forward(self,
+                 inputs: Dict[str, Tensor],
+                 present: Optional[Presence] = None) -> dict:
+        features = self.extract_feat(inputs, present=present)
+        fused = None
+        if self.complete:
+            fused = self.head.fused_logits(
+                features, None if present is None else present.masks)
         return dict(
             features=features,
-            logits=self.head(features) if self.complete else None,
+            logits=fused,
             unimodal=self.head.unimodal_logits(features))
 
-    def loss(self, inputs: Dict[str, Tensor],
-             data_samples: List[ActionDataSample]) -> Dict[str, Tensor]:
+    def loss(self,
+             inputs: Dict[str, Tensor],
+             data_samples: List[ActionDataSample],
+             present: Optional[Presence] = None) -> Dict[str, Tensor]:
         """Losses of the current stage.
 
         Args:
-            inputs (dict[str, Tensor]): Batch of each modality.
+            inputs (dict[str, Tensor]): Batch of each modality, of those
+                samples that have it.
             data_samples (list[ActionDataSample]): Samples with labels.
+            present (Presence, optional): Who has what. Defaults to None:
+                every sample has everything.
 
         Returns:
             dict[str, Tensor]: 'loss_cls' of the fused prediction, or
@@ -165,7 +206,8 @@ class MultimodalRecognizer(SeededParts, StagedParts, UnimodalScores,
         """
         device = next((value.device for value in inputs.values()), None)
         targets = stack_labels(data_samples, self.head.num_classes, device)
-        features = self.extract_feat(inputs)
+        self.batch_present = present
+        features = self.extract_feat(inputs, present=present)
         sizes = {name: len(value) for name, value in features.items()}
         if set(sizes.values()) != {len(targets)}:
             raise ValueError(f'{len(targets)} labels for batches of {sizes}')
@@ -173,7 +215,8 @@ class MultimodalRecognizer(SeededParts, StagedParts, UnimodalScores,
             return self._features_to_losses(features, targets)
         logits = self.head.unimodal_logits(features)
         losses = {
-            f'loss_cls_{name}': self.head.criterion(value, targets)
+            f'loss_cls_{name}': self.unimodal_loss(name, value, targets,
+                                                   present)
             for name, value in logits.items()
         }
         if self.auxiliary is not None:
@@ -189,26 +232,54 @@ class MultimodalRecognizer(SeededParts, StagedParts, UnimodalScores,
             self._accumulate_scores(features, targets)
         if self.training and self.feature_transform is not None:
             features = self.feature_transform(features, self)
+        if self.batch_present is not None:
+            return self.head.loss(features, targets, self.batch_present.masks)
         return self.head.loss(features, targets)
+
+    def unimodal_loss(self,
+                      name: str,
+                      logits: Tensor,
+                      targets: Tensor,
+                      present: Optional[Presence] = None) -> Tensor:
+        """A modality's classification loss.
+
+        Args:
+            name (str): The modality.
+            logits (Tensor): What it says alone, (B, C).
+            targets (Tensor): True classes (B, ).
+            present (Presence, optional): Who has what. Defaults to None:
+                every sample has everything.
+
+        Returns:
+            Tensor: The mean over the batch, 0-d, to which samples without
+            the modality contribute 0.
+        """
+        if present is None or not present.lacks(name):
+            return self.head.criterion(logits, targets)
+        return present.mean(self.head.criterion, (name, ), logits, targets)
 
     def predict(
         self,
         inputs: Dict[str, Tensor],
-        data_samples: Optional[List[ActionDataSample]] = None
+        data_samples: Optional[List[ActionDataSample]] = None,
+        present: Optional[Presence] = None
     ) -> List[ActionDataSample]:
         """Predict, with what each modality says alone.
 
         Args:
-            inputs (dict[str, Tensor]): Batch of each modality.
+            inputs (dict[str, Tensor]): Batch of each modality, of those
+                samples that have it.
             data_samples (list[ActionDataSample], optional): Samples to be
                 completed. Defaults to None: new ones.
+            present (Presence, optional): Who has what. Defaults to None:
+                every sample has everything.
 
         Returns:
-            list[ActionDataSample]: With ``pred_scores``, a dict of each
-            active modality's probabilities (C, ), and, if all modalities are
-            active, ``pred_score`` (C, ) and ``pred_label`` (1, ) of the
-            fused prediction; all on the CPU.
+            list[ActionDataSample]: With ``pred_scores``, a dict of the
+            probabilities (C, ) of each active modality that the sample has,
+            and, if all modalities are active, ``pred_score`` (C, ) and
+            ``pred_label`` (1, ) of the fused prediction; all on the CPU.
         """
-        outputs = self._forward(inputs)
+        outputs = self._forward(inputs, present)
         return write_predictions(outputs['unimodal'], outputs['logits'],
-                                 data_samples)
+                                 data_samples, present)

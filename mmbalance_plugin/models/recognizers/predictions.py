@@ -5,24 +5,31 @@ import torch
 from mmaction.structures import ActionDataSample
 from torch import Tensor
 
+from ..presence import Presence
+
 
 def write_predictions(
     unimodal: Dict[str, Tensor],
     fused: Optional[Tensor],
-    data_samples: Optional[List[ActionDataSample]] = None
+    data_samples: Optional[List[ActionDataSample]] = None,
+    present: Optional[Presence] = None
 ) -> List[ActionDataSample]:
     """Write a batch's predictions, moved to the CPU in one piece.
 
     Args:
-        unimodal (dict[str, Tensor]): Logits (B, C) of each modality alone.
+        unimodal (dict[str, Tensor]): Logits (B, C) of each modality alone;
+            anything where a sample lacks it.
         fused (Tensor, optional): Fused logits (B, C).
         data_samples (list[ActionDataSample], optional): Samples to be
             completed. Defaults to None: new ones.
+        present (Presence, optional): Who has what. Defaults to None: every
+            sample has everything.
 
     Returns:
-        list[ActionDataSample]: With ``pred_scores``, a dict of each
-        modality's probabilities (C, ), and, given fused logits,
-        ``pred_score`` (C, ) and ``pred_label`` (1, ).
+        list[ActionDataSample]: With ``pred_scores``, a dict of the
+        probabilities (C, ) of each modality that the sample has, and, given
+        fused logits, ``pred_score`` (C, ) and ``pred_label`` (1, ). If a
+        sample of the batch lacks something, all have a ``modality_mask``.
     """
     logits = list(unimodal.values()) + ([] if fused is None else [fused])
     scores = torch.stack([value.float() for value in logits])
@@ -34,11 +41,19 @@ def write_predictions(
         raise ValueError(
             f'{len(data_samples)} data_samples for a batch of {batch}')
     labels = scores[-1].argmax(dim=-1, keepdim=True)
+    there = [tuple(unimodal)] * batch
+    if present is not None:
+        there = present.names_of(unimodal)
+        for sample, names in zip(data_samples, there):
+            mask = dict(sample.get('modality_mask', {}))
+            mask.update({name: name in names for name in unimodal})
+            sample.set_metainfo(dict(modality_mask=mask))
     for index, sample in enumerate(data_samples):
         # Not set_pred_score, which would take its length for num_classes.
         sample.set_field(
             {name: scores[k, index]
-             for k, name in enumerate(unimodal)}, 'pred_scores')
+             for k, name in enumerate(unimodal)
+             if name in there[index]}, 'pred_scores')
         if fused is not None:
             sample.set_pred_score(scores[-1, index])
             sample.set_pred_label(labels[index])

@@ -4,7 +4,7 @@ import random
 from typing import Dict, Optional, Tuple, Union
 
 import torch
-from mmengine.dist import all_reduce, get_rank
+from mmengine.dist import get_rank
 from mmengine.logging import MessageHub, print_log
 from torch import Tensor, nn
 
@@ -16,8 +16,10 @@ from ...functional import (
 from ...functional.feature_drop import drop_features, keep_masks
 from ...registry import MODELS
 from ...utils.deferred_scalars import DeferredScalars
+from ...utils.dist import global_scores
 from ...utils.run_state import current_epoch, current_iter, run_seed
 from ...utils.streams import stream, stream_seed
+from ..presence import Presence
 from .shared_parts import SharedPartsModel
 
 _SOURCES = ('current', 'previous')
@@ -65,7 +67,8 @@ class OPM(SharedPartsModel):
 
     Note:
         * The modality with the lowest ratio is never dropped, so no sample
-          loses every modality.
+          loses every modality. A sample that lacks modalities keeps what it
+          has where nothing would be left.
         * Ratios come from the undropped features, also for OGM beside it,
           whose schedule is its own.
         * **DDP**: ratios are those of the global batch (one collective a
@@ -153,7 +156,8 @@ class OPM(SharedPartsModel):
             dict[str, Tensor]: Features for the head, of the same shapes.
         """
         position = self._advance()
-        ratios = self._ratios(recognizer.batch_scores)
+        ratios = discrepancy_ratios(*global_scores(recognizer.batch_scores,
+                                                   recognizer.batch_counts))
         used = ratios
         if self.ratio_from == 'previous':
             used = self._exchange_previous(ratios)
@@ -161,15 +165,10 @@ class OPM(SharedPartsModel):
         if used is not None and self._executes(position):
             probabilities = opm_drop_probabilities(used, self.q_base,
                                                    self.lam)
-            return self._drop(features, ratios, probabilities, position)
+            return self._drop(features, ratios, probabilities, position,
+                              recognizer.batch_present)
         self._record(ratios, probabilities, probabilities)
         return features
-
-    def _ratios(self, sums: Dict[str, Tensor]) -> Dict[str, Tensor]:
-        """Ratios of the global batch."""
-        packed = torch.stack(list(sums.values()))
-        all_reduce(packed, op='sum')
-        return discrepancy_ratios(dict(zip(sums, packed)))
 
     def _advance(self) -> Tuple[int, int, int]:
         """Where in the run this batch stands: what its draws depend on.
@@ -219,7 +218,8 @@ class OPM(SharedPartsModel):
 
     def _drop(self, features: Dict[str, Tensor], ratios: Dict[str, Tensor],
               probabilities: Dict[str, Tensor],
-              position: Tuple[int, int, int]) -> Dict[str, Tensor]:
+              position: Tuple[int, int, int],
+              present: Optional[Presence]) -> Dict[str, Tensor]:
         feature = next(iter(features.values()))
         generator = stream(
             self._seed,
@@ -227,7 +227,8 @@ class OPM(SharedPartsModel):
             *position,
             get_rank(),
             device=feature.device)
-        keep = keep_masks(probabilities, len(feature), generator)
+        keep = keep_masks(probabilities, len(feature), generator,
+                          None if present is None else present.masks)
         self._record(ratios, probabilities,
                      {m: (~kept).float().mean() for m, kept in keep.items()})
         factor = None

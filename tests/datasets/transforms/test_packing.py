@@ -35,14 +35,17 @@ def test_any_modalities():
     assert packed['data_samples'].metainfo == dict(sample_idx=7)
 
 
-def test_masked_modality_is_zero_and_marked():
+def test_masked_modality_has_no_rows_and_is_marked():
     results = sample(masked_keys={'audios'})
     packed = PackMultimodalInputs()(results)
-    assert packed['inputs']['audio'].shape == (1, 5, 6)
-    assert not packed['inputs']['audio'].any()
+    # Zeros could be taken for content.
+    assert packed['inputs']['audio'].shape == (0, 1, 5, 6)
     assert packed['inputs']['visual'].all()
     assert packed['data_samples'].modality_mask == dict(
         visual=True, audio=False)
+    # It travels whatever meta_keys says.
+    packed = PackMultimodalInputs(meta_keys=())(results)
+    assert packed['data_samples'].modality_mask['audio'] is False
     # What came in is as it was.
     assert results['audios'].all()
 

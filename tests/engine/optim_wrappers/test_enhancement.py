@@ -31,7 +31,7 @@ def enhance(ge=None, seed=1, update=0, ahead='rgb', rho=2.):
     behind = 'flow' if ahead == 'rgb' else 'rgb'
     model.pop_scores()
     model.score_sums = {ahead: torch.tensor(rho), behind: torch.tensor(1.)}
-    model.score_count = 8
+    model.score_counts = {ahead: 8, behind: 8}
     before = gradients(model)
     wrapper.step()
     after, last = gradients(model), wrapper.modulator.last

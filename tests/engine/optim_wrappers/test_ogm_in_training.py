@@ -54,7 +54,7 @@ def test_an_epoch_without_modulation_keeps_no_scores():
     wrapper = ogm(model, start_epoch=1)
     hub.update_info('epoch', 0)
     model.train_step(batch, wrapper)
-    assert model.score_count == 0
+    assert model.score_counts == {}
 
 
 def test_a_unimodal_stage_is_not_modulated():

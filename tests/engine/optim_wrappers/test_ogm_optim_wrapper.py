@@ -28,7 +28,8 @@ def fix_scores(model, monkeypatch, **sums):
     """Let every update see the same score sums."""
     values = {m: torch.tensor(v) for m, v in sums.items()}
     monkeypatch.setattr(
-        type(model), 'pop_scores', lambda self: (dict(values), 8))
+        type(model), 'pop_scores',
+        lambda self: (dict(values), dict.fromkeys(values, 8)))
 
 
 # ---- what is scaled, and by how much -----------------------------------

@@ -136,17 +136,55 @@ def test_configs_that_are_refused():
         MultimodalDataPreprocessor(dict(text=dict(means=1.)))
 
 
-def test_absent_modalities_are_zero_after_normalisation():
+def absent(batch, name, *rows):
+    """Take a modality from some samples, as the packing does."""
+    for row in rows:
+        value = batch['inputs'][name][row]
+        batch['inputs'][name][row] = value.new_empty(0, *value.shape)
+
+
+def test_absent_modalities_are_left_out():
+    plain, batch = build()(data())['inputs'], data()
+    absent(batch, 'rgb', 1)
+    absent(batch, 'text', 0, 2)
+    out = build()(batch)
+    there = dict(rgb=[0, 2], text=[1], pose=[0, 1, 2])
+    for name, rows in there.items():
+        assert torch.equal(out['inputs'][name], plain[name][rows])
+    present = out['present']
+    assert {m: mask.nonzero()[:, 0].tolist()
+            for m, mask in present.masks.items()
+            } == dict(rgb=[0, 2], text=[1])
+    assert present.names_of(('rgb', 'text', 'pose')) == [
+        ('rgb', 'pose'), ('text', 'pose'), ('rgb', 'pose')]
+
+
+def test_nobody_has_a_modality():
     batch = data()
-    batch['data_samples'][1].set_metainfo(
-        dict(modality_mask=dict(rgb=False, text=True)))
-    batch['data_samples'][2].set_metainfo(
-        dict(modality_mask=dict(rgb=True, text=False)))
-    plain = build()(data())['inputs']
-    masked = build()(batch)['inputs']
-    for name, absent in (('rgb', 1), ('text', 2), ('pose', None)):
-        for i in range(3):
-            if i == absent:
-                assert masked[name][i].abs().sum() == 0
-            else:
-                assert torch.equal(masked[name][i], plain[name][i])
+    for name in ('rgb', 'text'):
+        absent(batch, name, 0, 1, 2)
+    out = build()(batch)
+    shape = build()(data())['inputs']['rgb'].shape
+    assert out['inputs']['rgb'].shape == (0, *shape[1:])
+    assert out['inputs']['text'].shape == (0, 2)
+    assert out['present'].count('rgb') == out['present'].count('text') == 0
+
+
+def test_complete_batches_say_nothing_of_presence():
+    assert 'present' not in build()(data())
+
+
+def test_errors_of_incomplete_batches_name_the_sample():
+    batch = data()
+    absent(batch, 'text', 0)
+    batch['inputs']['text'][2] = NAN
+    with pytest.raises(ValueError, match="'text'.*sample_idx=42 holds NaN"):
+        build()(batch)
+    batch['inputs']['text'][2] = torch.zeros(3)
+    with pytest.raises(ValueError, match=r'of .*=41, \(3,\) of .*=42'):
+        build()(batch)
+    batch = data()
+    for name in batch['inputs']:
+        absent(batch, name, 1)
+    with pytest.raises(ValueError, match='sample_idx=41 has none of the mod'):
+        build()(batch)

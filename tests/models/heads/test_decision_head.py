@@ -1,4 +1,6 @@
 """DecisionHead: combination, joint objective and fitted weights."""
+import copy
+
 import pytest
 import torch
 
@@ -78,3 +80,17 @@ def test_other_rules_have_nothing_to_fit():
 def test_unknown_options(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         build('DecisionHead', **wrong)
+
+
+def test_weights_are_fitted_on_samples_that_have_everything():
+    head = build('DecisionHead', combine='fitted')
+    twin = copy.deepcopy(head)
+    given = head.unimodal_logits(features(batch=12))
+    given = {m: z.detach() for m, z in given.items()}
+    targets = torch.arange(12) % 7
+    there = dict(flow=torch.arange(12) < 8)
+    head.fit(given, targets, there)
+    twin.fit({m: z[:8] for m, z in given.items()}, targets[:8])
+    assert torch.equal(head.weights, twin.weights)
+    head.fit(given, targets, dict(rgb=torch.zeros(12, dtype=torch.bool)))
+    assert torch.equal(head.weights, twin.weights)

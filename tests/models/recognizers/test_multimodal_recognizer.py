@@ -156,4 +156,5 @@ def test_a_copy_is_independent():
     model.loss(*batch())
     twin = copy.deepcopy(model)
     twin.loss(*batch())
-    assert (model.score_count, twin.score_count) == (6, 12)
+    assert model.score_counts == dict(rgb=6, flow=6)
+    assert twin.score_counts == dict(rgb=12, flow=12)

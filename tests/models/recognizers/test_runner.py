@@ -96,10 +96,11 @@ def test_two_ranks_follow_one_process():
             dict(
                 inputs={m: list(v) for m, v in inputs.items()},
                 data_samples=samples), wrapper)
-    sums, count = model.pop_scores()
+    sums, counts = model.pop_scores()
     ranks = run_ranks(steps_on_a_share, 2)
     for state, _, share in ranks:
-        assert share == count / 2 == 12
+        assert {m: 2 * n for m, n in share.items()} == counts
+        assert counts == dict(rgb=24, flow=24)
         for key, value in model.state_dict().items():
             torch.testing.assert_close(state[key], value)
     # The scores stay local: it is for their consumer to reduce them.

@@ -39,11 +39,11 @@ def test_scores_and_their_accumulation(head, mode):
         for m, value in by_hand(model, inputs, mode).items():
             expected[m] += value
         model.loss(inputs, samples)
-    sums, count = model.pop_scores()
-    assert count == 10
+    sums, counts = model.pop_scores()
+    assert counts == dict(rgb=10, flow=10)
     assert {m: v.item() for m, v in sums.items()} == pytest.approx(expected)
     assert not any(value.requires_grad for value in sums.values())
-    assert model.pop_scores() == ({}, 0)
+    assert model.pop_scores() == ({}, {})
 
 
 def test_latest_batch_is_kept_apart_from_the_sums():
@@ -108,13 +108,13 @@ def test_only_joint_training_is_scored():
     model.train()
     model.enter_stage(None, 'unimodal')
     model.loss(inputs, samples)
-    assert model.pop_scores() == ({}, 0)
+    assert model.pop_scores() == ({}, {})
     model.leave_stage()
     model.loss(inputs, samples)
     assert list(model.pop_scores()[0]) == list(ALL)
     model.score_mode = None
     model.loss(inputs, samples)
-    assert model.pop_scores() == ({}, 0)
+    assert model.pop_scores() == ({}, {})
     with pytest.raises(ValueError, match="got 'shapley'"):
         model.score_mode = 'shapley'
 

@@ -19,4 +19,5 @@ def modulate(model, size=8, **score_sums):
     model.recognizer.batch_scores = {
         m: torch.tensor(s) for m, s in score_sums.items()
     }
+    model.recognizer.batch_counts = dict.fromkeys(score_sums, size)
     return model.modulate(features, model.recognizer), features

@@ -104,6 +104,7 @@ def test_gradients_of_kept_samples_only():
     }
     model.recognizer.batch_scores = dict(
         rgb=torch.tensor(2.), flow=torch.tensor(1.))
+    model.recognizer.batch_counts = dict(rgb=50, flow=50)
     out = model.modulate(features, model.recognizer)
     sum(v.sum() for v in out.values()).backward()
     assert torch.equal(features['rgb'].grad, out['rgb'].detach())
