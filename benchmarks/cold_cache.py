@@ -9,7 +9,7 @@ from mmcv.transforms import BaseTransform
 from mmengine.dataset import Compose
 from mmengine.registry import init_default_scope
 
-from mmbalance_plugin.datasets.cache.content import SETTLED
+from mmbalance_plugin.datasets.cache import file_state
 from mmbalance_plugin.registry import TRANSFORMS
 
 _KEYS = ('array', 'total_frames', 'start_index')
@@ -72,7 +72,8 @@ class ColdCache:
                 dict(type='mmbalance_plugin.NoiseFrames', shape=shape)])
         sample = dict(type='SampleFrames', clip_len=1, num_clips=_DRAWN)
         self.pipeline = Compose([cache, sample, dict(type='ArrayDecode')])
-        time.sleep(SETTLED / 1e9)  # so that hashes are noted
+        # Else nothing is cached.
+        time.sleep(max(0, file_state.SETTLED) / 1e9 + .01)
         self.through_the_cache()
         os.sync()
         size = int(np.prod(shape))

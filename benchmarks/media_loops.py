@@ -13,7 +13,7 @@ from mmengine.registry import init_default_scope
 from media_bare_loop import BareLoop
 from media_clips import Clip
 from mmbalance_plugin.datasets.audio_visual_dataset import AudioVisualDataset
-from mmbalance_plugin.datasets.cache.content import SETTLED
+from mmbalance_plugin.datasets.cache import file_state
 from mmbalance_plugin.media.index import forget_indices
 from timing import Loop, Times, paired_ratios
 
@@ -134,9 +134,10 @@ def build_loops(config: str, clips: Sequence[Clip],
 
 
 def wait_until_settled(paths: Sequence[str]) -> None:
-    """Only then are hashes remembered, as they are of a set on disk."""
+    """Only then are clips cached, as those of a set on disk are."""
     newest = max(os.stat(path).st_ctime_ns for path in paths)
-    time.sleep(max(0, newest + SETTLED - time.time_ns()) / 1e9 + .01)
+    wait = newest + file_state.SETTLED - time.time_ns()
+    time.sleep(max(0, wait) / 1e9 + .01)
 
 
 def throughput_ratios(times: Dict[str, List[float]], row: Row) -> List[float]:

@@ -11,7 +11,6 @@ Sets of clips, which you download yourself:
 
 ``--source DIR`` takes files that are already downloaded, ``--out DIR``
 writes elsewhere than to ``data/NAME``. Safe to interrupt and to repeat.
-``--extract`` also copies clips so that they decode fast.
 Clips that are missing or broken are reported, and the exit status is 1
 unless ``--accept-missing`` says to go on without.
 """

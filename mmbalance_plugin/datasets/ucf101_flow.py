@@ -28,7 +28,7 @@ class FlowDecode(BaseTransform):
 
     - imgs: the decoded frames
     - frame_inds
-    - total_frames, start_index
+    - frame_numbers (optional): of frames out of a cache, in the clip
     - flow_u, flow_v: folders of grey pictures
     - flow_frames (optional): how many there are; looked up where absent
     - flow_names (optional): see ``template``
@@ -71,7 +71,10 @@ class FlowDecode(BaseTransform):
             count, names = _look_up(results['flow_u'])
         template = self.template or results.get('flow_names', names)
         flows: List[np.ndarray] = []
-        for number in np.asarray(results['frame_inds']).reshape(-1):
+        numbers = np.asarray(results['frame_inds']).reshape(-1)
+        if 'frame_numbers' in results:
+            numbers = results['frame_numbers'][numbers]
+        for number in numbers:
             first = int(number) - self.length // 2
             for index in range(first, first + self.length):
                 # At the ends of a clip, the nearest there is.

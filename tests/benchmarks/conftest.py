@@ -4,6 +4,14 @@ import sys
 
 import pytest
 
+from mmbalance_plugin.datasets.cache import file_state
+
+
+@pytest.fixture(autouse=True)
+def settled(monkeypatch):
+    """Do not wait until the clips that were just made may be cached."""
+    monkeypatch.setattr(file_state, 'SETTLED', -10**12)
+
 
 @pytest.fixture
 def run_benchmark(monkeypatch, capsys):

@@ -11,6 +11,7 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
+from mmbalance_plugin.datasets.cache import file_state
 from mmbalance_plugin.datasets.prepare import prepare
 from mmbalance_plugin.registry import DATASETS
 from tests.datasets import media_trees
@@ -37,7 +38,9 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def scope():
+def scope(monkeypatch):
+    # The clips have just been written.
+    monkeypatch.setattr(file_state, 'SETTLED', -10**12)
     init_default_scope('mmaction')
 
 
@@ -78,11 +81,7 @@ def test_it_trains_and_reads_only_the_cache_from_then_on(
     plain, _ = build(load(name, tmp_path, cached=False), 'train')
     np.random.seed(0)
     first = epoch(dataset)
-    # Some of the generated clips are equal byte by byte.
-    for cache in caches:
-        contents = {Path(info[cache.sources[0]]).read_bytes()
-                    for info in map(dataset.get_data_info, range(len(first)))}
-        assert cache.misses == len(contents) > 1
+    assert all(cache.misses == len(first) > 1 for cache in caches)
     assert os.listdir(f'data/{name}/cache')
     uncached = epoch(plain)
     monkeypatch.setattr('av.open', no_decoding)

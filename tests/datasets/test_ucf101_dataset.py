@@ -1,12 +1,21 @@
 """UCF101: official splits, and flow that goes with its frames."""
+import random
+
 import cv2
 import numpy as np
 import pytest
+import torch
+from mmengine.config import Config
+from mmengine.dataset import Compose
+from mmengine.registry import init_default_scope
 
 from mmbalance_plugin.datasets import FlowDecode, SplitFlow, UCF101Dataset
+from mmbalance_plugin.datasets.cache import file_state
 from mmbalance_plugin.datasets.prepare import prepare
 from mmbalance_plugin.media import MediaError
+from mmbalance_plugin.registry import DATASETS
 from tests.datasets import media_trees
+from tests.media_utils import read_number, write_clip
 
 PIPELINE = [
     dict(type='mmbalance_plugin.PyAVVideoInit'),
@@ -99,3 +108,107 @@ def test_missing_flow_is_reported(tmp_path):
     prepare('ucf101', source, tmp_path / 'out', accept_missing=True)
     text = (tmp_path / 'out' / 'problems.csv').read_text()
     assert f'{folder.name},"broken: 5 flow pictures in u, 4 in v' in text
+
+
+# ---- through the shipped configs, with and without a cache --------------
+@pytest.fixture
+def load(ucf, root, tmp_path, monkeypatch):
+    """Function that builds a split of the shipped config."""
+    monkeypatch.setattr(file_state, 'SETTLED', -10**12)
+    init_default_scope('mmaction')
+
+    def build(split, cached, data=ucf / 'out'):
+        name = 'ucf101_cached' if cached else 'ucf101'
+        cfg = Config.fromfile(root / f'configs/_base_/datasets/{name}.py')
+        dataset = cfg[f'{split}_dataloader'].dataset
+        dataset.data_root = str(data)
+        for step in dataset.pipeline:
+            if step.type == 'Resize':
+                step.scale = (32, 32)
+            if 'folder' in step:
+                step.folder = str(tmp_path / 'cache')
+        return DATASETS.build(dataset)
+
+    return build
+
+
+def samples(data):
+    return [data[i]['inputs'] for i in range(len(data))]
+
+
+def test_tests_see_the_same_bits_with_a_cache(load, monkeypatch):
+    wanted = samples(load('test', False))
+    made = samples(load('test', True))
+    monkeypatch.setattr('av.open', None)
+    data = load('test', True)
+    read = samples(data)
+    assert data.deterministic and data.pipeline.transforms[0].misses == 0
+    for found in (made, read):
+        for a, b in zip(found, wanted):
+            assert torch.equal(a['rgb'], b['rgb'])
+            assert torch.equal(a['flow'], b['flow'])
+
+
+def test_frames_out_of_a_cache_go_with_the_flow_of_their_place(
+        load, tmp_path):
+    clip = write_clip(tmp_path / 'clip.avi', 20, 10)
+    for part, value in (('u', 100), ('v', 150)):
+        (tmp_path / part).mkdir()
+        for number in range(1, 20):
+            cv2.imwrite(f'{tmp_path}/{part}/frame{number:06d}.jpg',
+                        np.full((24, 36), value + number, np.uint8))
+    info = dict(filename=clip, modality='RGB', flow_frames=19,
+                flow_u=f'{tmp_path}/u', flow_v=f'{tmp_path}/v')
+    # Cache, sampling, frames and flow, before anything is cropped.
+    pipeline = Compose(load('train', True).pipeline.transforms[:4])
+    seen = set()
+    for _ in range(10):
+        found = pipeline(dict(info))
+        for place, picture in enumerate(found['imgs'][:3]):
+            number = read_number(picture)
+            seen.add(number)
+            around = np.clip(np.arange(number - 2, number + 3), 0, 18) + 1
+            flows = found['imgs'][3 + 5 * place:8 + 5 * place]
+            np.testing.assert_allclose(
+                [flow[..., 0].mean() for flow in flows], 100 + around,
+                atol=1.5)
+    assert len(seen) == 8  # four a second
+
+
+def ramp(height, width, across=True):
+    line = np.linspace(20, 220, width if across else height)
+    return np.broadcast_to(line if across else line[:, None],
+                           (height, width)).astype(np.uint8)
+
+
+@pytest.fixture(scope='module')
+def ramps(tmp_path_factory):
+    """UCF101 whose frames and flow show how they lie."""
+    root = tmp_path_factory.mktemp('ramps')
+    source = media_trees.ucf101(root / 'source')
+    for path in source.glob('UCF-101/*/*.avi'):
+        write_clip(path, 6, 10, (64, 96), vcodec='mpeg4',
+                   voptions=dict(qscale='2'), draw=lambda number, size:
+                   np.repeat(ramp(*size)[..., None], 3, axis=2))
+    for part in 'uv':
+        for path in source.glob(f'tvl1_flow/{part}/*/*.jpg'):
+            cv2.imwrite(str(path), ramp(48, 72, part == 'u'))
+    prepare('ucf101', source, root / 'out', accept_missing=True)
+    return root / 'out'
+
+
+@pytest.mark.parametrize('cached', [False, True])
+def test_crops_and_flips_keep_flow_over_its_frames(load, ramps, cached):
+    np.random.seed(0)
+    random.seed(0)
+    mirrored = []
+    for _ in range(4):
+        for inputs in samples(load('train', cached, ramps)):
+            grey = inputs['rgb'].float().mean(1, keepdim=True)
+            u = inputs['flow'].float()[:, ::2]
+            mirrored.append(bool(
+                grey[..., 0].mean() > grey[..., -1].mean()))
+            # Mirrored, motion to the right becomes motion to the left.
+            assert (grey - (255 - u if mirrored[-1] else u)
+                    ).abs().mean() < 5
+    assert len(set(mirrored)) == 2

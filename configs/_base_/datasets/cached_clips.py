@@ -6,7 +6,7 @@ kept_frames = dict(
     type='mmbalance_plugin.CachedTransforms',
     sources=('filename', ),
     keys=('array', 'total_frames', 'start_index', 'avg_fps', 'frame_times',
-          'frame_end'))
+          'frame_end', 'frame_numbers'))
 smaller = [
     dict(type='Resize', scale=(-1, 256)),
     dict(type='mmbalance_plugin.StackFrames')

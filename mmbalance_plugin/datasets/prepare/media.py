@@ -14,7 +14,6 @@ from .manifest import (
     source_entry,
     write_text,
 )
-from .media_extract import SHORT_SIDE, check_size, extract_all, remembered_size
 from .media_files import printable
 from .media_plan import (
     PICTURES,
@@ -56,8 +55,6 @@ class MediaPreparer:
                 check: str = 'decode',
                 workers: Optional[int] = None,
                 accept_missing: bool = False,
-                extract: bool = False,
-                extract_size: Optional[int] = None,
                 **options) -> bool:
         """Check all clips, write annotations and, last, the manifest.
 
@@ -71,11 +68,6 @@ class MediaPreparer:
             workers (int, optional): Threads. Defaults to None: one a core.
             accept_missing (bool): Whether to go on without the clips that
                 are missing or broken. Defaults to False.
-            extract (bool): Whether to write copies that decode fast as
-                well; done again by itself where they have been written
-                before. Defaults to False.
-            extract_size (int, optional): Short side of their pictures.
-                Defaults to None: as before, else 256.
             options: Those of the data set.
 
         Returns:
@@ -87,7 +79,6 @@ class MediaPreparer:
         # Everything that can be refused, before hours of decoding.
         if workers is not None and workers < 1:
             raise PreparationError('--workers is a positive number')
-        size = self._extract_size(out, extract, extract_size)
         options = self._known_options(options)
         for folder in [p for p in out.iterdir() if p.is_dir()]:
             remove_partial(folder)
@@ -109,29 +100,7 @@ class MediaPreparer:
         changed = self._write(out, source, plan, clips, files, options,
                               accept_missing, old)
         verifier.forget()
-        # Copies of clips that have changed must not be trained on.
-        if size is not None:
-            needed = {
-                clip.files[column]: files[clip.files[column]]
-                for clip, verdict in clips if verdict.problem is None
-                for column, streams in plan.needs.items()
-                if streams != PICTURES
-            }
-            changed |= extract_all(out, source, needed, size, workers)
         return changed
-
-    def _extract_size(self, out: Path, extract: bool,
-                      size: Optional[int]) -> Optional[int]:
-        """Short side of the copies to make, None for no copies."""
-        if size is not None and (size < 1 or not extract):
-            raise PreparationError('--extract-size is a positive number of '
-                                   'pixels, together with --extract')
-        before = remembered_size(out)
-        if not extract and before is None:
-            return None
-        size = size or before or SHORT_SIDE
-        check_size(out, size)
-        return size
 
     def _known_options(self, options: dict) -> dict:
         options = {k: v for k, v in options.items() if v is not None}

@@ -160,16 +160,6 @@ def add_media_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         '--workers', type=int, metavar='N', help='threads (default: all)')
     group.add_argument(
-        '--extract',
-        action='store_true',
-        help='also copy every clip once as small jpeg pictures and plain '
-        'sound, which decode fast (train with extracted=True)')
-    group.add_argument(
-        '--extract-size',
-        type=int,
-        metavar='PIXELS',
-        help='short side of those pictures (default: 256)')
-    group.add_argument(
         '--split-csv',
         nargs='+',
         metavar='CSV',
@@ -200,8 +190,6 @@ def media_options(args: argparse.Namespace) -> dict:
         check=args.check,
         workers=args.workers,
         accept_missing=args.accept_missing,
-        extract=args.extract,
-        extract_size=args.extract_size,
         split_csv=args.split_csv,
         annotations=args.annotations,
         classes=args.classes,

@@ -11,19 +11,19 @@ from mmbalance_plugin.registry import TRANSFORMS
 
 from ..cache import (
     CacheFolder,
-    Content,
-    ContentHashes,
+    FileState,
     canonical,
     describe,
     encode_entry,
     kept_as_read,
     read_entry,
+    state_of,
     versions,
 )
 from ..determinism import is_deterministic
 
 #: Version of what an entry looks like and depends on.
-LAYOUT = 2
+LAYOUT = 3
 #: What the entries of a folder were computed with.
 ABOUT = 'about.json'
 # What the transforms see of a sample besides its files ...
@@ -40,18 +40,17 @@ class CachedTransforms(BaseTransform):
     and leave outside what is random, so that every epoch still sees another
     crop and other frames.
 
-    An entry is found by everything that its values depend on: the SHA-256 of
-    the clip's files, the annotated seconds, the classes of the transforms
-    with the code of their modules and their arguments, ``keys``, and the
-    versions of the packages that compute. So a clip that was moved, renamed
-    or copied is found again, and one with other bytes under an old name is
-    not. Of the sample the transforms see nothing else: what an earlier,
+    An entry is found by everything that its values depend on: path, size and
+    times of the clip's files, the annotated seconds, the classes of the
+    transforms with the code of their modules and their arguments, ``keys``,
+    and the versions of the packages that compute. So a clip with other bytes
+    under an old name is decoded anew, and so is one that was moved, renamed
+    or touched. A file that changed less than two seconds ago is not cached
+    yet. Of the sample the transforms see nothing else: what an earlier,
     perhaps random, transform put there is hidden from them.
 
-    Hashes are remembered, see
-    :class:`~mmbalance_plugin.datasets.cache.ContentHashes`. Any number of
-    processes may share a folder and be killed; what happens where it cannot
-    be written is told at
+    Any number of processes may share a folder and be killed; what happens
+    where it cannot be written is told at
     :class:`~mmbalance_plugin.datasets.cache.CacheFolder`.
 
     Required Keys:
@@ -101,7 +100,6 @@ class CachedTransforms(BaseTransform):
         self.keys, self.folder = tuple(keys), CacheFolder(folder)
         self.sources = tuple(sorted(sources))
         self.depends = tuple(sorted(depends))
-        self.hashes = ContentHashes(self.folder)
         self.about = json.dumps(
             dict(
                 layout=LAYOUT,
@@ -118,9 +116,9 @@ class CachedTransforms(BaseTransform):
 
     def transform(self, results: dict) -> Optional[dict]:
         """Add what is kept, or compute and keep it."""
-        contents = self._contents(results)
-        if contents is not None:
-            key = self._key(results, contents)
+        states = self._states(results)
+        if states is not None:
+            key = self._key(results, states)
             name = f'{self.place}/{key[:2]}/{key[2:]}'
             kept = read_entry(self.folder.path(name), key)
             if kept is not None:
@@ -136,32 +134,28 @@ class CachedTransforms(BaseTransform):
         masked = found.get('masked_keys')
         if masked:
             results.setdefault('masked_keys', set()).update(masked)
-        # What was decoded must be what was hashed.
-        elif contents is not None and all(
-                self.hashes.unchanged(results[source], content)
-                for source, content in contents.items() if content):
+        # What was decoded must be what the key names.
+        elif states is not None and all(
+                state.settled and state_of(results[source]) == state
+                for source, state in states.items() if state):
             self._write(name, key, kept)
         return results
 
-    def _contents(
-            self, results: dict) -> Optional[Dict[str, Optional[Content]]]:
-        """The content of each source; None where that cannot be told."""
-        contents = {}
+    def _states(
+            self, results: dict) -> Optional[Dict[str, Optional[FileState]]]:
+        """The state of each source; None where one cannot be told."""
+        states = {}
         for source in self.sources:
             # To lack a key is not the same as to have None there.
             if source in results:
                 path = results[source]
-                content = self.hashes.content(path) if path else None
-                if path and content is None:
+                states[source] = state_of(path) if path else None
+                if path and states[source] is None:
                     return None
-                contents[source] = content
-        return contents if any(contents.values()) else None
+        return states if any(states.values()) else None
 
-    def _key(self, results: dict, contents: dict) -> str:
-        about = [self.place, *(content and content.sha256
-                               for content in contents.values())]
-        if len(contents) < len(self.sources):
-            about.append(list(contents))
+    def _key(self, results: dict, states: dict) -> str:
+        about = [self.place, states]
         for key in (*_SEEN, *self.depends):
             if key not in results and key in self.depends:
                 raise KeyError(f'CachedTransforms depends on "{key}", which '

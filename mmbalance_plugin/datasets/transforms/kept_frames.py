@@ -66,6 +66,7 @@ class StackFrames(BaseTransform):
     Added Keys:
 
     - array: uint8 (T, H, W, 3)
+    - frame_numbers: their numbers in the clip, for what lies beside them
 
     Modified Keys:
 
@@ -80,6 +81,7 @@ class StackFrames(BaseTransform):
         seconds = results['frame_end'] - times[0]
         results.update(
             array=np.stack(results.pop('imgs')),
+            frame_numbers=np.asarray(results['frame_inds']),
             total_frames=len(times),
             start_index=0,
             avg_fps=float(len(times) / seconds) if seconds > 0 else 0.,

@@ -5,12 +5,7 @@ import signal
 
 import pytest
 
-from mmbalance_plugin.datasets.prepare import (
-    manifest,
-    media_extract,
-    media_verify,
-    store,
-)
+from mmbalance_plugin.datasets.prepare import manifest, media_verify, store
 from mmbalance_plugin.datasets.prepare.run import prepare
 from tests.datasets import media_trees
 
@@ -24,11 +19,11 @@ def files_of(out):
     }
 
 
-def prepare_until(source, out, moment, name='crema_d', **options):
+def prepare_until(source, out, moment, name='crema_d'):
     """Prepare in a process of its own, killed at its n-th moment.
 
     Moments are before and after every file that is read and every file that
-    is moved into place, and the middle of every write and every copy.
+    is moved into place, and the middle of every write.
 
     Returns:
         int | None: The number of moments passed, None if it was killed.
@@ -45,7 +40,7 @@ def prepare_until(source, out, moment, name='crema_d', **options):
                 os.kill(os.getpid(), signal.SIGKILL)
 
         inspect, replace = media_verify.inspect_file, os.replace
-        atomic, pictures = store._write_atomic, media_extract._write_pictures
+        atomic = store._write_atomic
 
         def inspected(*args):
             step()
@@ -64,19 +59,13 @@ def prepare_until(source, out, moment, name='crema_d', **options):
             step()
             atomic(path, data)
 
-        def half_copied(*args):
-            pictures(*args)
-            step()
-
-        media_extract._write_pictures = half_copied
         media_verify.inspect_file, os.replace = inspected, replaced
         manifest._write_atomic = half_written
         try:
             os.close(reading)
             devnull = os.open(os.devnull, os.O_WRONLY)
             os.dup2(devnull, 1)
-            prepare(name, source, out, accept_missing=True, workers=2,
-                    **options)
+            prepare(name, source, out, accept_missing=True, workers=2)
             os.write(writing, str(passed).encode())
             os._exit(0)
         finally:
@@ -151,31 +140,18 @@ def test_kills_while_a_new_manifest_replaces_the_old(source, clean, tmp_path,
         assert files_of(tmp_path) == clean[0]
 
 
-@pytest.mark.parametrize('name, options', [
-    ('ucf101', dict()),
-    ('vggsound', dict(extract=True)),
-    ('ucf101', dict(extract=True)),
-])
-def test_kills_while_flow_is_checked_and_copies_are_made(
-        tmp_path, name, options):
-    tree = media_trees.TREES[name](tmp_path / 'source')
-    moments = prepare_until(tree, tmp_path / 'clean', None, name, **options)
+def test_kills_while_flow_is_checked(tmp_path):
+    tree = media_trees.TREES['ucf101'](tmp_path / 'source')
+    moments = prepare_until(tree, tmp_path / 'clean', None, 'ucf101')
     wanted = files_of(tmp_path / 'clean')
-    assert any('copies.json' in path for path in wanted) == bool(options)
     rng, kills, out = random.Random(1), 0, tmp_path / 'out'
     while kills < 10:
-        if prepare_until(tree, out, rng.randint(1, moments // 5), name,
-                         **options) is None:
+        if prepare_until(tree, out, rng.randint(1, moments // 5),
+                         'ucf101') is None:
             kills += 1
         else:
             assert files_of(out) == wanted
             break
     assert kills > 2
-    prepare_until(tree, out, None, name, **options)
+    prepare_until(tree, out, None, 'ucf101')
     assert files_of(out) == wanted
-    if options:
-        copies = {path for path in wanted if path.endswith('.mov')}
-        for path in copies:
-            original = tree / path[len('extracted/'):-len('.mov')]
-            assert (out / path).stat().st_mtime_ns == (
-                original.stat().st_mtime_ns)
