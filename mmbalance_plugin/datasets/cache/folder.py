@@ -6,6 +6,8 @@ from typing import Iterable, Set
 
 from mmengine.logging import print_log
 
+from mmbalance_plugin.utils.files import write_atomic
+
 #: Where files are written before they get their name.
 PARTIAL = '.partial'
 #: Seconds after which a partial file is one that a kill has left.
@@ -71,18 +73,8 @@ class CacheFolder:
         folder = self.path(PARTIAL)
         os.makedirs(folder, exist_ok=True)
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        partial = f'{folder}/{uuid.uuid4().hex}'
-        try:
-            with open(partial, 'xb') as file:
-                file.writelines(pieces)
-            self._sweep(folder, partial)
-            os.replace(partial, path)
-        except BaseException:
-            try:
-                os.unlink(partial)
-            except OSError:
-                pass
-            raise
+        write_atomic(path, pieces, f'{folder}/{uuid.uuid4().hex}', sync=False)
+        self._sweep(folder, path)
 
     def _sweep(self, folder: str, mine: str) -> None:
         """Remove what killed processes have left, once in a process."""

@@ -10,8 +10,10 @@ import shlex
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence, Union
 
+from mmbalance_plugin.utils.files import write_atomic
+
 from .errors import PreparationError, PreparedDataError
-from .store import MANIFEST, _write_atomic
+from .store import MANIFEST
 
 #: What was known before, while the files that belong to it are replaced.
 OUTDATED = '.manifest.json.outdated'
@@ -62,7 +64,7 @@ def write_text(path: Path, text: str) -> bool:
     if path.is_file() and path.read_bytes() == data:
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
-    _write_atomic(path, data)
+    write_atomic(path, [data])
     return True
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Dict, Iterable, Iterator, List, Optional
 
 from mmbalance_plugin.media import MediaError, probe
+from mmbalance_plugin.utils.files import sha256_file
 
 from .media_pictures import inspect_pictures, list_pictures, signature
 from .media_progress import Progress
-from .packages import sha256_file
 from .parallel import unordered
 
 JOURNAL = '.verified.jsonl'

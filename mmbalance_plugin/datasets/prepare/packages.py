@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Dict, Optional, Union
 
+from mmbalance_plugin.utils.files import sha256_file
+
 from .errors import PreparationError
 
 
@@ -40,15 +42,6 @@ class Package:
     @property
     def requirement(self) -> str:
         return f'{self.name}=={self.version}'
-
-
-def sha256_file(path: Union[str, Path]) -> str:
-    """Hash a file without holding it in memory."""
-    digest = hashlib.sha256()
-    with open(path, 'rb') as file:
-        for block in iter(lambda: file.read(1 << 20), b''):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def fetch(package: Package,

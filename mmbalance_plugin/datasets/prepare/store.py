@@ -7,17 +7,16 @@ that describes whole files, or it counts as not prepared.
 import hashlib
 import io
 import json
-import os
 from pathlib import Path
 from typing import Dict, Mapping, Optional, Union
 
 import numpy as np
 
+from mmbalance_plugin.utils.files import PARTIAL, sha256_file, write_atomic
+
 from .errors import PreparedDataError
-from .packages import sha256_file
 
 MANIFEST = 'manifest.json'
-_PARTIAL = '.partial'
 
 
 def write_arrays(root: Union[str, Path], dataset: str, version: int,
@@ -44,7 +43,7 @@ def write_arrays(root: Union[str, Path], dataset: str, version: int,
         buffer = io.BytesIO()
         np.save(buffer, np.ascontiguousarray(array), allow_pickle=False)
         data = buffer.getbuffer()
-        _write_atomic(root / f'{name}.npy', data)
+        write_atomic(root / f'{name}.npy', [data])
         files[f'{name}.npy'] = dict(
             sha256=hashlib.sha256(data).hexdigest(),
             bytes=len(data),
@@ -53,7 +52,7 @@ def write_arrays(root: Union[str, Path], dataset: str, version: int,
     manifest = dict(
         dataset=dataset, version=version, sources=dict(sources), files=files)
     text = json.dumps(manifest, indent=2) + '\n'
-    _write_atomic(root / MANIFEST, text.encode())
+    write_atomic(root / MANIFEST, [text.encode()])
 
 
 def read_manifest(root: Union[str, Path], dataset: str,
@@ -138,15 +137,5 @@ def load_array(root: Union[str, Path], name: str, dataset: str,
 
 def remove_partial(root: Union[str, Path]) -> None:
     """Remove what an interrupted :func:`write_arrays` left."""
-    for path in Path(root).glob(f'.*{_PARTIAL}'):
+    for path in Path(root).glob(f'.*{PARTIAL}'):
         path.unlink()
-
-
-def _write_atomic(path: Path, data) -> None:
-    partial = path.with_name(f'.{path.name}{_PARTIAL}')
-    with open(partial, 'wb') as file:
-        file.write(data)
-        file.flush()
-        # Else a power cut may keep the new name and lose the contents.
-        os.fsync(file.fileno())
-    os.replace(partial, path)

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from mmbalance_plugin.datasets.prepare import manifest, media_verify, store
+from mmbalance_plugin.datasets.prepare import manifest, media_verify
 from mmbalance_plugin.datasets.prepare.run import prepare
 from tests.datasets import media_trees
 
@@ -40,7 +40,7 @@ def prepare_until(source, out, moment, name='crema_d'):
                 os.kill(os.getpid(), signal.SIGKILL)
 
         inspect, replace = media_verify.inspect_file, os.replace
-        atomic = store._write_atomic
+        atomic = manifest.write_atomic
 
         def inspected(*args):
             step()
@@ -53,14 +53,15 @@ def prepare_until(source, out, moment, name='crema_d'):
             replace(*args)
             step()
 
-        def half_written(path, data):
+        def half_written(path, pieces):
+            data, = pieces
             partial = path.with_name(f'.{path.name}.partial')
             partial.write_bytes(bytes(data)[:len(data) // 2])
             step()
-            atomic(path, data)
+            atomic(path, pieces)
 
         media_verify.inspect_file, os.replace = inspected, replaced
-        manifest._write_atomic = half_written
+        manifest.write_atomic = half_written
         try:
             os.close(reading)
             devnull = os.open(os.devnull, os.O_WRONLY)
