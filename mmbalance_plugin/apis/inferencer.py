@@ -34,11 +34,10 @@ class MultimodalInferencer:
     For each clip: the fused prediction, what each modality predicts alone,
     and each modality's share in the fused prediction. A share is the exact
     Shapley value of the modality in the game whose value is the fused
-    probability of the predicted class. Modalities outside a coalition have
-    zeros in place of their feature; with a ``DecisionHead`` only the
-    branches of the coalition are combined, and no branch at all is a uniform
-    guess. Shares and ``baseline``, the value of the empty coalition, add up
-    to the fused probability.
+    probability of the predicted class. Modalities outside a coalition are
+    left out as if the clip lacked them, see
+    :func:`coalition_log_probabilities`. Shares and ``baseline``, the value of
+    the empty coalition, add up to the fused probability.
 
     Each clip passes each encoder once; the 2**M coalitions are evaluated on
     the features by the head.
@@ -68,10 +67,9 @@ class MultimodalInferencer:
             'probability'.
         missing (str, optional): What to do with a clip that lacks a
             modality: 'error', or 'mask' to predict from the coalition of
-            those that are there. (Testing on a data set with the policy
-            'mask' feeds the encoder zeros instead; here it does not run.)
-            Defaults to None: 'mask' if that is the policy of the config's
-            data set, else 'error'.
+            those that are there, as testing with this policy does. Defaults
+            to None: 'mask' if that is the policy of the config's data set,
+            else 'error'.
         cfg_options (dict, optional): Overrides of the config. Defaults to
             None.
 

@@ -19,11 +19,15 @@ class DatasetOutputs(NamedTuple):
         targets (Tensor): Class indices, shape (N,).
         indices (Tensor | None): ``sample_idx`` of every sample, shape
             (N,); None where the samples do not carry one.
+        present (dict[str, Tensor]): For each modality that some sample
+            lacks, where it is there: bool, shape (N,). Elsewhere features
+            are zeros and logits mean nothing.
     """
     features: Dict[str, torch.Tensor]
     logits: Dict[str, torch.Tensor]
     targets: torch.Tensor
     indices: Optional[torch.Tensor]
+    present: Dict[str, torch.Tensor] = {}
 
 
 @torch.no_grad()
@@ -73,20 +77,26 @@ def forward_dataset(model: torch.nn.Module,
         key: _gather(torch.cat([row[key] for row in rows]).to(device), count)
         for key in rows[0]
     }
+    present = {m: merged[f'present/{m}'].bool() for m in modalities}
     return DatasetOutputs(
         {m: merged[f'features/{m}'] for m in modalities} if features else {},
         {m: merged[f'logits/{m}'] for m in modalities},
-        merged['targets'], merged.get('indices'))
+        merged['targets'], merged.get('indices'),
+        {m: mask for m, mask in present.items() if not mask.all()})
 
 
 def _forward_batch(model, data, modalities: Tuple[str, ...],
                    features: bool) -> Dict[str, torch.Tensor]:
-    samples = data['data_samples']
-    feats = model.extract_feat(data['inputs'], modalities)
+    samples, present = data['data_samples'], data.get('present')
+    feats = model.extract_feat(data['inputs'], modalities, present)
     logits = model.head.unimodal_logits(feats, modalities)
     row = {f'logits/{m}': logits[m] for m in modalities}
     if features:
         row.update({f'features/{m}': feats[m] for m in modalities})
+    for m in modalities:
+        # Numbers, which every backend can gather.
+        row[f'present/{m}'] = torch.ones(len(samples), dtype=torch.uint8) \
+            if present is None else present.mask(m).byte()
     row['targets'] = torch.cat([sample.gt_label for sample in samples])
     if all('sample_idx' in sample for sample in samples):
         row['indices'] = torch.tensor([s.sample_idx for s in samples])

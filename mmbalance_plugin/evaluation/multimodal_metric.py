@@ -36,8 +36,8 @@ class MultimodalMetric(BaseMetric):
     ``pred_score``: a stage that trains one modality gives that one's only.
 
     A modality's own measures count only the samples that have it, as their
-    ``modality_mask`` says. If some lack one, the fused measures follow once
-    more for each combination of what samples have, such as
+    ``modality_mask`` says. If some lack one, the first fused measure follows
+    for each combination of what samples have, such as
     ``acc/top1@audio+visual`` and ``acc/top1@visual``, over just those
     samples; the log says how many there are.
 
@@ -160,7 +160,7 @@ class MultimodalMetric(BaseMetric):
 
     def _measure_by_presence(self, results: List[dict],
                              modalities: Sequence[str]) -> Dict[str, float]:
-        """Fused measures for each combination of what samples have."""
+        """A fused measure for each combination of what samples have."""
         groups: Dict[str, List[dict]] = {}
         for result in results:
             there = '+'.join(
@@ -173,10 +173,11 @@ class MultimodalMetric(BaseMetric):
             'samples by what they have: ' + ', '.join(
                 f'{there} {len(group)}' for there, group in groups.items()),
             'current')
-        measured = dict()
-        for there, group in groups.items():
-            measured.update(self._measure(None, group, f'@{there}'))
-        return measured
+        name = self.metrics[0]
+        return {
+            f'{name}@{there}': self._measure(None, group)[name]
+            for there, group in groups.items()
+        }
 
     def _measure(self,
                  name: Optional[str],

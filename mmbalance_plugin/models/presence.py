@@ -100,6 +100,12 @@ class Presence:
         rows = [self.take(value, *names) for value in values]
         return loss(*rows) * (count / self.size)
 
+    def mask(self, name: str) -> Tensor:
+        """Where a modality is there: bool, (B, ), on the device."""
+        everywhere = torch.ones(
+            self.size, dtype=torch.bool, device=self._device)
+        return self.masks.get(name, everywhere)
+
     def names_of(self, modalities: Sequence[str]) -> List[Tuple[str, ...]]:
         """What each sample has, from the host's knowledge alone.
 

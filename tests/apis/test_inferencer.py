@@ -78,6 +78,9 @@ def coalition_probability(model, features, label, chosen):
             ])
             weights = weights / weights.sum()
         return (weights @ logits.softmax(1))[label].item()
+    if head.branches is not None:
+        logits = [head.branches[m](features[m])[0] for m in chosen]
+        return sum(logits, torch.zeros(4)).softmax(0)[label].item()
     masked = {
         m: x if m in chosen else torch.zeros_like(x)
         for m, x in features.items()

@@ -334,7 +334,7 @@ class StagedTrainLoop(EpochBasedTrainLoop):
             with self.uncounted():
                 outputs = forward_dataset(
                     model, runner.val_loop.dataloader, logger=runner.logger)
-            head.fit(outputs.logits, outputs.targets)
+            head.fit(outputs.logits, outputs.targets, outputs.present)
         self.assembled_metrics = runner.val_loop.run()
 
     @contextmanager

@@ -205,7 +205,7 @@ class UDITrainLoop(StagedTrainLoop):
                 logger=runner.logger,
                 title='choosing the anchor')
         choice = choose_anchor(outputs.logits, outputs.targets,
-                               self.anchor_tolerance)
+                               self.anchor_tolerance, outputs.present)
         if self.wanted_anchor != 'auto':
             choice = choice._replace(
                 anchor=self.wanted_anchor,

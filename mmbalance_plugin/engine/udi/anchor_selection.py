@@ -1,5 +1,5 @@
 """Which modality becomes the anchor."""
-from typing import Dict, NamedTuple
+from typing import Dict, NamedTuple, Optional
 
 import torch
 
@@ -23,7 +23,9 @@ class AnchorChoice(NamedTuple):
 
 def choose_anchor(logits: Dict[str, torch.Tensor],
                   targets: torch.Tensor,
-                  tolerance: float = 0.005) -> AnchorChoice:
+                  tolerance: float = 0.005,
+                  present: Optional[Dict[str, torch.Tensor]] = None
+                  ) -> AnchorChoice:
     """Take the most accurate modality; between similar ones, the surest.
 
     UDI (arXiv 2509.02281), phase 1: the anchor is the modality of highest
@@ -37,23 +39,27 @@ def choose_anchor(logits: Dict[str, torch.Tensor],
         targets (Tensor): Class indices, shape (N,).
         tolerance (float): Accuracies this close to the best count as
             similar, as a fraction of 1. Defaults to 0.005.
+        present (dict[str, Tensor], optional): For each modality that some
+            sample lacks, where it is there: bool, (N,). A modality is judged
+            by the samples that have it; one that none has cannot be the
+            anchor. Defaults to None: every sample has everything.
 
     Returns:
         AnchorChoice: The anchor with all accuracies and entropies.
     """
-    accuracy = {
-        m: float((z.argmax(1) == targets).float().mean())
-        for m, z in logits.items()
-    }
-    entropy = {
-        m: float(predictive_entropy(z.float()).mean())
-        for m, z in logits.items()
-    }
+    accuracy, entropy = dict(), dict()
+    for m, z in logits.items():
+        there = slice(None) if m not in (present or {}) else present[m]
+        if not len(targets[there]):
+            continue
+        hits = z[there].argmax(1) == targets[there]
+        accuracy[m] = float(hits.float().mean())
+        entropy[m] = float(predictive_entropy(z[there].float()).mean())
     best = max(accuracy.values())
     similar = [m for m, acc in accuracy.items() if best - acc <= tolerance]
     anchor = min(similar, key=lambda m: entropy[m])
     table = ', '.join(f'{m} {100 * accuracy[m]:.2f} % (entropy '
-                      f'{entropy[m]:.4f} nats)' for m in logits)
+                      f'{entropy[m]:.4f} nats)' for m in accuracy)
     why = 'highest validation accuracy'
     if len(similar) > 1:
         why = (f'lowest entropy among {", ".join(similar)}, whose accuracies '

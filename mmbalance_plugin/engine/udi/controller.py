@@ -106,19 +106,22 @@ class AlphaController:
         parameters = [p for p in part.parameters() if p.requires_grad]
         data = model.data_preprocessor(data_batch, True)
         inputs, samples = data['inputs'], data['data_samples']
+        present = data.get('present')
         with _no_trace(model), torch.enable_grad():
-            features = model.extract_feat(inputs, (follower, ))
+            features = model.extract_feat(inputs, (follower, ), present)
             logits = model.head.unimodal_logits(features, (follower, ))
             targets = torch.cat([sample.gt_label for sample in samples])
             targets = targets.to(logits[follower].device)
-            task = model.head.criterion(logits[follower], targets)
+            task = model.unimodal_loss(follower, logits[follower], targets,
+                                       present)
             terms = guidance.terms(
                 model,
                 inputs,
                 features,
                 logits,
                 samples,
-                update_estimator=False)
+                update_estimator=False,
+                present=present)
             g_task = _grad(task, parameters)
             g_aux = {k: _grad(term, parameters) for k, term in terms.items()}
         return reduce_gradients(g_task), {

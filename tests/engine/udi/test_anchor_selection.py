@@ -36,6 +36,15 @@ def test_entropy_is_the_mean_over_samples_in_nats():
     assert choice.entropy['a'] == pytest.approx(math.log(3))
 
 
+def test_a_modality_is_judged_by_samples_that_have_it():
+    there = torch.arange(N) >= 200  # without them 'a' is right in 600 of 800
+    choice = choose_anchor(
+        dict(a=logits(800, 1.), b=logits(780, 1.), c=logits(N, 1.)), TARGETS,
+        present=dict(a=there, c=torch.zeros(N, dtype=torch.bool)))
+    assert choice.accuracy == pytest.approx(dict(a=.75, b=.78))
+    assert choice.anchor == 'b'
+
+
 def test_the_reason_holds_every_accuracy():
     choice = choose_anchor(dict(a=logits(10, 1.), b=logits(500, 1.)), TARGETS)
     assert 'a 1.00 %' in choice.reason and 'b 50.00 %' in choice.reason

@@ -38,7 +38,7 @@ class Model(nn.Module):
     def data_preprocessor(self, data, training):
         return data
 
-    def extract_feat(self, inputs, modalities):
+    def extract_feat(self, inputs, modalities, present=None):
         return {m: self.encoders[m](inputs[m]) for m in modalities}
 
     def unimodal_logits(self, features, modalities):
@@ -46,6 +46,9 @@ class Model(nn.Module):
 
     def criterion(self, logits, targets):
         return F.cross_entropy(logits, targets)
+
+    def unimodal_loss(self, name, logits, targets, present=None):
+        return self.criterion(logits, targets)
 
     def modality_modules(self, m):
         return nn.ModuleDict(

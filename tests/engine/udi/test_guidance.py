@@ -1,0 +1,74 @@
+"""Terms of batches of which samples lack the anchor or the follower."""
+import pytest
+import torch
+
+from mmbalance_plugin.engine.udi import AlphaController, AnchorGuidance
+from mmbalance_plugin.functional import js_divergence
+from mmbalance_plugin.models.losses import CLUBLoss, JSDivergenceLoss
+from tests.models.test_presence import alone, data, toy
+
+LACKS = {0: ('rgb', ), 2: ('flow', ), 3: ('sound', ), 6: ('rgb', 'sound')}
+BOTH = [1, 3, 4, 5, 7]
+NONE = {i: ('rgb', 'flow')[i % 2:i % 2 + 1] for i in range(8)}
+
+
+def guided():
+    model = toy()
+    club = CLUBLoss(8, 9, seed=0, clamp=False)
+    guide = AnchorGuidance('rgb', 'flow', JSDivergenceLoss(), club,
+                           dict(con=.3, com=.7))
+    model.enter_stage(['flow'], 'unimodal', guide)
+    return model, guide
+
+
+def test_terms_are_about_samples_that_have_both():
+    model, guide = guided()
+    given = model.data_preprocessor(data(lacks=LACKS), True)
+    losses = model(**given, mode='loss')
+    features = [alone(model, i, lacks=LACKS) for i in BOTH]
+    rgb, flow = (torch.stack([f[m] for f in features])
+                 for m in ('rgb', 'flow'))
+    logits = [model.head.branches[m](x)
+              for m, x in (('rgb', rgb), ('flow', flow))]
+    # Others are of no divergence; the mean is over the batch.
+    con = js_divergence(*logits) * len(BOTH) / 8
+    torch.testing.assert_close(losses['loss_con_flow'], .3 * con)
+    # After its steps on these samples.
+    com = guide.complementarity(rgb, flow, update_estimator=False)
+    torch.testing.assert_close(losses['loss_com_flow'], .7 * com)
+    twin = CLUBLoss(8, 9, seed=0, clamp=False)
+    torch.testing.assert_close(
+        twin(rgb.detach(), flow.detach(), update_estimator=True), com)
+
+
+def test_no_sample_has_both():
+    model, guide = guided()
+    before = {k: v.clone() for k, v in guide.named_parameters()}
+    losses = model(
+        **model.data_preprocessor(data(lacks=NONE), True), mode='loss')
+    assert losses['loss_con_flow'] == losses['loss_com_flow'] == 0
+    losses['loss_con_flow'].backward(retain_graph=True)
+    losses['loss_com_flow'].backward()
+    assert not model.encoders['flow'].backbone.layers[0].weight.grad.any()
+    for name, value in guide.named_parameters():
+        assert torch.equal(before[name], value)
+    AlphaController(begin=0).update(model, guide, data(lacks=NONE))
+    assert guide.alphas == dict(con=.3, com=.7)
+
+
+def test_the_controller_sees_the_same_terms():
+    model, guide = guided()
+    aligned = AlphaController(begin=0).update(model, guide, data(lacks=LACKS))
+    weight = list(model.encoders['flow'].parameters())
+    guide.alphas = dict(con=1., com=1.)
+    given = model.data_preprocessor(data(lacks=LACKS), True)
+    guide.complementarity.eval()
+    losses = model(**given, mode='loss')
+    assert set(losses) == {
+        'loss_cls_flow', 'loss_con_flow', 'loss_com_flow'}
+    grads = {
+        k: torch.cat([g.flatten() for g in torch.autograd.grad(
+            loss, weight, retain_graph=True)]) for k, loss in losses.items()
+    }
+    assert aligned['con'] == pytest.approx(
+        float(grads['loss_cls_flow'] @ grads['loss_con_flow']), rel=1e-4)
