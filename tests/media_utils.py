@@ -65,10 +65,12 @@ def write_clip(path,
                sound: Optional[np.ndarray] = None,
                rate: int = 16000,
                acodec: str = 'aac',
+               aoptions: Optional[dict] = None,
                sound_start: float = 0.0,
                pause: Optional[tuple] = None,
                format: Optional[str] = None,
-               options: Optional[dict] = None) -> str:
+               options: Optional[dict] = None,
+               piped: bool = False) -> str:
     """Write a clip and return its path as a string.
 
     Args:
@@ -82,14 +84,18 @@ def write_clip(path,
         sound_start (float): Seconds by which the sound starts late.
         pause (tuple[float], optional): After how many seconds of sound there
             is none for how long.
+        piped (bool): Whether to write as into a pipe, where no header can
+            be completed at the end.
     """
-    with av.open(str(path), 'w', format=format, options=options) as out:
+    target = _Pipe(path) if piped else str(path)
+    with av.open(target, 'w', format=format, options=options) as out:
         video = audio = None
         if frames is not None:
             video = _video_stream(
                 out, vcodec, fps, size, pix_fmt, times, voptions)
         if sound is not None:
-            audio = _audio_stream(out, acodec, rate, sound.shape[0])
+            audio = _audio_stream(
+                out, acodec, rate, sound.shape[0], aoptions)
         # Interleave roughly, as muxers of real clips do: sound first.
         if audio is not None:
             _encode_sound(out, audio, sound, rate, sound_start, pause)
@@ -117,10 +123,23 @@ def _video_stream(out, vcodec, fps, size, pix_fmt, times, voptions):
     return video
 
 
-def _audio_stream(out, acodec, rate, channels):
+class _Pipe:
+    """A file that can only be written from its beginning to its end."""
+
+    def __init__(self, path) -> None:
+        self.path = path
+        open(path, 'wb').close()
+
+    def write(self, data) -> int:
+        with open(self.path, 'ab') as file:
+            return file.write(data)
+
+
+def _audio_stream(out, acodec, rate, channels, aoptions):
     layout = {1: 'mono', 2: 'stereo', 6: '5.1'}[channels]
     audio = out.add_stream(acodec, rate=rate)
     audio.codec_context.layout = layout
+    audio.codec_context.options = dict(aoptions or {})
     return audio
 
 

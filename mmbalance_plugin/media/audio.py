@@ -4,8 +4,9 @@ from typing import Iterator, List, Optional
 import av
 import numpy as np
 
-from .completeness import check_sound, has_own_length
+from .completeness import check_sound, file_end
 from .errors import MediaError, MissingStreamError
+from .lengths import stream_length
 from .reader import MediaReader
 from .waves import resample, to_mono
 
@@ -13,8 +14,11 @@ from .waves import resample, to_mono
 #: believed: containers round their stamps, some to a millisecond.
 _SLACK = 0.02
 
-#: Longer silence between two packets than this is a damaged time stamp.
+#: Longer silence than this is believed only up to the end of the file: a
+#: damaged time stamp may lie days away. Files end some seconds later than
+#: they say.
 _LONGEST_GAP = 60.0
+_BEYOND = 5.0
 
 #: Stamps that fall back by more than this start a new count, as where two
 #: recordings were joined; what comes then follows what was before.
@@ -71,7 +75,7 @@ def decode_audio(reader: MediaReader,
             break
     if mix.position is None:
         # Asked for again: decoding may have opened the file anew.
-        if has_own_length(reader, reader.audio) and reader.audio.duration:
+        if stream_length(reader, reader.audio):
             raise MediaError(
                 reader.path, 'promises sound but none can be decoded')
         if not allow_truncated:
@@ -110,6 +114,7 @@ class _Mix:
 
     def __init__(self, reader: MediaReader, start: float,
                  end: Optional[float]) -> None:
+        self.reader = reader
         self.path, self.origin = reader.path, reader.origin
         self.unit = float(reader.audio.time_base)
         self.start, self.end = start, end
@@ -135,9 +140,7 @@ class _Mix:
         place = place or 0
         begin = max(self.first, self.position or 0)
         if place - begin > _LONGEST_GAP * self.rate:
-            raise MediaError(
-                self.path, f'its sound pauses for '
-                f'{(place - begin) / self.rate:.0f} s: damaged time stamps')
+            self._refuse_beyond_end(place / self.rate)
         stop = place + frame.samples
         if self.last is not None and stop >= self.last:
             stop, self.full = self.last, True
@@ -151,6 +154,13 @@ class _Mix:
                 self.heard = True
                 self.pieces.append(wave[begin - place:stop - place])
         self.position = max(stop, self.position or 0)
+
+    def _refuse_beyond_end(self, seconds: float) -> None:
+        end = file_end(self.reader)
+        if seconds > end + _BEYOND:
+            raise MediaError(
+                self.path, f'its sound goes on after {seconds:.0f} s, the '
+                f'file ends after {end:.0f} s: damaged time stamps')
 
     def _check_format(self, frame: av.AudioFrame) -> None:
         layout = (frame.sample_rate, frame.layout.nb_channels)

@@ -1,15 +1,14 @@
 """Does a file hold as much as its header promises?"""
 from typing import Callable, Dict, Iterable, Optional
 
-import av.stream
-
 from .errors import MediaError
+from .lengths import (
+    known_length,
+    present_share,
+    stream_length,
+    whole_length,
+)
 from .reader import MediaReader
-from .riff import present_share
-
-#: Containers that state one length for all streams. FFmpeg nevertheless
-#: gives it to each stream (asf) or to those in which it finds nothing.
-_ONE_LENGTH = {'asf', 'flv', 'matroska'}
 
 
 def check_picture(reader: MediaReader, ends: Dict[int, int]) -> None:
@@ -24,10 +23,11 @@ def check_picture(reader: MediaReader, ends: Dict[int, int]) -> None:
         MediaError: The file is truncated.
     """
     stream = reader.video
+    _check_size(reader)
     reach = _seconds(reader, ends)
-    if has_own_length(reader, stream):
-        _compare(reader, 'picture', _promised(reader, stream),
-                 reach.get(stream.index, 0.0))
+    promised = _promised(reader, stream)
+    if promised is not None:
+        _compare(reader, 'picture', promised, reach.get(stream.index, 0.0))
     else:
         # Only the whole has a length, and the sound may be what lasts it.
         _check_whole(reader, 'picture', max(reach.values(), default=0.0),
@@ -44,18 +44,38 @@ def check_sound(reader: MediaReader, ended: float) -> None:
     Raises:
         MediaError: The file is truncated.
     """
-    stream = reader.audio
-    if _kind(reader) == 'wav':
-        # FFmpeg only says how much is there.
-        share = present_share(reader.path)
-        if share is not None and share < 0.95:
-            raise MediaError(
-                reader.path, f'is truncated: {share:.0%} of its sound is '
-                'there')
-    if has_own_length(reader, stream):
-        _compare(reader, 'sound', _promised(reader, stream), ended)
+    _check_size(reader)
+    promised = _promised(reader, reader.audio)
+    if promised is not None:
+        _compare(reader, 'sound', promised, ended)
     else:
         _check_whole(reader, 'sound', ended, _main_streams, _all_streams)
+
+
+def file_end(reader: MediaReader) -> float:
+    """Seconds after which a file ends at the latest.
+
+    Args:
+        reader (MediaReader): The opened file.
+
+    Returns:
+        float: As stated, or measured; else that of the last picture, and 0
+        where there is none.
+    """
+    length = known_length(reader)
+    if length is not None:
+        return length + abs(reader.origin)
+    if reader.video is None:
+        return 0.0
+    with MediaReader(reader.path, timeout=reader.timeout) as other:
+        return _last_end(other.demux(other.video)) - reader.origin
+
+
+def _check_size(reader: MediaReader) -> None:
+    share = present_share(reader)
+    if share is not None and share < 0.95:
+        raise MediaError(
+            reader.path, f'is truncated: {share:.0%} of it is there')
 
 
 def _check_whole(reader: MediaReader, what: str, got: float,
@@ -64,7 +84,7 @@ def _check_whole(reader: MediaReader, what: str, got: float,
 
     ``more`` are packets to look at where what was seen is too short.
     """
-    promised = _whole(reader)
+    promised = whole_length(reader)
     if promised is None:
         return
     # Matroska counts from zero, others from the file's start.
@@ -74,30 +94,6 @@ def _check_whole(reader: MediaReader, what: str, got: float,
             return
         got = max(got, _last_end(packets(reader)) - min(0.0, reader.origin))
     _compare(reader, what, promised, got)
-
-
-def has_own_length(reader: MediaReader, stream: av.stream.Stream) -> bool:
-    """Whether the header states this stream's length, not the file's only.
-
-    Args:
-        reader (MediaReader): The opened file.
-        stream (av.Stream): One of its streams.
-    """
-    return stream.duration is not None and _kind(reader) not in _ONE_LENGTH
-
-
-def _kind(reader: MediaReader) -> str:
-    return reader.container.format.name.split(',')[0]
-
-
-def _whole(reader: MediaReader) -> Optional[float]:
-    """Seconds that the file as a whole should last."""
-    if _kind(reader) != 'asf':
-        return reader.duration
-    stream = reader.video or reader.audio
-    if stream.duration is None:
-        return None
-    return float(stream.duration * stream.time_base)
 
 
 def _last_end(packets: Iterable) -> float:
@@ -119,13 +115,13 @@ def _all_streams(reader: MediaReader) -> Iterable:
             if stream.codec_context is not None))
 
 
-def _promised(reader: MediaReader, stream) -> float:
-    begin, length = stream.start_time or 0, stream.duration
-    if _kind(reader) == 'avi':
-        # FFmpeg shortens the length by the share of the file that is there,
-        # but keeps the number of frames that the header states.
-        length = max(length, stream.frames)
-    return float((begin + length) * stream.time_base) - reader.origin
+def _promised(reader: MediaReader, stream) -> Optional[float]:
+    """When a stream should end; None where the header does not say."""
+    length = stream_length(reader, stream)
+    if length is None:
+        return None
+    begin = float((stream.start_time or 0) * stream.time_base)
+    return begin + length - reader.origin
 
 
 def _seconds(reader: MediaReader, ends: Dict[int, int]) -> Dict[int, float]:

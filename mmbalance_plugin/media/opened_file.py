@@ -126,13 +126,6 @@ class OpenedFile:
         ]
         return min(starts, default=0.0)
 
-    @property
-    def duration(self) -> Optional[float]:
-        """Seconds the header promises, or None where it does not say."""
-        if self.container.duration is None:
-            return None
-        return self.container.duration / av.time_base
-
     def require(self, kind: str):
         """The ``'video'`` or ``'audio'`` stream.
 

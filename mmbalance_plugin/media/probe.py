@@ -5,6 +5,7 @@ from typing import Optional
 from .audio import decode_audio
 from .errors import MissingStreamError
 from .index import frame_index
+from .lengths import known_length
 from .reader import MediaReader
 from .video import check_frames
 
@@ -16,7 +17,9 @@ class MediaInfo:
     Attributes:
         path (str): The file.
         container (str): FFmpeg's name of the format, e.g. ``'matroska'``.
-        duration (float, optional): Seconds the header promises.
+        duration (float, optional): Seconds that the header states, or the
+            last time stamp. None where FFmpeg would guess them from the bit
+            rate.
         video_codec (str, optional): None where there is no picture.
         width (int): Of the picture in pixels, 0 without one.
         height (int): Of the picture in pixels, 0 without one.
@@ -73,7 +76,7 @@ def probe(path: str,
         found = dict(
             path=reader.path,
             container=reader.container.format.name.split(',')[0],
-            duration=reader.duration)
+            duration=known_length(reader))
         video, audio = reader.video, reader.audio
         if video is not None:
             rate = video.average_rate or video.guessed_rate

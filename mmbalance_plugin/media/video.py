@@ -7,6 +7,7 @@ from av.video.reformatter import VideoReformatter
 
 from .errors import MediaError
 from .index import FrameIndex, frame_index
+from .orientation import upright
 from .reader import MediaReader
 
 #: Frames between two wanted ones that must be skipped for a jump to pay.
@@ -38,8 +39,8 @@ def decode_frames(reader: MediaReader,
     Returns:
         List[np.ndarray]: RGB pictures, uint8 (H, W, 3), one for each number.
         Repeated numbers give separate copies, so that transforms may work
-        in place. Pictures are turned upright where the file says that the
-        camera was held sideways.
+        in place. Pictures are turned and mirrored where the file says so
+        (phones held upright, front cameras).
 
     Raises:
         MediaError: A number out of range, a damaged frame, or a picture
@@ -134,10 +135,6 @@ class _Converter:
 
     def __call__(self, frame: av.VideoFrame, number: int) -> np.ndarray:
         _refuse_damage(self.path, frame, number)
-        if self.shape not in (None, (frame.height, frame.width)):
-            raise MediaError(
-                self.path, f'the picture size changes at frame {number}')
-        self.shape = (frame.height, frame.width)
         try:
             # Without a limit each worker would start a thread a core.
             picture = self.reformatter.reformat(
@@ -147,9 +144,12 @@ class _Converter:
                 self.path,
                 f'frame {number} cannot be converted to RGB: {error}'
             ) from error
-        turns = round(getattr(frame, 'rotation', 0) / 90) % 4
-        if turns:
-            picture = np.ascontiguousarray(np.rot90(picture, turns))
+        matrix = frame.side_data.get('DISPLAYMATRIX')
+        picture = upright(picture, matrix and bytes(matrix))
+        if self.shape not in (None, picture.shape):
+            raise MediaError(
+                self.path, f'the picture size changes at frame {number}')
+        self.shape = picture.shape
         return picture
 
 

@@ -24,12 +24,14 @@ def limit_to_segment(results: dict, index: FrameIndex) -> None:
     first of them, which is what MMAction2's samplers count from.
 
     Raises:
-        MediaError: No frame is shown in between.
+        MissingStreamError: The first frame comes later.
+        MediaError: The last one is over before.
     """
     start, end = results.get('start'), results.get('end')
     first, last = index.span(start, end)
     if last <= first:
-        raise MediaError(
+        late = end is not None and end <= index.times[0]
+        raise (MissingStreamError if late else MediaError)(
             results.get('filename', 'a clip'),
             f'shows no frame from {start or 0:g} s to '
             f'{index.end if end is None else end:g} s; its picture lasts '
@@ -67,8 +69,9 @@ class PyAVVideoInit(BaseTransform):
             ends well before its header says. Defaults to False, an error.
 
     Raises:
-        MediaError: The clip cannot be read. A clip without picture is
-            masked instead if the dataset says so.
+        MediaError: The clip cannot be read. A clip without picture, or
+            whose picture only starts after the segment, is masked instead
+            if the dataset says so.
     """
 
     deterministic = True
@@ -84,14 +87,13 @@ class PyAVVideoInit(BaseTransform):
         try:
             reader = open_media(
                 results, results.get('filename'), 'video', self.timeout)
+            index = frame_index(reader, self.allow_truncated)
+            limit_to_segment(results, index)
+            results['frame_index'] = index
         except MissingStreamError as error:
             mask_or_raise(results, 'imgs', error)
             index = FrameIndex(times=np.zeros(1), end=1.0)
             results.update(start_index=0, total_frames=1)
-        else:
-            index = frame_index(reader, self.allow_truncated)
-            limit_to_segment(results, index)
-            results['frame_index'] = index
         results['avg_fps'] = index.fps
         results['frame_times'] = index.times
         results['frame_end'] = index.end

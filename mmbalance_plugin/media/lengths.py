@@ -1,0 +1,144 @@
+"""How long a file states that it lasts.
+
+Where no header says so, FFmpeg divides the file's size by the bit rate of
+its first packets and reports the result just like a stated length: music
+that begins softly would last several times as long as it does.
+"""
+from typing import Optional
+
+import av
+import av.stream
+
+from . import asf, mp3, riff
+from .reader import MediaReader
+
+#: Containers that state how long each stream lasts.
+_EACH = {
+    'aiff', 'argo_asf', 'ast', 'au', 'avi', 'caf', 'film_cpk', 'flac', 'ivf',
+    'mov', 'mp3', 'mxf', 'rm', 'smjpeg', 'tta', 'w64', 'wav', 'wv'
+}
+#: Containers that state one length for all streams. FFmpeg nevertheless
+#: gives it to each stream (asf) or to those in which it finds nothing.
+_ONE = {'asf', 'flv', 'matroska'}
+#: Containers at whose end FFmpeg looks for the last time stamp.
+_MEASURED = {'dv', 'gif', 'mpeg', 'mpegts', 'nut', 'ogg', 'yuv4mpegpipe'}
+#: Containers that state how many bytes they hold.
+_SIZED = dict(
+    asf=asf.present_share, w64=riff.present_share, wav=riff.present_share)
+
+#: What is written where the length is not known yet: frames in an avi,
+#: seconds in a RealMedia file.
+_ENDLESS_AVI = 1 << 30
+_ENDLESS_RM = 3600
+
+
+def kind_of(reader: MediaReader) -> str:
+    """FFmpeg's first name of a file's container."""
+    return reader.container.format.name.split(',')[0]
+
+
+def present_share(reader: MediaReader) -> Optional[float]:
+    """Share of the bytes that a header states which are really there.
+
+    Args:
+        reader (MediaReader): The opened file.
+
+    Returns:
+        float | None: More than 1 where something was appended; None where
+        no number of bytes is stated.
+    """
+    measure = _SIZED.get(kind_of(reader))
+    return measure(reader.path) if measure else None
+
+
+def stream_length(reader: MediaReader,
+                  stream: av.stream.Stream) -> Optional[float]:
+    """Seconds that the header states for one stream.
+
+    Args:
+        reader (MediaReader): The opened file.
+        stream (av.Stream): One of its streams.
+
+    Returns:
+        float | None: None where it states only the length of the whole
+        file, or none at all.
+    """
+    kind = kind_of(reader)
+    if kind not in _EACH or stream.duration is None:
+        return None
+    seconds = float(stream.duration * stream.time_base)
+    if kind == 'avi':
+        if stream.frames >= _ENDLESS_AVI:
+            return None
+        # FFmpeg shortens the length by the share of the file that is there,
+        # but keeps the number of frames that the header states.
+        return max(seconds, float(stream.frames * stream.time_base))
+    if kind == 'caf':  # likewise; these frames are samples
+        return float(stream.frames * stream.time_base) or None
+    if kind == 'rm' and seconds == _ENDLESS_RM:
+        return None
+    if kind in _SIZED and present_share(reader) is None:
+        return None
+    if kind == 'mp3':
+        return _tagged(reader, stream, seconds)
+    return seconds
+
+
+def _tagged(reader: MediaReader, stream: av.stream.Stream,
+            seconds: float) -> Optional[float]:
+    """The length of an mp3 if FFmpeg has it from a tag.
+
+    It does not believe the tag of a file to which another was appended, and
+    leaves out what the encoder has added at both ends.
+    """
+    samples = mp3.tagged_samples(reader.path)
+    if samples is None:
+        return None
+    tagged = samples / stream.codec_context.sample_rate
+    return seconds if abs(tagged - seconds) < 1 else None
+
+
+def whole_length(reader: MediaReader) -> Optional[float]:
+    """Seconds that the header states for the file as a whole.
+
+    Args:
+        reader (MediaReader): The opened file.
+
+    Returns:
+        float | None: That of the longest stream where each has its own;
+        None where nothing is stated.
+    """
+    kind, streams = kind_of(reader), reader.container.streams
+    if kind in _EACH:
+        stated = [stream_length(reader, stream) for stream in streams]
+        return max((s for s in stated if s is not None), default=None)
+    if kind not in _ONE or reader.container.duration is None:
+        return None
+    if kind == 'asf':
+        share = present_share(reader)
+        # Else FFmpeg does not believe the stated length and guesses, too.
+        believed = share and max(share, 1 / share) < 1.05
+        stream = reader.video or reader.audio
+        if not believed or stream is None or stream.duration is None:
+            return None
+        return float(stream.duration * stream.time_base)
+    if all(stream.duration is not None for stream in streams) and any(
+            stream.start_time is not None for stream in streams):
+        return None  # a guess: a stated length stays with the file
+    return reader.container.duration / av.time_base
+
+
+def known_length(reader: MediaReader) -> Optional[float]:
+    """Seconds that a file lasts, as stated or by its last time stamp.
+
+    Args:
+        reader (MediaReader): The opened file.
+
+    Returns:
+        float | None: None where FFmpeg would have to guess.
+    """
+    if reader.container.duration is None or (
+            kind_of(reader) not in _MEASURED
+            and whole_length(reader) is None):
+        return None
+    return reader.container.duration / av.time_base
