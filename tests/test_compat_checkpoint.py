@@ -183,20 +183,3 @@ def test_foreign_checkpoint_gives_the_way_out(tmp_path):
     assert path in message and 'numpy' in message
     assert 'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD' in message
     assert "weights_only=False)['state_dict']" in message
-
-
-def test_damaged_file_is_not_called_unsafe(tmp_path):
-    path = tmp_path / 'damaged.pth'
-    path.write_bytes(b'PK\x03\x04 not a checkpoint')
-    with pytest.raises(RuntimeError) as caught:
-        load_checkpoint(ToyModel(), str(path))
-    assert not isinstance(caught.value, UnsafeCheckpointError)
-
-
-def test_what_is_no_checkpoint_is_not_to_be_trusted(tmp_path):
-    path = tmp_path / 'config.py'
-    path.write_text('model = dict()\n')
-    with pytest.raises(pickle.UnpicklingError) as caught:
-        load_checkpoint(ToyModel(), str(path))
-    assert str(caught.value) == (
-        f'{path} is damaged, incomplete or no checkpoint')

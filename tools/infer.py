@@ -25,11 +25,11 @@ from mmbalance_plugin.apis import (
     MultimodalInferencer,
     prediction_table,
 )
-from mmbalance_plugin.compat import UnsafeCheckpointError
+from mmbalance_plugin.compat import CheckpointError
 from mmbalance_plugin.media import MediaError
 
 # ValueError: a config, class names or a device that do not fit.
-EXPECTED = (ValueError, FileNotFoundError, MediaError, UnsafeCheckpointError)
+EXPECTED = (ValueError, FileNotFoundError, MediaError, CheckpointError)
 REPORT_SECONDS = 5.
 
 

@@ -29,6 +29,7 @@ def apply_test_args(cfg, args) -> None:
     if '://' not in args.checkpoint and not os.path.isfile(args.checkpoint):
         raise FileNotFoundError(f'there is no checkpoint {args.checkpoint}')
     cfg.load_from = args.checkpoint
+    cfg.load_strict = True  # or initial weights would be tested
     cfg.resume = False
     cfg.launcher = args.launcher
     if args.work_dir is not None:
@@ -48,20 +49,6 @@ def apply_test_args(cfg, args) -> None:
         ]
 
 
-def refuse_misfit(model: torch.nn.Module, checkpoint: str) -> None:
-    """End where MMEngine would test initial weights with a warning."""
-    # Here and not above: it imports the models.
-    from mmbalance_plugin.apis.checkpoint import (
-        CheckpointMismatchError,
-        require_fit,
-    )
-    from mmbalance_plugin.compat import UnsafeCheckpointError
-    try:
-        require_fit(model, checkpoint)
-    except (CheckpointMismatchError, UnsafeCheckpointError) as error:
-        sys.exit(f'error: {error}')
-
-
 def main() -> None:
     parser = build_parser()
     args = launch.parse_args(parser)
@@ -71,8 +58,12 @@ def main() -> None:
     except (FileNotFoundError, ValueError) as error:
         parser.error(str(error))
     runner = launch.build_runner(cfg)
-    refuse_misfit(runner.model, args.checkpoint)
-    runner.test()
+    # Here and not above: it imports the stack.
+    from mmbalance_plugin.compat import CheckpointError
+    try:
+        runner.test()
+    except CheckpointError as error:
+        sys.exit(f'error: {error}')
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
 

@@ -35,6 +35,8 @@ visualizer = dict(type='ActionVisualizer', vis_backends=vis_backends)
 
 log_level = 'INFO'
 load_from = None
+# False: what does not fit in load_from's file keeps its initial weights.
+load_strict = True
 resume = False
 
 randomness = dict(seed=0, diff_rank_seed=False, deterministic=False)

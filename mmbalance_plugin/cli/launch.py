@@ -54,6 +54,7 @@ def apply_train_args(cfg: Config, args: argparse.Namespace) -> Config:
         ValueError: A flag asks for what the config does not have.
     """
     cfg.launcher = args.launcher
+    cfg.setdefault('load_strict', True)
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir
     if args.no_validate:

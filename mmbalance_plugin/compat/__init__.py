@@ -8,8 +8,14 @@ Importing :mod:`mmbalance_plugin.registry` applies them all. Importing this
 package applies none and loads nothing heavy, so that the command line can
 read a config and refuse it within a second.
 """
-from .errors import StackError, UnsafeCheckpointError
+from .errors import (
+    CheckpointError,
+    DamagedCheckpointError,
+    StackError,
+    UnsafeCheckpointError,
+)
 from .imports import import_failure
+from .last_checkpoint import POINTER, find_latest_checkpoint, pointer_to
 from .stack import check_stack
 from .torchaudio import import_torchaudio, install_torchaudio_shim
 
@@ -27,9 +33,12 @@ def apply_shims() -> None:
         # Here and not above: they import torch and MMEngine's runner.
         from .checkpoint import install_checkpoint_shim
         from .config_packages import install_config_packages_shim
+        from .config_text import install_config_text_shim
         from .cpu_distributed import install_cpu_distributed_shim
         from .drn import install_drn_stub
+        from .last_checkpoint import install_last_checkpoint_shim
         from .multimodal import install_multimodal_shim
+        from .strict_loading import install_strict_loading_shim
     except ImportError as error:
         # MMEngine swallows those: "X is not in the registry".
         raise StackError('the installed stack cannot be imported: '
@@ -38,11 +47,16 @@ def apply_shims() -> None:
     install_multimodal_shim()
     install_config_packages_shim()
     install_checkpoint_shim()
+    install_config_text_shim()
+    install_last_checkpoint_shim()
+    install_strict_loading_shim()
     install_torchaudio_shim()
     install_cpu_distributed_shim()
 
 
 __all__ = [
-    'StackError', 'UnsafeCheckpointError', 'apply_shims', 'check_stack',
-    'import_failure', 'import_torchaudio'
+    'POINTER', 'CheckpointError', 'DamagedCheckpointError', 'StackError',
+    'UnsafeCheckpointError', 'apply_shims', 'check_stack',
+    'find_latest_checkpoint', 'import_failure', 'import_torchaudio',
+    'pointer_to'
 ]

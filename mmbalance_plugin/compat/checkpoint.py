@@ -11,12 +11,16 @@ Here safe loading stays on, for everybody. HistoryBuffer is pickled as a call
 of its own constructor on plain lists, which is then the only name to allow;
 whatever else surrounds the weights is made plain when it is saved. A file
 that safe loading refuses all the same gives an error that says what to do.
+
+What MMEngine downloads, it would load unsafely: ``torch.hub``'s loader asks
+for that unless told otherwise. It is told otherwise.
 """
 import copy
 import copyreg
 import functools
 import io
 import logging
+import os
 import pickle
 import re
 from typing import List, Set
@@ -27,7 +31,9 @@ from mmengine.logging import HistoryBuffer, print_log
 from mmengine.runner import checkpoint as mmengine_checkpoint
 from mmengine.runner import runner as mmengine_runner
 
-from .errors import UnsafeCheckpointError
+from .config_text import disarm
+from .damage import find_damage, is_archive, whole_neighbour
+from .errors import DamagedCheckpointError, UnsafeCheckpointError
 from .plain import to_plain
 
 
@@ -38,6 +44,7 @@ def install_checkpoint_shim() -> None:
         torch.serialization.add_safe_globals([HistoryBuffer])
     _wrap_save()
     _wrap_load()
+    _wrap_download()
 
 
 def _survives_safe_loading(value: object) -> bool:
@@ -124,31 +131,61 @@ def _wrap_load() -> None:
 
     @functools.wraps(original)
     def load_checkpoint(cls, filename, *args, **kwargs):
+        path = os.path.expanduser(filename)
+        local = os.path.isfile(path)
+        archive = local and is_archive(path)
+        if archive:
+            damage = find_damage(path)
+            if damage:
+                raise _damaged(path, f': {damage}')
         try:
-            return original(cls, filename, *args, **kwargs)
-        except pickle.UnpicklingError as error:
-            if 'weights_only' not in str(error):
-                raise
+            checkpoint = original(cls, filename, *args, **kwargs)
+        except (OSError, MemoryError, torch.OutOfMemoryError):
+            raise
+        except Exception as error:  # a damaged pickle leads anywhere
             refused = _refused(filename, error)
-            if not refused:
-                raise pickle.UnpicklingError(
-                    f'{filename} is damaged, incomplete or no checkpoint'
-                ) from error
-            raise UnsafeCheckpointError(
-                f'{filename} cannot be loaded safely: it holds '
-                f'{", ".join(refused)}. Loading such a file may run '
-                'code hidden in it. If you trust where it came from, either '
-                'set TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1 for this run, or '
-                'keep only its weights: python -c "import torch; torch.save('
-                "dict(state_dict=torch.load(SRC, weights_only=False)"
-                "['state_dict']), DST)\"") from error
+            if refused:
+                raise UnsafeCheckpointError(
+                    f'{filename} cannot be loaded safely: it holds '
+                    f'{", ".join(refused)}. Loading such a file may run '
+                    'code hidden in it. If you trust where it came from, '
+                    'either set TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1 for this '
+                    'run, or keep only its weights: python -c "import torch; '
+                    'torch.save(dict(state_dict=torch.load(SRC, '
+                    "weights_only=False)['state_dict']), DST)\"") from error
+            if not local or (archive and 'StreamReader' not in str(error)):
+                raise
+            raise _damaged(path, ', incomplete or no checkpoint') from error
+        return disarm(checkpoint)
 
     load_checkpoint._mmbalance_original = original
     loader.load_checkpoint = classmethod(load_checkpoint)
 
 
+def _wrap_download() -> None:
+    original = mmengine_checkpoint.load_url
+    if hasattr(original, '_mmbalance_original'):
+        return
+
+    @functools.wraps(original)
+    def load_url(*args, **kwargs):
+        # None: as torch.load does by default, environment variable included.
+        return original(*args, **dict(kwargs, weights_only=None))
+
+    load_url._mmbalance_original = original
+    mmengine_checkpoint.load_url = load_url
+
+
+def _damaged(path: str, what: str) -> DamagedCheckpointError:
+    other = whole_neighbour(path)
+    hint = f'; the newest whole one beside it is {other}' if other else ''
+    return DamagedCheckpointError(f'{path} is damaged{what}{hint}')
+
+
 def _refused(filename: str, error: Exception) -> List[str]:
     """Names of what safe loading refused; none where it was no name."""
+    if 'weights_only' not in str(error):
+        return []
     try:
         names = torch.serialization.get_unsafe_globals_in_checkpoint(filename)
     except Exception:  # a URL, a legacy format: what the error itself says

@@ -22,6 +22,7 @@ from mmengine.registry import Registry
 from mmengine.runner import Runner
 from torch import nn
 
+from mmbalance_plugin.compat import find_latest_checkpoint
 from mmbalance_plugin.datasets.av_digits_dataset import AVDigitsDataset
 from mmbalance_plugin.registry import MODELS, TRANSFORMS
 from tests.engine import digits
@@ -136,7 +137,7 @@ def result_of(runner, trace):
     for key in ('wall_seconds', 'peak_memory_bytes'):
         summary['cost'].pop(key)
     guidance = getattr(loop, 'guidance', None)
-    last = open(osp.join(folder, 'last_checkpoint')).read()
+    last = find_latest_checkpoint(folder)
     saved = torch.load(last, weights_only=True)
     for key in ('message_hub', 'meta', 'run_summary'):
         saved.pop(key)  # times

@@ -7,6 +7,7 @@ from mmengine.dist import is_main_process
 from mmengine.fileio import LocalBackend, get_file_backend
 from mmengine.hooks import CheckpointHook
 
+from ...compat import POINTER, find_latest_checkpoint, pointer_to
 from ...registry import HOOKS
 
 _PARTIAL = '.partial'
@@ -31,6 +32,8 @@ class AtomicCheckpointHook(CheckpointHook):
       so.
     * A best checkpoint is removed in favour of a better one only from this
       run's own folder, never from that of a run it was resumed from.
+    * A work dir may be moved or copied: ``last_checkpoint`` is relative to
+      it, and what a checkpoint says of other files is looked for beside it.
 
     Only local folders are supported: writing elsewhere raises.
 
@@ -61,15 +64,41 @@ class AtomicCheckpointHook(CheckpointHook):
                 f'{self.out_dir!r}, file_client_args={self.file_client_args}'
                 f', backend_args={self.backend_args}; use CheckpointHook '
                 'there')
+        info = runner.message_hub.runtime_info
+        self._find_files(runner, info)
         super().before_train(runner)
         self.emitted = set()
-        info = runner.message_hub.runtime_info
         # As if this process had written the checkpoint it resumed from.
         last = info.get('last_ckpt')
         if last is not None and self._is_own(last):
             self.last_ckpt = last
         if is_main_process():
             self._clear(runner.work_dir, info.get(_OUTDATED, []))
+
+    def _find_files(self, runner, info: dict) -> None:
+        """Correct what a resumed checkpoint says about files."""
+        resumed = runner._resume and (
+            runner._load_from or find_latest_checkpoint(runner.work_dir))
+        if not resumed:
+            return
+        for key, path in info.items():
+            if key == 'last_ckpt' or key.startswith('best_ckpt'):
+                beside = osp.join(osp.dirname(resumed), osp.basename(path))
+                info[key] = beside if osp.isfile(beside) else path
+        # These become names of files to remove: numbers only, and only where
+        # they are this run's own.
+        folder = osp.dirname(resumed)
+        own = osp.realpath(folder) == osp.realpath(self._folder(runner))
+        for key in ('keep_ckpt_ids', _OUTDATED):
+            if key in info:
+                info[key] = [step for step in info[key]
+                             if own and type(step) is int]
+
+    def _folder(self, runner) -> str:
+        """Where this run writes, before the base class has worked it out."""
+        if self.out_dir in (None, runner.work_dir):
+            return runner.work_dir
+        return osp.join(self.out_dir, osp.basename(runner.work_dir))
 
     def _clear(self, work_dir: str, outdated) -> None:
         for step in outdated:
@@ -129,9 +158,9 @@ class AtomicCheckpointHook(CheckpointHook):
             **self.args)
         if not is_main_process():
             return
-        pointer = osp.join(runner.work_dir, 'last_checkpoint')
+        pointer = osp.join(runner.work_dir, POINTER)
         with open(pointer + _PARTIAL, 'w') as f:
-            f.write(self.last_ckpt)
+            f.write(pointer_to(self.last_ckpt, runner.work_dir))
         _replace(pointer + _PARTIAL, pointer)
         for old in outdated:
             _remove(osp.join(self.out_dir, self.filename_tmpl.format(old)))
@@ -175,6 +204,7 @@ class AtomicCheckpointHook(CheckpointHook):
             else:
                 self.best_ckpt_path_dict[key] = path
             if old and not _same(old, path) and self._is_own(old) and \
+                    osp.basename(old).startswith('best_') and \
                     is_main_process():
                 _remove(old)
             runner.logger.info(f'New best {key} {score:.4f}: saved '

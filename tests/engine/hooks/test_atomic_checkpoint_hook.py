@@ -7,6 +7,7 @@ import torch
 from mmengine.fileio import LocalBackend
 from mmengine.hooks import Hook
 
+from mmbalance_plugin.compat import find_latest_checkpoint
 from mmbalance_plugin.engine.hooks import AtomicCheckpointHook
 from tests.engine.digits import digits_cfg, train
 from tests.engine.toy_run import toy_runner
@@ -115,9 +116,9 @@ def test_the_old_file_goes_when_the_new_one_can_be_resumed(
     remove, removed = os.remove, []
 
     def watched(path):
-        pointer = open(tmp_path / 'run/last_checkpoint').read()
-        torch.load(pointer)  # whole
-        removed.append((osp.basename(path), osp.basename(pointer)))
+        last = find_latest_checkpoint(tmp_path / 'run')
+        torch.load(last)  # whole
+        removed.append((osp.basename(path), osp.basename(last)))
         remove(path)
 
     monkeypatch.setattr(os, 'remove', watched)
@@ -147,7 +148,7 @@ def test_a_full_disk_costs_no_checkpoint(tmp_path, monkeypatch):
     assert files(tmp_path / 'run') == [
         'epoch_2.pth', 'epoch_3.pth.partial', 'last_checkpoint'
     ]
-    assert torch.load(open(tmp_path / 'run/last_checkpoint').read())
+    assert torch.load(find_latest_checkpoint(tmp_path / 'run'))
 
 
 def test_leftovers_of_interrupted_writes_go_at_the_start(tmp_path):

@@ -4,6 +4,7 @@ import torch
 from mmengine.hooks import Hook, SyncBuffersHook
 from mmengine.runner import Runner
 
+from mmbalance_plugin.compat import find_latest_checkpoint
 from mmbalance_plugin.engine.hooks import (
     AtomicCheckpointHook,
     StageStateHook,
@@ -156,7 +157,7 @@ def test_a_run_told_to_stop_is_over_for_its_checkpoint_too(tmp_path):
     runner.register_hook(Stop())
     runner.train()
     assert [r['name'] for r in runner.train_loop.records] == ['audio']
-    path = open(tmp_path / 'run/last_checkpoint').read()
+    path = find_latest_checkpoint(tmp_path / 'run')
     state = torch.load(path, weights_only=True)['staged_loop']
     assert state['stage_index'] == 2 and len(state['records']) == 1
 
@@ -187,7 +188,7 @@ def test_mmengines_own_checkpoint_hook_works_in_stages(tmp_path, interval):
     cfg.default_hooks.checkpoint = dict(
         type='CheckpointHook', interval=interval, save_best='acc/top1')
     runner = train(cfg)
-    path = open(tmp_path / 'run/last_checkpoint').read()
+    path = find_latest_checkpoint(tmp_path / 'run')
     state = torch.load(path, weights_only=True)['staged_loop']
     assert state['progress']['epoch'] == 3
     assert runner.message_hub.get_info('best_ckpt')

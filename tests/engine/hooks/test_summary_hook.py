@@ -9,6 +9,7 @@ from mmengine.hooks import Hook
 from mmengine.logging import MessageHub
 from mmengine.runner import Runner
 
+from mmbalance_plugin.compat import find_latest_checkpoint
 from mmbalance_plugin.engine.hooks.summary_hook import format_table
 from tests.engine.digits import (
     assert_same,
@@ -168,7 +169,7 @@ def test_counters_go_on_after_a_resume(tmp_path, make):
     runner.register_hook(Stop(2))
     with pytest.raises(KeyboardInterrupt):
         runner.train()
-    path = open(tmp_path / 'run/last_checkpoint').read()
+    path = find_latest_checkpoint(tmp_path / 'run')
     before = torch.load(path, weights_only=True)['run_summary']
     MessageHub._instance_dict.clear()  # as in a process of its own
     cfg = make(tmp_path / 'run')

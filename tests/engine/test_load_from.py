@@ -1,0 +1,137 @@
+"""Weights from a file: they fit, or nothing is trained or overwritten."""
+import json
+import shutil
+
+import pytest
+import torch
+from mmengine.runner import Runner
+
+from mmbalance_plugin.utils.fit import CheckpointMismatchError
+from tests.engine import digits
+from tests.engine.digits import digits_cfg, train
+
+SMALL = dict(n_train=64, n_val=32)
+
+
+def cfg_of(folder, classes=10, plain=False, **kwargs):
+    cfg = digits_cfg(folder, dict(max_epochs=1), **SMALL, **kwargs)
+    cfg.model.head.num_classes = classes
+    if plain:
+        cfg.train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=1)
+    return cfg
+
+
+def state_of(folder):
+    """Every file below a folder but logs, with its content."""
+    return {
+        path.name: path.read_bytes()
+        for path in folder.iterdir()
+        if path.is_file() and path.suffix != '.py'
+    }
+
+
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory):
+    """Work dir of a run with ten classes, to be left alone."""
+    folder = tmp_path_factory.mktemp('trained') / 'run'
+    train(cfg_of(folder))
+    return folder
+
+
+@pytest.mark.parametrize('plain', [False, True])
+@pytest.mark.parametrize('entry', ['train', 'val', 'test'])
+def test_load_from_refuses_what_does_not_fit(tmp_path, trained, entry, plain):
+    cfg = cfg_of(tmp_path / 'run', classes=7, plain=plain)
+    cfg.load_from = str(trained / 'epoch_1.pth')
+    runner = Runner.from_cfg(cfg)
+    with pytest.raises(CheckpointMismatchError) as error:
+        getattr(runner, entry)()
+    assert 'epoch_1.pth does not fit the model' in str(error.value)
+    assert 'head.branches.audio.weight: (10, 16) in the file, (7, 16) in ' \
+        'the model' in str(error.value)
+    assert state_of(tmp_path / 'run') == {}
+
+
+@pytest.mark.parametrize('plain', [False, True])
+def test_missing_weights_are_refused(tmp_path, trained, plain):
+    saved = torch.load(trained / 'epoch_1.pth')
+    weights = saved['state_dict']
+    for key in [k for k in weights if k.startswith('encoders.audio')]:
+        del weights[key]
+    torch.save(dict(state_dict=weights), tmp_path / 'part.pth')
+    cfg = cfg_of(tmp_path / 'run', plain=plain)
+    cfg.load_from = str(tmp_path / 'part.pth')
+    with pytest.raises(CheckpointMismatchError, match='missing:\n.*audio'):
+        train(cfg)
+
+
+@pytest.mark.parametrize('plain', [False, True])
+def test_a_resume_is_never_partial(tmp_path, trained, plain):
+    """Whatever the config says of load_from."""
+    cfg = cfg_of(tmp_path / 'run', plain=plain)
+    if plain:
+        train(cfg)
+    else:
+        shutil.copytree(trained, tmp_path / 'run')
+    before = state_of(tmp_path / 'run')
+    cfg = cfg_of(tmp_path / 'run', classes=7, plain=plain)
+    cfg.merge_from_dict(dict(resume=True, load_strict=False))
+    with pytest.raises(ValueError) as error:
+        train(cfg)
+    assert 'head.branches.audio.weight: (10, 16) in the file, (7, 16) in ' \
+        'the model' in str(error.value)
+    assert state_of(tmp_path / 'run') == before
+
+
+def test_the_config_may_ask_for_a_partial_load(tmp_path, trained):
+    cfg = cfg_of(tmp_path / 'run', classes=7)
+    cfg.merge_from_dict(
+        dict(load_from=str(trained / 'epoch_1.pth'), load_strict=False))
+    runner = Runner.from_cfg(cfg)
+    runner.load_or_resume()
+    weights = torch.load(trained / 'epoch_1.pth')['state_dict']
+    mine = digits.weights(runner)
+    fitting = [k for k in mine if mine[k].shape == weights[k].shape]
+    assert len(mine) - len(fitting) == 4
+    assert all(torch.equal(mine[k], weights[k]) for k in fitting)
+    # told in the log file, not on the screen alone
+    log = open(runner.logger.handlers[-1].baseFilename).read()
+    assert 'size mismatch for head.branches.audio.weight' in log
+
+
+def test_more_than_the_model_has_is_no_misfit(tmp_path, trained):
+    cfg = cfg_of(tmp_path / 'run', modalities=('visual', ))
+    cfg.load_from = str(trained / 'epoch_1.pth')
+    runner = train(cfg)
+    with open(tmp_path / 'run/summary.json') as file:
+        assert json.load(file)['test']
+    assert set(digits.weights(runner)) < set(
+        torch.load(trained / 'epoch_1.pth')['state_dict'])
+
+
+def test_renamed_keys_are_judged_by_their_new_names(tmp_path, trained):
+    saved = torch.load(trained / 'epoch_1.pth')['state_dict']
+    path = str(tmp_path / 'renamed.pth')
+    torch.save({f'module.net.{k}': v for k, v in saved.items()}, path)
+    runner = Runner.from_cfg(cfg_of(tmp_path / 'run'))
+    with pytest.raises(CheckpointMismatchError, match='missing'):
+        runner.load_checkpoint(path)
+    runner.load_checkpoint(path, revise_keys=[(r'^module\.', ''),
+                                              (r'^net\.', '')])
+    digits.assert_same(digits.weights(runner), dict(saved))
+
+
+def test_a_model_of_mmengine_is_left_to_mmengine(tmp_path):
+    """Unless the tools ask for more."""
+    from tests.engine.toy_run import toy_runner
+    torch.save(dict(other=torch.ones(1)), tmp_path / 'a.pth')
+    hook = dict(type='CheckpointHook')
+
+    def runner(**kwargs):
+        return toy_runner(tmp_path / 'run', hook, [], **kwargs)
+
+    runner().load_checkpoint(str(tmp_path / 'a.pth'))
+    asked = runner()
+    asked.cfg.load_strict = True
+    with pytest.raises(CheckpointMismatchError, match='linear.weight'):
+        asked.load_checkpoint(str(tmp_path / 'a.pth'))
