@@ -10,7 +10,9 @@ import os
 from mmbalance_plugin.analysis.curves import find_runs
 from mmbalance_plugin.analysis.curves_plot import plot_curves
 
-KEYS = ('ogm_ratio|opm_ratio', 'ogm_coefficient', 'opm_drop_probability')
+# Older runs logged ratios under the method's name alone.
+KEYS = ('ratio|ogm_ratio|opm_ratio', 'ogm_coefficient',
+        'opm_drop_probability')
 
 
 def main() -> None:
@@ -20,7 +22,7 @@ def main() -> None:
                         help='work dirs, or folders of work dirs')
     parser.add_argument('--keys', nargs='+', default=KEYS,
                         help='logged names without their modality, a|b for '
-                        'the first that was logged; others are ogm_score, '
+                        'the first that was logged; others are score, '
                         'opm_drop_rate, alpha_con, alpha_com')
     parser.add_argument('--out', default='curves.png')
     parser.add_argument('--dpi', type=int, default=80)

@@ -4,6 +4,8 @@ from typing import Dict, Sequence
 from .curves import Curve, modality_curves, read_scalars
 
 _LABELS = dict(
+    ratio='discrepancy ratio ρ',
+    score='true-class probability',
     ogm_ratio='discrepancy ratio ρ',
     ogm_coefficient='coefficient k',
     ogm_score='true-class probability',
@@ -26,8 +28,8 @@ def plot_curves(runs: Dict[str, Sequence[str]],
         runs (dict[str, Sequence[str]]): Method to work dirs, from
             :func:`find_runs`.
         keys (Sequence[str]): Quantities without their modality, such as
-            'ogm_ratio'; 'ogm_ratio|opm_ratio' is the first of them that
-            was logged. A method that logged none gets no row.
+            'ratio'; 'ratio|ogm_ratio' is the first of them that was
+            logged. A method that logged none gets no row.
         path (str): Of the image.
         dpi (int): Resolution. Defaults to 80.
 

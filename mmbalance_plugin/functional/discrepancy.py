@@ -57,26 +57,18 @@ def discrepancy_ratios(
         raise ValueError(
             'discrepancy ratios compare modalities with each other and need '
             f'the scores of at least two, got {sorted(score_sums)}')
-    sums = {name: at_least_float32(s) for name, s in score_sums.items()}
+    # In one matrix of pairs, so that a step needs few kernels.
+    sums = torch.stack([at_least_float32(s) for s in score_sums.values()])
+    there = None
     if counts is not None:
-        largest = torch.stack([counts[name] for name in sums]).amax()
-        sums = {
-            name: value * (largest / counts[name].clamp(min=1))
-            for name, value in sums.items()
-        }
-    sums = {name: v.clamp(min=MIN_SCORE_SUM) for name, v in sums.items()}
-
-    def ratio(name: str, rival: str) -> Tensor:
-        value = sums[name] / sums[rival]
-        if counts is None:
-            return value
-        known = (counts[name] > 0) & (counts[rival] > 0)
-        return torch.where(known, value, torch.ones_like(value))
-
+        sizes = torch.stack([counts[name] for name in score_sums])
+        there = sizes > 0
+        sums = sums * (sizes.amax() / sizes.clamp(min=1))
+    sums = sums.clamp(min=MIN_SCORE_SUM)
+    pairs = sums[:, None] / sums
+    if there is not None:
+        pairs = pairs.where(there[:, None] & there, 1.)
     # Sum, then divide: a mean that multiplies by 1 / (M - 1) could round the
     # weakest of several equal modalities above one.
-    return {
-        name: sum(ratio(name, rival) for rival in sums if rival != name) /
-        (len(sums) - 1)
-        for name in sums
-    }
+    ratios = pairs.fill_diagonal_(0.).sum(dim=1) / (len(sums) - 1)
+    return dict(zip(score_sums, ratios.unbind()))

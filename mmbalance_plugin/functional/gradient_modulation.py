@@ -57,12 +57,9 @@ def ogm_coefficients(ratios: Dict[str, Tensor],
         raise ValueError(
             f"form must be 'cvpr' or 'tpami', got {form!r}")
 
-    def coefficient(ratio: Tensor) -> Tensor:
-        ratio = at_least_float32(ratio)
-        if form == 'cvpr':
-            slowed = 1 - torch.tanh(alpha * ratio)
-        else:
-            slowed = 1 - alpha * torch.tanh(ratio - 1)
-        return torch.where(ratio > 1, slowed, torch.ones_like(ratio))
-
-    return {name: coefficient(ratio) for name, ratio in ratios.items()}
+    stacked = torch.stack([at_least_float32(r) for r in ratios.values()])
+    if form == 'cvpr':
+        slowed = 1 - torch.tanh(alpha * stacked)
+    else:
+        slowed = 1 - alpha * torch.tanh(stacked - 1)
+    return dict(zip(ratios, slowed.where(stacked > 1, 1.).unbind()))

@@ -10,9 +10,9 @@ class DeferredScalars:
     """Means of device scalars, handed to the message hub now and then.
 
     ``MessageHub.update_scalar`` copies its value to the host at once, which
-    makes a GPU wait. Here values add up on the device; every ``interval``
-    additions their means go to the hub in one copy, from where MMEngine's
-    ``LoggerHook`` prints and plots the latest.
+    makes a GPU wait. Here values add up on the device; at the first addition
+    and at every multiple of ``interval`` their means go to the hub in one
+    copy, from where MMEngine's ``LoggerHook`` prints and plots the latest.
 
     Args:
         interval (int): Additions between two copies. Defaults to 10.
@@ -31,6 +31,7 @@ class DeferredScalars:
         self._names: tuple = ()
         self._sums: Optional[Tensor] = None
         self._count = 0
+        self._added = 0
 
     def add(self, values: Dict[str, Tensor]) -> None:
         """Add a value to each mean.
@@ -45,7 +46,8 @@ class DeferredScalars:
             self._names = tuple(values)
         self._sums = vector if self._sums is None else self._sums + vector
         self._count += 1
-        if self._count >= self.interval:
+        self._added += 1
+        if self._added == 1 or self._added % self.interval == 0:
             self.flush()
 
     def flush(self) -> None:
@@ -60,11 +62,13 @@ class DeferredScalars:
     def clear(self, start: str) -> None:
         """Forget what was added, and the hub's scalars of a stage before.
 
+        The next addition is a first one again.
+
         Args:
             start (str): What the names in the hub begin with, after the
                 prefix.
         """
-        self._sums, self._count = None, 0
+        self._sums, self._count, self._added = None, 0, 0
         scalars = MessageHub.get_current_instance().log_scalars
         for key in [k for k in scalars if k.startswith(self.prefix + start)]:
             scalars.pop(key)

@@ -234,9 +234,10 @@ def test_a_batch_with_one_or_none_of_a_modality(objective, there):
 # ---- scores ------------------------------------------------------------
 def test_scores_are_of_samples_that_have_the_modality():
     model = toy(score='auto')
+    reader = model.score_reader('test')
     for _ in range(2):
         model(**model.data_preprocessor(data(), True), mode='loss')
-    sums, counts = model.pop_scores()
+    sums, counts = reader.read()
     assert counts == dict(rgb=10, flow=14, sound=14)
     with torch.no_grad():
         for m in ALL:

@@ -11,13 +11,13 @@ from torch import Tensor, nn
 from ...functional import discrepancy_ratios, ogm_coefficients
 from ...functional.gradient_noise import add_noise
 from ...utils.deferred_scalars import DeferredScalars
-from ...utils.dist import draws_agree, global_scores
+from ...utils.dist import draws_agree
 from ...utils.run_state import current_epoch, run_seed
 from ...utils.streams import stream
 from .enhancement import GeneralizationEnhancement
 from .parameters import SCOPES, modality_weights
 
-_NEEDS = ('encoders', 'score_mode', 'pop_scores')
+_NEEDS = ('encoders', 'score_reader')
 
 
 class GradientModulator:
@@ -46,7 +46,7 @@ class GradientModulator:
                  end_epoch: Optional[int] = 50,
                  log_interval: int = 10) -> None:
         # Complains about alpha and form now rather than at the first step.
-        ogm_coefficients({}, alpha, form)
+        ogm_coefficients({'any': torch.ones(())}, alpha, form)
         if form == 'tpami' and alpha > 1:
             raise ValueError(
                 f"alpha={alpha} with form='tpami' gives negative "
@@ -114,9 +114,7 @@ class GradientModulator:
         if self.idle:
             self.log.clear('ogm_')
             return
-        if model.score_mode is None:
-            model.score_mode = 'auto'
-        model.pop_scores()  # what others left is no part of the first update
+        self._reader = model.score_reader('ogm')
 
     def _compare_devices(self) -> None:
         """See to it that all ranks add the same noise."""
@@ -224,18 +222,15 @@ class GradientModulator:
 
     def _ratios(self) -> Dict[str, Tensor]:
         """Discrepancy ratios of the update's global batch."""
-        sums, counts = self.model.pop_scores()
-        if not sums:
+        scores = self._reader.read()
+        if scores is None:
             raise RuntimeError(
                 'OGM: the model took no unimodal scores since the last '
                 'update. They are taken by its loss in training mode while '
                 'score_mode is set: was the model put into eval mode, or '
                 'its score_mode taken away?')
-        totals, sizes = global_scores(sums, counts)
-        ratios = discrepancy_ratios(totals, sizes)
-        self.last = dict(
-            scores={m: totals[m] / sizes[m].clamp(min=1) for m in totals},
-            ratios=ratios)
+        ratios = discrepancy_ratios(*scores)
+        self.last = dict(scores=scores.means, ratios=ratios)
         return ratios
 
     def _apply(self, coefficients: Dict[str, Tensor], applies: Tensor,

@@ -23,7 +23,7 @@ FOREIGN = ('auxiliary', 'feature_transform')
 
 
 @MODELS.register_module()
-class MultimodalRecognizer(SeededParts, StagedParts, UnimodalScores,
+class MultimodalRecognizer(SeededParts, UnimodalScores, StagedParts,
                            BaseModel):
     """One encoder a modality, and a head that fuses the features.
 
@@ -46,7 +46,8 @@ class MultimodalRecognizer(SeededParts, StagedParts, UnimodalScores,
         init_cfg (dict, optional): A checkpoint of the whole model to start
             from, of type 'Pretrained'. Other initialisations belong to the
             encoders, their backbones and the head. Defaults to None.
-        score (str, optional): Initial ``score_mode``. Defaults to None.
+        score (str, optional): Initial ``score_mode``. Defaults to 'auto';
+            None takes no scores, and logs none, until something reads them.
         init_seed (int, optional): Base seed of the initial weights. Defaults
             to None: torch's initial seed.
 
@@ -68,7 +69,7 @@ class MultimodalRecognizer(SeededParts, StagedParts, UnimodalScores,
                  head: dict,
                  data_preprocessor: Optional[Union[dict, nn.Module]] = None,
                  init_cfg: Optional[Union[dict, list]] = None,
-                 score: Optional[str] = None,
+                 score: Optional[str] = 'auto',
                  init_seed: Optional[int] = None) -> None:
         modalities = check_modality_names(encoders, 'MultimodalRecognizer')
         if data_preprocessor is None:
@@ -212,7 +213,10 @@ class MultimodalRecognizer(SeededParts, StagedParts, UnimodalScores,
         if set(sizes.values()) != {len(targets)}:
             raise ValueError(f'{len(targets)} labels for batches of {sizes}')
         if self.objective == 'fused':
-            return self._features_to_losses(features, targets)
+            losses = self._features_to_losses(features, targets)
+            if self.training and self.score_mode is not None:
+                self._hand_out_scores()
+            return losses
         logits = self.head.unimodal_logits(features)
         losses = {
             f'loss_cls_{name}': self.unimodal_loss(name, value, targets,
@@ -229,7 +233,7 @@ class MultimodalRecognizer(SeededParts, StagedParts, UnimodalScores,
                             targets: Tensor) -> Dict[str, Tensor]:
         """Joint objective; scores see the features before the transform."""
         if self.training and self.score_mode is not None:
-            self._accumulate_scores(features, targets)
+            self._take_scores(features, targets)
         if self.training and self.feature_transform is not None:
             features = self.feature_transform(features, self)
         if self.batch_present is not None:

@@ -1,44 +1,110 @@
 """The unimodal scores that every balancing method reads."""
-from typing import Dict, Optional, Tuple
+from typing import Dict, NamedTuple, Optional
 
 import torch
 from torch import Tensor
 
+from ...utils.dist import global_scores
 from ..presence import Presence
+from .score_log import ScoreLog
 
 SCORE_MODES = ('split', 'zero_out', 'auto')
+
+
+class Scores(NamedTuple):
+    """Unimodal scores over a number of samples, of all ranks.
+
+    Args:
+        sums (dict[str, Tensor]): Each modality's summed probability of the
+            true class, 0-d, float32.
+        counts (dict[str, Tensor]): How many samples are in each, 0-d.
+    """
+    sums: Dict[str, Tensor]
+    counts: Dict[str, Tensor]
+
+    @property
+    def means(self) -> Dict[str, Tensor]:
+        """dict[str, Tensor]: Mean scores, 0 where there is no sample."""
+        return {
+            name: value / self.counts[name].clamp(min=1)
+            for name, value in self.sums.items()
+        }
+
+
+class ScoreReader:
+    """Adds up the scores that came since it last looked.
+
+    Got from :meth:`UnimodalScores.score_reader`. There may be any number of
+    them, each with sums of its own, which stay on the device.
+    """
+
+    def __init__(self) -> None:
+        self._sums: Optional[Tensor] = None
+        self._counts: Dict[str, int] = dict()
+
+    def add(self, scores: Dict[str, Tensor], counts: Dict[str, int]) -> None:
+        """Take in a batch: the model calls this.
+
+        Args:
+            scores (dict[str, Tensor]): Summed scores, 0-d, of the same
+                modalities each time.
+            counts (dict[str, int]): Samples in each.
+        """
+        sums = torch.stack(list(scores.values()))
+        self._sums = sums if self._sums is None else self._sums + sums
+        self._counts = {
+            name: self._counts.get(name, 0) + counts[name]
+            for name in scores
+        }
+
+    def read(self) -> Optional[Scores]:
+        """What came since the last look; nothing of it is told again.
+
+        All ranks must look: one collective adds theirs.
+
+        Returns:
+            Scores | None: None where nothing came. On the device, nothing
+            is copied to the host.
+        """
+        if self._sums is None:
+            return None
+        sums = dict(zip(self._counts, self._sums.unbind()))
+        scores = Scores(*global_scores(sums, self._counts))
+        self.clear()
+        return scores
+
+    def clear(self) -> None:
+        """Forget what came."""
+        self._sums, self._counts = None, dict()
 
 
 class UnimodalScores:
     """Scores of :class:`MultimodalRecognizer` during joint training.
 
-    How well does each modality, alone, support the true class? Once
+    How well does each modality, alone, support the true class? While
     :attr:`score_mode` is set, each joint training pass answers with the
-    features it has anyway, in float32 and without gradient, and adds the
-    answer up on the device: a consumer that steps every few micro-batches
-    takes the sums of all of them. A sample that lacks a modality has no score
-    of it. Needs ``head`` and ``batch_present``.
+    features it has anyway, in float32 and without gradient. Any number of
+    readers add the answers up on the device: one that looks every few
+    micro-batches gets the sums of all of them. One reader is the model's own
+    log (:class:`ScoreLog`). A sample that lacks a modality has no score of
+    it. Needs ``head``, ``modalities`` and ``batch_present``.
 
     Attributes:
-        score_sums (dict[str, Tensor]): Summed softmax probability of the
-            true class since the last :meth:`pop_scores`, a scalar a modality.
-        score_counts (dict[str, int]): Number of samples in each sum.
-        batch_scores (dict[str, Tensor]): The same sums of the latest batch
-            alone.
-        batch_counts (dict[str, int]): The same counts.
-
-    Note:
-        Sums and counts are those of this process. Under distributed training
-        their consumer reduces them over the ranks before taking ratios, see
-        :func:`~mmbalance_plugin.utils.dist.global_scores`.
+        batch_scores (dict[str, Tensor]): Summed softmax probability of the
+            true class in the latest batch of this process, a scalar per
+            modality.
+        batch_counts (dict[str, int]): How many samples are in each.
+        score_readers (dict[str, ScoreReader]): The readers, by name.
     """
 
     def _init_scores(self, score: Optional[str]) -> None:
-        self.score_sums: Dict[str, Tensor] = dict()
-        self.score_counts: Dict[str, int] = dict()
         self.batch_scores: Dict[str, Tensor] = dict()
         self.batch_counts: Dict[str, int] = dict()
+        self.score_readers: Dict[str, ScoreReader] = dict()
         self._score_mode: Optional[str] = None
+        self._score_log: Optional[ScoreLog] = None
+        if len(self.modalities) > 1:
+            self._score_log = ScoreLog(self.score_reader('log'))
         self.score_mode = score
 
     @property
@@ -64,15 +130,29 @@ class UnimodalScores:
                 "'auto'")
         self._score_mode = mode
 
-    def pop_scores(self) -> Tuple[Dict[str, Tensor], Dict[str, int]]:
-        """Take the sums and the counts, and start from nothing again.
+    def score_reader(self, name: str) -> ScoreReader:
+        """Open a reader; its first look tells what came from now on.
+
+        Scores are taken from now on, with ``score_mode='auto'`` where none
+        is set.
+
+        Args:
+            name (str): Whose reader it is. An older one of this name gets
+                nothing more.
 
         Returns:
-            tuple: ``score_sums`` and ``score_counts``.
+            ScoreReader: The reader.
         """
-        taken = self.score_sums, self.score_counts
-        self.score_sums, self.score_counts = dict(), dict()
-        return taken
+        if self._score_mode is None:
+            self.score_mode = 'auto'
+        reader = self.score_readers[name] = ScoreReader()
+        return reader
+
+    def enter_stage(self, *args, **kwargs) -> None:
+        """Enter a stage; what another one logged is no news in it."""
+        super().enter_stage(*args, **kwargs)
+        if self._score_log is not None:
+            self._score_log.clear()
 
     def unimodal_scores(
             self,
@@ -103,29 +183,29 @@ class UnimodalScores:
             logits = score(
                 {name: value.to(dtype)
                  for name, value in features.items()})
-            scores = {
-                name: value.float().softmax(dim=1).gather(
-                    1, targets[:, None])
-                for name, value in logits.items()
-            }
+            stacked = torch.stack(list(logits.values())).float()
+            true = targets[None, :, None].expand(len(stacked), -1, 1)
+            scores = stacked.softmax(dim=2).gather(2, true).squeeze(2)
             if present is not None:
-                scores = {
-                    name: present.take(value, name)
-                    for name, value in scores.items()
-                }
-            return {name: value.sum() for name, value in scores.items()}
+                everywhere = scores.new_ones(scores.shape[1], dtype=torch.bool)
+                there = [present.masks.get(m, everywhere) for m in logits]
+                scores = scores.where(torch.stack(there), 0.)
+            return dict(zip(logits, scores.sum(dim=1).unbind()))
 
-    def _accumulate_scores(self, features: Dict[str, Tensor],
-                           targets: Tensor) -> None:
+    def _take_scores(self, features: Dict[str, Tensor],
+                     targets: Tensor) -> None:
         present = self.batch_present
         self.batch_scores = self.unimodal_scores(features, targets, present)
         self.batch_counts = {
             name: len(targets) if present is None else present.count(name)
             for name in self.batch_scores
         }
-        for name, value in self.batch_scores.items():
-            previous = self.score_sums.get(name)
-            self.score_sums[name] = value.clone() if previous is None else \
-                previous + value
-            self.score_counts[name] = self.score_counts.get(
-                name, 0) + self.batch_counts[name]
+
+    # Not compiled: numbers that change from batch to batch would be guards,
+    # and every batch a reason to compile anew.
+    @torch.compiler.disable
+    def _hand_out_scores(self) -> None:
+        for reader in self.score_readers.values():
+            reader.add(self.batch_scores, self.batch_counts)
+        if self._score_log is not None:
+            self._score_log.look()

@@ -29,9 +29,10 @@ def enhance(ge=None, seed=1, update=0, ahead='rgb', rho=2.):
     wrapper._inner_count = update
     backward(model, batches(1)[0], wrapper)
     behind = 'flow' if ahead == 'rgb' else 'rgb'
-    model.pop_scores()
-    model.score_sums = {ahead: torch.tensor(rho), behind: torch.tensor(1.)}
-    model.score_counts = {ahead: 8, behind: 8}
+    reader = model.score_readers['ogm']
+    reader.read()
+    reader.add({ahead: torch.tensor(rho), behind: torch.tensor(1.)},
+               {ahead: 8, behind: 8})
     before = gradients(model)
     wrapper.step()
     after, last = gradients(model), wrapper.modulator.last

@@ -54,7 +54,7 @@ def test_an_epoch_without_modulation_keeps_no_scores():
     wrapper = ogm(model, start_epoch=1)
     hub.update_info('epoch', 0)
     model.train_step(batch, wrapper)
-    assert model.score_counts == {}
+    assert model.score_readers['ogm'].read() is None
 
 
 def test_a_unimodal_stage_is_not_modulated():
@@ -123,15 +123,16 @@ def test_no_copy_to_the_host_until_the_log_interval(monkeypatch):
         calls.clear()
         with NoHostCopies():
             wrapper.step()
-        assert len(calls) == (number == 2)
-        assert ('train/ogm_ratio_rgb' in hub.log_scalars) == (number == 2)
+        # The first one, and every third.
+        assert len(calls) == (number in (0, 2))
+        assert ('train/ogm_ratio_rgb' in hub.log_scalars)
 
 
 def test_logged_means():
     model = build()
-    wrapper = ogm(model, log_interval=2)
+    wrapper = ogm(model, log_interval=3)
     hub, seen = MessageHub.get_current_instance(), []
-    for batch in batches(2):
+    for batch in batches(3):
         model.train_step(batch, wrapper)
         seen.append({
             kind: values['rgb'].item()
@@ -140,8 +141,9 @@ def test_logged_means():
     for kind, name in (('scores', 'score'), ('ratios', 'ratio'),
                        ('coefficients', 'coefficient')):
         logged = hub.get_scalar(f'train/ogm_{name}_rgb').current()
+        # The first was logged alone.
         assert logged == pytest.approx(
-            sum(s[kind] for s in seen) / 2, rel=1e-6)
+            sum(s[kind] for s in seen[1:]) / 2, rel=1e-6)
     assert not [k for k in hub.log_scalars if 'loss' in k]
 
 

@@ -153,8 +153,9 @@ def test_a_training_and_a_validation_step(preprocessor):
 
 def test_a_copy_is_independent():
     model = build(score='auto')
+    reader = model.score_reader('test')
     model.loss(*batch())
     twin = copy.deepcopy(model)
     twin.loss(*batch())
-    assert model.score_counts == dict(rgb=6, flow=6)
-    assert twin.score_counts == dict(rgb=12, flow=12)
+    assert reader.read().counts == dict(rgb=6, flow=6)
+    assert twin.score_readers['test'].read().counts == dict(rgb=12, flow=12)

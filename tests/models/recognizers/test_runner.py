@@ -1,6 +1,8 @@
 """The recognizer under MMEngine's Runner and under DDP."""
+import pytest
 import torch
 from mmengine.config import ConfigDict
+from mmengine.logging import MessageHub
 from mmengine.model import MMDistributedDataParallel
 from mmengine.optim import OptimWrapper
 from mmengine.registry import DATASETS
@@ -76,6 +78,7 @@ def model_without_norm():
 def steps_on_a_share():
     rank = torch.distributed.get_rank()
     model = MMDistributedDataParallel(model_without_norm())
+    reader = model.module.score_reader('test')
     wrapper = OptimWrapper(torch.optim.SGD(model.parameters(), lr=.5))
     inputs, samples = batch(size=8)
     share = slice(4 * rank, 4 * rank + 4)
@@ -84,11 +87,20 @@ def steps_on_a_share():
             dict(
                 inputs={m: list(v[share]) for m, v in inputs.items()},
                 data_samples=samples[share]), wrapper)
-    return snapshot(model.module), *model.module.pop_scores()
+    return snapshot(model.module), reader.read(), logged()
+
+
+def logged():
+    scalars = MessageHub.get_current_instance().log_scalars
+    return {
+        key: buffer.data[0].tolist()
+        for key, buffer in scalars.items() if key != 'train/loss'
+    }
 
 
 def test_two_ranks_follow_one_process():
     model = model_without_norm()
+    reader = model.score_reader('test')
     wrapper = OptimWrapper(torch.optim.SGD(model.parameters(), lr=.5))
     inputs, samples = batch(size=8)
     for _ in range(3):
@@ -96,13 +108,16 @@ def test_two_ranks_follow_one_process():
             dict(
                 inputs={m: list(v) for m, v in inputs.items()},
                 data_samples=samples), wrapper)
-    sums, counts = model.pop_scores()
+    scores, log = reader.read(), logged()
     ranks = run_ranks(steps_on_a_share, 2)
-    for state, _, share in ranks:
-        assert {m: 2 * n for m, n in share.items()} == counts
-        assert counts == dict(rgb=24, flow=24)
+    assert scores.counts == dict(rgb=24, flow=24)
+    for state, scores_there, logged_there in ranks:
         for key, value in model.state_dict().items():
             torch.testing.assert_close(state[key], value)
-    # The scores stay local: it is for their consumer to reduce them.
-    for m, value in sums.items():
-        torch.testing.assert_close(sum(r[1][m] for r in ranks), value)
+        torch.testing.assert_close(scores_there, scores)
+        assert logged_there.keys() == log.keys() == {
+            f'train/{kind}_{m}'
+            for kind in ('score', 'ratio') for m in ('rgb', 'flow')
+        }
+        for key, values in log.items():
+            assert logged_there[key] == pytest.approx(values, rel=1e-5)

@@ -1,6 +1,8 @@
 """Unimodal scores: values, accumulation, side effects."""
 import pytest
 import torch
+from mmengine.logging import MessageHub
+from torch._dynamo.testing import CompileCounter
 
 from tests.models.recognizers.toy import batch, build, snapshot, targets
 
@@ -33,39 +35,95 @@ def test_scores_and_their_accumulation(head, mode):
             build(head=head, score=mode)
         return
     model = build(head=head, score=mode)
+    reader = model.score_reader('test')
     expected = dict(rgb=0., flow=0.)
     for seed, size in enumerate((6, 4)):
         inputs, samples = batch(size=size, seed=seed)
         for m, value in by_hand(model, inputs, mode).items():
             expected[m] += value
         model.loss(inputs, samples)
-    sums, counts = model.pop_scores()
-    assert counts == dict(rgb=10, flow=10)
-    assert {m: v.item() for m, v in sums.items()} == pytest.approx(expected)
-    assert not any(value.requires_grad for value in sums.values())
-    assert model.pop_scores() == ({}, {})
+    scores = reader.read()
+    assert scores.counts == dict(rgb=10, flow=10)
+    assert {m: v.item()
+            for m, v in scores.sums.items()} == pytest.approx(expected)
+    assert not any(value.requires_grad for value in scores.sums.values())
+    for m, mean in scores.means.items():
+        assert mean.item() == pytest.approx(expected[m] / 10)
+    assert reader.read() is None
 
 
 def test_latest_batch_is_kept_apart_from_the_sums():
-    model = build(score='auto')
+    model = build()
+    early, late = model.score_reader('early'), model.score_reader('late')
     inputs, samples = batch()
     model.loss(inputs, samples)
     first = {m: v.clone() for m, v in model.batch_scores.items()}
-    # A consumer may reduce the sums over the ranks in place.
-    model.score_sums['rgb'].add_(1)
+    # What a reader has taken is its own to change.
+    early.read().sums['rgb'].add_(1)
     assert torch.equal(model.batch_scores['rgb'], first['rgb'])
-    model.score_sums['rgb'].sub_(1)
     model.loss(inputs, samples)
-    for m, value in model.score_sums.items():
+    for m, value in late.read().sums.items():
         torch.testing.assert_close(value, first[m] + model.batch_scores[m])
+
+
+def test_each_reader_gets_what_came_since_it_last_looked():
+    model = build()
+    data = [batch(size=size, seed=size) for size in (6, 4, 3, 5)]
+    often, seldom = model.score_reader('often'), model.score_reader('seldom')
+    seen, late = [], None
+    for number, part in enumerate(data):
+        model.loss(*part)
+        seen.append(often.read())
+        if number == 1:
+            late = model.score_reader('late')
+        if number == 2:
+            assert seldom.read().counts == dict(rgb=13, flow=13)
+    assert [int(s.counts['rgb']) for s in seen] == [6, 4, 3, 5]
+    assert seldom.read().counts == dict(rgb=5, flow=5)
+    found = late.read()
+    assert found.counts == dict(rgb=8, flow=8)
+    for m, value in found.sums.items():
+        # Its own sums of these batches, not a difference of larger ones.
+        assert torch.equal(value, seen[2].sums[m] + seen[3].sums[m])
+    # Under a name there is one reader: the latest.
+    model.score_reader('often')
+    model.loss(*data[0])
+    assert often.read() is None
+
+
+def test_a_model_that_is_not_scored_is_once_somebody_reads():
+    model = build(score=None)
+    model.loss(*batch())
+    assert model.batch_scores == {}
+    reader = model.score_reader('test')
+    assert model.score_mode == 'auto'
+    model.loss(*batch())
+    assert reader.read().counts == dict(rgb=6, flow=6)
+
+
+def test_one_modality_logs_no_ratio():
+    model = build(('rgb', ))
+    model.loss(*batch(('rgb', )))
+    assert not MessageHub.get_current_instance().log_scalars
+
+
+def test_batches_do_not_compile_anew():
+    model, compiled = build(head='ConcatHead'), CompileCounter()
+    model.forward = torch.compile(model.forward, backend=compiled)
+    counts = []
+    for seed in range(4):
+        model(*batch(seed=seed), mode='loss')
+        counts.append(compiled.frame_count)
+    assert counts[1] == counts[-1] > 0
 
 
 @pytest.mark.parametrize('head', HEADS)
 def test_scoring_changes_nothing_else(head):
     cfg = dict(head_cfg=dict(dropout=.5, norm=True)) if head == 'MLPHead' \
         else {}
-    plain, scoring = build(head=head, **cfg), build(head=head, **cfg)
-    scoring.score_mode = 'auto'
+    plain = build(head=head, score=None, **cfg)
+    scoring = build(head=head, **cfg)
+    scoring.score_reader('test')
     calls = []
     scoring.encoders['rgb'].register_forward_hook(lambda *_: calls.append(1))
     results = []
@@ -84,6 +142,7 @@ def test_scoring_changes_nothing_else(head):
 
 def test_scoring_under_autocast_is_in_float32():
     model = build(head='ConcatHead', score='auto')
+    reader = model.score_reader('test')
     inputs, samples = batch()
     with torch.autocast('cpu', torch.bfloat16):
         loss = model.loss(inputs, samples)['loss_cls']
@@ -93,14 +152,16 @@ def test_scoring_under_autocast_is_in_float32():
     # The features are what they are; the scores of them are in float32.
     logits = model.head.split_logits(
         {m: value.detach().float() for m, value in features.items()})
+    sums = reader.read().sums
     for m, value in logits.items():
         expected = value.softmax(1).gather(1, targets()[:, None]).sum()
-        assert model.score_sums[m].dtype == torch.float32
-        torch.testing.assert_close(model.score_sums[m], expected)
+        assert sums[m].dtype == torch.float32
+        torch.testing.assert_close(sums[m], expected)
 
 
 def test_only_joint_training_is_scored():
-    model = build(ALL, score='auto')
+    model = build(ALL)
+    reader = model.score_reader('test')
     inputs, samples = batch(ALL)
     model.eval()
     model.loss(inputs, samples)
@@ -108,13 +169,13 @@ def test_only_joint_training_is_scored():
     model.train()
     model.enter_stage(None, 'unimodal')
     model.loss(inputs, samples)
-    assert model.pop_scores() == ({}, {})
+    assert reader.read() is None
     model.leave_stage()
     model.loss(inputs, samples)
-    assert list(model.pop_scores()[0]) == list(ALL)
+    assert list(reader.read().sums) == list(ALL)
     model.score_mode = None
     model.loss(inputs, samples)
-    assert model.pop_scores() == ({}, {})
+    assert reader.read() is None
     with pytest.raises(ValueError, match="got 'shapley'"):
         model.score_mode = 'shapley'
 
