@@ -183,6 +183,7 @@ class StagedTrainLoop(EpochBasedTrainLoop):
             for modality in stage.trained:
                 self.model.reset_modality(modality)
         self._configure_stage()
+        self._compile_afresh()
         # Scalars of another stage would be printed as if they were news.
         scalars = self.runner.message_hub.log_scalars
         for key in [k for k in scalars if k.startswith('val/') or 'loss' in k]:
@@ -201,6 +202,19 @@ class StagedTrainLoop(EpochBasedTrainLoop):
                 copy.deepcopy(runner.cfg.get('model_wrapper_cfg')),
                 self.model)
         self._optimiser.build(runner, stage)
+
+    def _compile_afresh(self) -> None:
+        """Where ``compile`` is set: give each stage compiled code of its own.
+
+        Otherwise it would count as yet another variant of the same
+        functions, of which torch allows a handful before it gives up.
+        """
+        runner = self.runner
+        if not runner.cfg.get('compile'):
+            return
+        torch.compiler.reset()
+        if is_model_wrapper(runner.model):  # a new one, not compiled yet
+            runner._maybe_compile('train_step')
 
     def _run_stage(self) -> None:
         runner, stage, progress = self.runner, self.stage, self.progress

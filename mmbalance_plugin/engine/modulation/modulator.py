@@ -12,6 +12,7 @@ from ...functional import discrepancy_ratios, ogm_coefficients
 from ...functional.gradient_noise import add_noise
 from ...utils.deferred_scalars import DeferredScalars
 from ...utils.dist import draws_agree
+from ...utils.eager import eager
 from ...utils.run_state import current_epoch, run_seed
 from ...utils.streams import stream
 from .enhancement import GeneralizationEnhancement
@@ -172,6 +173,7 @@ class GradientModulator:
                                               or epoch <= self.end_epoch)
 
     # ---- in a step -----------------------------------------------------
+    @eager
     @torch.no_grad()
     def modulate(self, update: int, overflow: Optional[Tensor] = None) -> None:
         """Modulate the gradients of one update, in place.

@@ -6,6 +6,7 @@ from mmengine.dist import get_world_size
 from torch import Tensor, nn
 
 from ...models.presence import Presence
+from ...utils.eager import eager
 from .anchor_cache import AnchorCache
 
 TERMS = ('con', 'com')
@@ -105,6 +106,7 @@ class AnchorGuidance(nn.Module):
         return self.complementarity(
             anchor, follower, update_estimator=update_estimator)
 
+    @eager
     def forward(self, model: nn.Module, inputs: Dict[str, Tensor],
                 features: Dict[str, Tensor], logits: Dict[str, Tensor],
                 targets: Tensor, data_samples: Sequence) -> Dict[str, Tensor]:

@@ -6,6 +6,7 @@ from mmaction.models.data_preprocessors import MultiModalDataPreprocessor
 from torch import Tensor
 
 from mmbalance_plugin.registry import MODELS
+from mmbalance_plugin.utils.eager import eager
 
 from ..modalities import check_modality_names
 from ..presence import Presence
@@ -86,6 +87,10 @@ class MultimodalDataPreprocessor(MultiModalDataPreprocessor):
             a :class:`Presence`, and the inputs of that modality are those of
             the samples that have it.
         """
+        prepare = self._prepare_eagerly if training else self._prepare
+        return prepare(data, training)
+
+    def _prepare(self, data: dict, training: bool) -> dict:
         inputs, samples = data['inputs'], data.get('data_samples')
         self._check(inputs, samples)
         batch, rows = dict(), dict()
@@ -126,6 +131,8 @@ class MultimodalDataPreprocessor(MultiModalDataPreprocessor):
                         f'{_name(samples, index)} has none of the modalities '
                         f'{list(self.modalities)}; leave it out')
         return Presence(size, rows, self.device)
+
+    _prepare_eagerly = eager(_prepare)
 
     def _check(self, inputs: dict, samples: Optional[list]) -> None:
         if not isinstance(inputs, dict):

@@ -4,7 +4,10 @@ from typing import Optional, Sequence
 import torch
 from torch import Tensor
 
+from mmbalance_plugin.utils.eager import eager
 
+
+@eager
 def stack_labels(data_samples: Optional[Sequence],
                  num_classes: int,
                  device: Optional[torch.device] = None) -> Tensor:

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from ...utils.dist import global_scores
+from ...utils.eager import eager
 from ..presence import Presence
 from .score_log import ScoreLog
 
@@ -192,6 +193,7 @@ class UnimodalScores:
                 scores = scores.where(torch.stack(there), 0.)
             return dict(zip(logits, scores.sum(dim=1).unbind()))
 
+    @eager
     def _take_scores(self, features: Dict[str, Tensor],
                      targets: Tensor) -> None:
         present = self.batch_present

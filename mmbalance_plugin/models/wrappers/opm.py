@@ -17,6 +17,7 @@ from ...functional.feature_drop import drop_features, keep_masks
 from ...registry import MODELS
 from ...utils.deferred_scalars import DeferredScalars
 from ...utils.dist import global_scores
+from ...utils.eager import eager
 from ...utils.run_state import current_epoch, current_iter, run_seed
 from ...utils.streams import stream, stream_seed
 from ..presence import Presence
@@ -142,6 +143,7 @@ class OPM(SharedPartsModel):
         self.log.clear('opm_')
         self.recognizer.enter_stage(*args, **kwargs)
 
+    @eager
     def modulate(self, features: Dict[str, Tensor],
                  recognizer: nn.Module) -> Dict[str, Tensor]:
         """Drop features of one training batch.
