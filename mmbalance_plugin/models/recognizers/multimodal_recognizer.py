@@ -6,6 +6,7 @@ from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 from mmbalance_plugin.registry import MODELS
+from mmbalance_plugin.utils.eager import eager
 
 from ..data_preprocessors import MultimodalDataPreprocessor
 from ..encoders.partial_batch import encode_some
@@ -207,6 +208,12 @@ class MultimodalRecognizer(SeededParts, UnimodalScores, StagedParts,
         """
         device = next((value.device for value in inputs.values()), None)
         targets = stack_labels(data_samples, self.head.num_classes, device)
+        losses = self._losses if present is None else self._partial_losses
+        return losses(inputs, targets, data_samples, present)
+
+    def _losses(self, inputs: Dict[str, Tensor], targets: Tensor,
+                data_samples: List[ActionDataSample],
+                present: Optional[Presence]) -> Dict[str, Tensor]:
         self.batch_present = present
         features = self.extract_feat(inputs, present=present)
         sizes = {name: len(value) for name, value in features.items()}
@@ -228,6 +235,9 @@ class MultimodalRecognizer(SeededParts, UnimodalScores, StagedParts,
                 self.auxiliary(self, inputs, features, logits, targets,
                                data_samples))
         return losses
+
+    # Other samples lack something in every batch: never the same code twice.
+    _partial_losses = eager(_losses)
 
     def _features_to_losses(self, features: Dict[str, Tensor],
                             targets: Tensor) -> Dict[str, Tensor]:
