@@ -1,10 +1,12 @@
 """Annotation of clips with sound: csv or json to checked rows."""
 import csv
+import io
 import json
-import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+
+from mmbalance_plugin.utils import text as texts
 
 _FILES = ('path', 'video', 'audio')
 _KNOWN = _FILES + ('label', 'start', 'end')
@@ -54,18 +56,17 @@ def read_annotation(path: str) -> Tuple[List[Row], Optional[List[str]]]:
         AnnotationError: The file or a row is wrong.
     """
     file = Path(path)
-    if not file.is_file():
+    # A broken link may be one to what git-annex has not fetched.
+    if not file.is_file() and not file.is_symlink():
         raise AnnotationError(f'{path}: no such annotation file')
     suffix = file.suffix.lower()
     if suffix not in ('.csv', '.json'):
         raise AnnotationError(
             f'{path}: an annotation is a .csv or a .json file')
     try:
-        # Excel starts its files with a byte order mark.
-        text = file.read_text(encoding='utf-8-sig')
-    except (OSError, UnicodeDecodeError) as error:
-        raise AnnotationError(
-            f'{path}: not a text in UTF-8: {error}') from None
+        text = texts.read_text(file)
+    except texts.TextError as error:
+        raise AnnotationError(str(error)) from None
     names = None
     if suffix == '.csv':
         records = _csv_records(path, text)
@@ -78,7 +79,8 @@ def read_annotation(path: str) -> Tuple[List[Row], Optional[List[str]]]:
 
 
 def _csv_records(path: str, text: str) -> Iterator[Tuple[str, dict]]:
-    reader = csv.reader(text.splitlines(keepends=True), strict=True)
+    reader = csv.reader(
+        io.StringIO(text, newline=''), strict=True, skipinitialspace=True)
     header = None
     while True:
         try:
@@ -192,10 +194,10 @@ def _seconds(place: str, record: dict, column: str) -> Optional[float]:
     if value is None or value == '':
         return None
     try:
-        seconds = math.nan if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
-        seconds = math.nan
-    if not math.isfinite(seconds) or seconds < 0:
+        seconds = texts.number(value)
+    except ValueError:
+        seconds = -1.0
+    if seconds < 0:
         raise AnnotationError(
             f'{place}, column "{column}": {value!r} is not a number of '
             'seconds')

@@ -2,6 +2,13 @@
 from pathlib import Path
 from typing import Any, List, Optional, Sequence, Union
 
+from mmbalance_plugin.utils.text import (
+    TextError,
+    integer,
+    lines_of,
+    read_text,
+)
+
 from .av_annotation import AnnotationError, Row
 
 
@@ -9,7 +16,8 @@ class LabelMap:
     """Turns labels as written into class numbers.
 
     A label that is a class name stands for that class, even if it looks
-    like a number; any other must be a number.
+    like a number; any other must be a number. ``1.0``, which pandas writes
+    where a column has gaps, is ``1``.
 
     Args:
         classes (Sequence[str] | str, optional): The names in order, or a
@@ -27,7 +35,7 @@ class LabelMap:
             classes = str(beside)
         if isinstance(classes, (str, Path)):
             classes = read_names(classes)
-        self.names = tuple(str(name) for name in classes or ())
+        self.names = tuple(str(name).strip() for name in classes or ())
         self.numbers = {name: i for i, name in enumerate(self.names)}
         if len(self.numbers) != len(self.names):
             twice = next(n for n in self.names if self.names.count(n) > 1)
@@ -58,7 +66,7 @@ class LabelMap:
         if not text:
             raise AnnotationError(where + 'is empty')
         try:
-            number = int(text)
+            number = integer(text, signed=True)
         except ValueError:
             known = ('the class names are not known: pass classes=[...] to '
                      'the dataset or put classes.txt, one name on each line, '
@@ -68,6 +76,8 @@ class LabelMap:
                 known += ' ...' if len(self.names) > 20 else ''
             raise AnnotationError(
                 f'{where}"{text}" is no class; {known}') from None
+        if str(number) in self.numbers:  # the name of a class, as 1.0
+            return self.numbers[str(number)]
         if number < 0 or (self.count and number >= self.count):
             bound = f' of 0 to {self.count - 1}' if self.count else ''
             raise AnnotationError(
@@ -88,8 +98,6 @@ def read_names(path: Union[str, Path]) -> List[str]:
         AnnotationError: It cannot be read.
     """
     try:
-        text = Path(path).read_text(encoding='utf-8-sig')
-    except (OSError, UnicodeDecodeError) as error:
-        raise AnnotationError(f'{path}: not a list of classes: {error}'
-                              ) from None
-    return [line.strip() for line in text.splitlines() if line.strip()]
+        return lines_of(read_text(path))
+    except TextError as error:
+        raise AnnotationError(f'not a list of classes: {error}') from None

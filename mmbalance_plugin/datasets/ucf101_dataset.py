@@ -4,6 +4,7 @@ from typing import List, Optional, Sequence
 
 from mmbalance_plugin.media import MediaError
 from mmbalance_plugin.registry import DATASETS
+from mmbalance_plugin.utils.text import integer
 
 from .prepare.ucf101 import DATASET
 from .prepared_clips_dataset import PreparedClipsDataset
@@ -49,7 +50,7 @@ class UCF101Dataset(PreparedClipsDataset):
             for key in ('flow_u', 'flow_v'):
                 # An absolute path stays what it is.
                 info[key] = str(self.source_root / info[key])
-            info['flow_frames'] = int(info['flow_frames'])
+            info['flow_frames'] = integer(info['flow_frames'])
         return data_list
 
     def _problem(self, info: dict) -> Optional[MediaError]:

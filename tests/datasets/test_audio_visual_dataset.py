@@ -194,7 +194,7 @@ def test_bad_annotation_files(folder):
         AudioVisualDataset(str(folder / 'whole.mp4'), [])
     (folder / 'latin.csv').write_bytes('path,label\nsøren.mp4,0'.encode(
         'latin-1'))
-    with pytest.raises(AnnotationError, match='not a text in UTF-8'):
+    with pytest.raises(AnnotationError, match='no text in UTF-8'):
         AudioVisualDataset(str(folder / 'latin.csv'), [])
     (folder / 'b.csv').write_bytes((folder / 'whole.mp4').read_bytes())
     with pytest.raises(AnnotationError, match='b.csv'):

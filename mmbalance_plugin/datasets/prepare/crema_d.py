@@ -19,7 +19,7 @@ EMOTIONS = dict(
     ANG='anger')
 
 _NAME = re.compile(r'(?P<actor>1\d{3})_(?P<sentence>[A-Z]{3})_'
-                   r'(?P<emotion>[A-Z]{3})_(?P<level>[A-Z]{1,2})')
+                   r'(?P<emotion>[A-Z]{3})_(?P<level>[A-Z]{1,2})', re.ASCII)
 #: Actors of the fair protocol: 63 to train on, 10 and 18 held out. A choice.
 _VAL, _TEST = 10, 18
 

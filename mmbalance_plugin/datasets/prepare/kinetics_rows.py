@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Dict, List, Sequence, Tuple
 
+from mmbalance_plugin.utils.text import integer
+
 from .errors import PreparationError
 from .media_files import read_rows, read_text
 
@@ -14,7 +16,8 @@ _SPLITS = {'train': 'train', 'training': 'train', 'val': 'val',
            'validate': 'val', 'validation': 'val', 'test': 'test',
            'testing': 'test'}
 #: ``<id>_<start>_<end>`` with six digits each, or ``<id>_<start>``.
-_CLIP = re.compile(r'(?P<id>[\w-]{11})_(?P<start>\d+)(_(?P<end>\d+))?')
+_CLIP = re.compile(
+    r'(?P<id>[\w-]{11})_(?P<start>\d+)(_(?P<end>\d+))?', re.ASCII)
 SECONDS = 10
 
 
@@ -115,10 +118,11 @@ def _from_csv(path: Path, rows: Sequence[Tuple[int, List[str]]],
         if not wanted(row['label']):
             continue
         try:
-            start, end = (int(float(row[name])) for name in COLUMNS[2:])
-        except (ValueError, OverflowError):
+            start, end = (integer(row[name]) for name in COLUMNS[2:])
+        except ValueError:
             raise PreparationError(
-                f'{place}: time_start and time_end must be seconds') from None
+                f'{place}: time_start and time_end must be whole '
+                'seconds') from None
         split = _split(row['split'] if 'split' in row else path.stem, place,
                        'split' not in row)
         found.append(KineticsRow(row['youtube_id'], start, end, row['label'],
@@ -164,7 +168,7 @@ def _row(clip: str, label: str, split: str, place: str) -> KineticsRow:
 
 
 def _index(text: str, count: int) -> int:
-    index = int(text)
+    index = integer(text)
     if not 0 <= index < count:
         raise ValueError(text)
     return index

@@ -5,6 +5,8 @@ import os
 from pathlib import Path
 from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
+from mmbalance_plugin.utils import text
+
 from .errors import PreparationError
 
 VIDEO = ('.mp4', '.mkv', '.webm', '.avi', '.flv', '.mov', '.mpg', '.m4v')
@@ -136,13 +138,9 @@ def read_text(path: Path) -> str:
         PreparationError: It cannot be read.
     """
     try:
-        return path.read_text(encoding='utf-8-sig')
-    except OSError as error:
-        raise PreparationError(
-            f'{path} cannot be read: {error.strerror}') from error
-    except UnicodeDecodeError as error:
-        raise PreparationError(f'{path} is no text in UTF-8: {error}'
-                               ) from error
+        return text.read_text(path)
+    except text.TextError as error:
+        raise PreparationError(str(error)) from error
 
 
 def read_lines(path: Path) -> List[str]:
@@ -151,17 +149,18 @@ def read_lines(path: Path) -> List[str]:
     Raises:
         PreparationError: It cannot be read.
     """
-    return [line.strip() for line in read_text(path).splitlines()
-            if line.strip()]
+    return text.lines_of(read_text(path))
 
 
-def read_rows(path: Path,
-              text: Optional[str] = None) -> Iterator[Tuple[int, List[str]]]:
+def read_rows(
+        path: Path,
+        content: Optional[str] = None) -> Iterator[Tuple[int, List[str]]]:
     """Rows of a csv file that are not empty, with their line numbers.
 
     Args:
         path (Path): The file.
-        text (str, optional): What is in it. Defaults to None: it is read.
+        content (str, optional): What is in it. Defaults to None: it is
+            read.
 
     Yields:
         Tuple[int, List[str]]: Line, counted from 1, and the cells without
@@ -170,10 +169,10 @@ def read_rows(path: Path,
     Raises:
         PreparationError: It cannot be read, or a quote is never closed.
     """
-    if text is None:
-        text = read_text(path)
+    if content is None:
+        content = read_text(path)
     reader = csv.reader(
-        io.StringIO(text, newline=''), strict=True, skipinitialspace=True)
+        io.StringIO(content, newline=''), strict=True, skipinitialspace=True)
     try:
         for cells in reader:
             cells = [cell.strip() for cell in cells]

@@ -19,7 +19,8 @@ VAL_GROUPS = 2
 #: cut off.
 SPARE, SPARE_SHARE = 5, .05
 
-_NAME = re.compile(r'v_(?P<label>\w+)_g(?P<group>\d{2})_c\d{2}')
+_NAME = re.compile(
+    r'v_(?P<label>\w+)_g(?P<group>\d{2})_c\d{2}', re.ASCII)
 _NEEDS = dict(video=['video'], flow_u=PICTURES, flow_v=PICTURES)
 
 

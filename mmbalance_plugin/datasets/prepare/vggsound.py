@@ -2,6 +2,8 @@
 from pathlib import Path
 from typing import Dict, List, Optional, Tuple
 
+from mmbalance_plugin.utils.text import integer
+
 from .errors import PreparationError
 from .media import MediaPreparer, Plan, PlannedClip
 from .media_files import VIDEO, FileIndex, read_rows
@@ -58,11 +60,11 @@ def _rows(path: Path) -> Tuple[Dict[str, dict], List[Tuple[str, str]]]:
     for number, cells in read_rows(path):
         try:
             video, start, label, split = cells
-            row = dict(id=video, start=int(float(start)), label=label,
+            row = dict(id=video, start=integer(start), label=label,
                        split=split)
             if split not in ('train', 'test') or not video or not label:
                 raise ValueError(split)
-        except (ValueError, OverflowError):
+        except ValueError:
             if not rows and _is_header(cells):
                 continue
             raise PreparationError(
