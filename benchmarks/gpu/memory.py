@@ -8,7 +8,7 @@ from mmbalance_plugin.engine.inference import forward_dataset
 from mmbalance_plugin.engine.modulation.enhancement import (
     GeneralizationEnhancement,
 )
-from mmbalance_plugin.functional.gradient_noise import unit_noise
+from mmbalance_plugin.functional.gradient_noise import add_noise, unit_noise
 from mmbalance_plugin.utils.streams import stream
 
 from .session import Session, bare
@@ -63,8 +63,9 @@ def _noise_time(session: Session) -> str:
         _synchronise(session)
         start = time.perf_counter()
         for i in range(begin, begin + count):
-            enhancement.noise(grads, coefficient, yes,
-                              stream(0, 'x', i, device=session.device))
+            stds = enhancement.spreads(grads, coefficient, yes)
+            add_noise(grads, stds, enhancement.distribution,
+                      stream(0, 'x', i, device=session.device))
         _synchronise(session)
     seconds = time.perf_counter() - start
     return f'{1e3 * seconds / rounds:.2f} ms per modality'

@@ -38,6 +38,7 @@ def apply_shims() -> None:
         from .drn import install_drn_stub
         from .last_checkpoint import install_last_checkpoint_shim
         from .multimodal import install_multimodal_shim
+        from .optimizer_counters import install_optimizer_counters_shim
         from .strict_loading import install_strict_loading_shim
     except ImportError as error:
         # MMEngine swallows those: "X is not in the registry".
@@ -50,6 +51,7 @@ def apply_shims() -> None:
     install_config_text_shim()
     install_last_checkpoint_shim()
     install_strict_loading_shim()
+    install_optimizer_counters_shim()
     install_torchaudio_shim()
     install_cpu_distributed_shim()
 

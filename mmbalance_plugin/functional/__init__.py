@@ -9,6 +9,7 @@ from .calibration import ece
 from .club import (
     club_against,
     club_log_likelihood,
+    club_log_likelihood_gradients,
     club_sampled,
     club_upper_bound,
 )
@@ -40,11 +41,11 @@ from .tcmax import tcmax_from_sums, tcmax_loss, tcmax_sums
 
 __all__ = [
     'agm_coefficients', 'alignment_weights', 'club_against',
-    'club_log_likelihood', 'club_sampled', 'club_upper_bound',
-    'coalitions', 'discrepancy_ratios', 'ece', 'feature_moments',
-    'fit_pool_weights', 'g_blend_weights', 'gradient_alignments',
-    'js_divergence', 'mean_probability', 'mimo_loss', 'mla_projection',
-    'mla_weights', 'mlb_coefficients', 'mmpareto_direction',
+    'club_log_likelihood', 'club_log_likelihood_gradients', 'club_sampled',
+    'club_upper_bound', 'coalitions', 'discrepancy_ratios', 'ece',
+    'feature_moments', 'fit_pool_weights', 'g_blend_weights',
+    'gradient_alignments', 'js_divergence', 'mean_probability', 'mimo_loss',
+    'mla_projection', 'mla_weights', 'mlb_coefficients', 'mmpareto_direction',
     'ogm_coefficients', 'opm_drop_probabilities', 'opm_dropped_share',
     'opm_rescale_factor', 'pmr_coefficients', 'pool_weighted',
     'predictive_entropy', 'relearning_strength', 'shapley_values',

@@ -19,13 +19,16 @@ class _AllReduceSum(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, tensor: Tensor) -> Tensor:
+    def forward(ctx, tensor: Tensor, agreed: bool) -> Tensor:
+        ctx.agreed = agreed
         return _summed(tensor)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad: Tensor) -> Tensor:
-        return _summed(grad)
+    def backward(ctx, grad: Tensor) -> Tuple[Tensor, None]:
+        if ctx.agreed:
+            return grad * dist.get_world_size(), None
+        return _summed(grad), None
 
 
 def _summed(tensor: Tensor) -> Tensor:
@@ -35,7 +38,7 @@ def _summed(tensor: Tensor) -> Tensor:
     return tensor
 
 
-def all_reduce_sum_with_grad(tensor: Tensor) -> Tensor:
+def all_reduce_sum_with_grad(tensor: Tensor, agreed: bool = False) -> Tensor:
     """Sum a tensor over all ranks, differentiably.
 
     A quantity that every rank computes from such sums has the same value on
@@ -45,13 +48,16 @@ def all_reduce_sum_with_grad(tensor: Tensor) -> Tensor:
 
     Args:
         tensor (Tensor): Of the same shape on all ranks.
+        agreed (bool): All ranks do the same with the sum, so that its
+            gradient is the same everywhere and need not be communicated.
+            Defaults to False.
 
     Returns:
         Tensor: The sum, bit-identical on all ranks.
     """
     if dist.get_world_size() == 1:
         return tensor
-    return _AllReduceSum.apply(tensor)
+    return _AllReduceSum.apply(tensor, agreed)
 
 
 def all_reduce_mean_with_grad(tensor: Tensor) -> Tensor:
@@ -72,9 +78,9 @@ def all_reduce_mean_with_grad(tensor: Tensor) -> Tensor:
 def global_moments(features: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
     """Mean and biased variance of the features over the global batch.
 
-    Exact for local batches of different sizes and, as the variance is taken
-    about the global mean, for features far away from zero. Two small
-    all-reduces, differentiable.
+    Exact for local batches of different sizes and, as variances are taken
+    about means, for features far away from zero. One all-reduce, of three
+    numbers a feature and rank, and one in the backward pass.
 
     Args:
         features (Tensor): The local part, shape (N_local, D), floating.
@@ -84,12 +90,20 @@ def global_moments(features: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
         global number of samples (0-d, floating, on the device).
     """
     size = features.new_full((1, ), len(features))
-    packed = all_reduce_sum_with_grad(
-        torch.cat([features.sum(dim=0), size]))
-    count = packed[-1].detach()
-    mean = packed[:-1] / count
+    mean = features.sum(dim=0) / size
     squares = (features - mean).square().sum(dim=0)
-    return mean, all_reduce_sum_with_grad(squares) / count, count
+    if dist.get_world_size() == 1:
+        return mean, squares / size, size[0]
+    own = torch.cat([mean, squares, size])
+    rows = own.new_zeros(dist.get_world_size(), len(own))
+    rows[dist.get_rank()] = own
+    means, squares, sizes = all_reduce_sum_with_grad(rows).split(
+        [len(mean), len(mean), 1], dim=1)
+    count = sizes.detach().sum()
+    mean = (means * sizes).sum(dim=0) / count
+    # Within the parts, and of the parts' means about the common one.
+    spread = squares + sizes * (means - mean).square()
+    return mean, spread.sum(dim=0) / count, count
 
 
 def gather_with_grad(tensor: Tensor) -> Tuple[Tensor, int]:

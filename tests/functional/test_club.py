@@ -7,6 +7,7 @@ import torch
 from mmbalance_plugin.functional import (
     club_against,
     club_log_likelihood,
+    club_log_likelihood_gradients,
     club_sampled,
     club_upper_bound,
     feature_moments,
@@ -263,3 +264,11 @@ def test_memory_is_linear_in_the_batch(run_python):
     assert used < 15 * n * d * 4
     # Less than one (N, N) matrix, and 600 times less than (N, N, D).
     assert used < n * n * 4 < n * n * d * 4 / 500
+
+
+def test_gradients_of_the_log_likelihood():
+    mu, logvar, y = draws()
+    inputs = mu.requires_grad_(), logvar.requires_grad_()
+    expected = torch.autograd.grad(club_log_likelihood(*inputs, y), inputs)
+    torch.testing.assert_close(
+        club_log_likelihood_gradients(mu, logvar, y), expected)

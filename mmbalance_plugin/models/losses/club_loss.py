@@ -19,6 +19,7 @@ from mmbalance_plugin.utils.dist import (
     global_moments,
 )
 from mmbalance_plugin.utils.streams import seeded, stream, stream_seed
+from mmbalance_plugin.utils.transfer import to_device
 
 from .epoch_average import EpochAverage
 from .gaussian_estimator import GaussianEstimator
@@ -79,9 +80,11 @@ class CLUBLoss(nn.Module):
           and DDP's average of the gradients is that bound's gradient, also
           for local batches of different sizes. Q's gradients are summed over
           the ranks by hand, so Q stays the same everywhere. All ranks must
-          call it, and call backward, alike. Q's parameters only require a
-          gradient inside of a call: neither DDP nor an outer optimiser
-          touches them, wherever the module is registered.
+          call it, and call backward with the same gradient, alike. A call
+          has two small collectives and one for each step of Q, its backward
+          pass one ('sampled' gathers y besides). Q's weights never require
+          a gradient: neither DDP nor an outer optimiser touches them,
+          wherever the module is registered.
         - **AMP**: everything runs in the precision of Q's parameters
           (float32), with autocast off. Features that overflowed show in the
           value, and leave Q finite.
@@ -164,13 +167,12 @@ class CLUBLoss(nn.Module):
             update_estimator = self.training
         with torch.autocast(y.device.type, enabled=False):
             self._agree()
-            dtype = next(self.estimator.parameters()).dtype
-            x, _ = self._prepared(x.to(dtype))
-            y, moments = self._prepared(y.to(dtype))
+            dtype = self.estimator.weights.dtype
+            x, y, moments = self._prepared(x.to(dtype), y.to(dtype))
             # The local mean's share of the global mean over samples.
             share = self._scale * len(y) / moments['count']
             if update_estimator:
-                self.estimator.fit(x.detach(), y.detach(), self.steps, share)
+                self.estimator.fit(x, y, self.steps, share)
                 self.fit_steps += self.steps
             estimate = self._bound(x, y, moments, share)
             if update_estimator:
@@ -181,15 +183,19 @@ class CLUBLoss(nn.Module):
             value = estimate.relu() if self.clamp else estimate
             return self.loss_weight * value
 
-    def _prepared(self, features: Tensor) -> Tuple[Tensor, Dict[str, Tensor]]:
-        """Features as Q sees them, with their moments over all ranks."""
+    def _prepared(self, x: Tensor,
+                  y: Tensor) -> Tuple[Tensor, Tensor, Dict[str, Tensor]]:
+        """Features as Q sees them, with y's moments over all ranks."""
+        features = torch.cat([x, y], dim=1)
         mean, var, count = global_moments(features)
-        if not self.standardize:
-            return features, dict(mean=mean, var=var, count=count)
-        features = standardize(features, mean, var, _EPS)
-        # The moments that follow, without more rounds of communication.
-        return features, dict(
-            mean=torch.zeros_like(mean), var=var / (var + _EPS), count=count)
+        if self.standardize:
+            features = standardize(features, mean, var, _EPS)
+            # The moments that follow, without communication.
+            mean, var = torch.zeros_like(mean), var / (var + _EPS)
+        x, y = features.split([self.x_channels, self.y_channels], dim=1)
+        return x, y, dict(
+            mean=mean[self.x_channels:], var=var[self.x_channels:],
+            count=count)
 
     def _bound(self, x: Tensor, y: Tensor, moments: Dict[str, Tensor],
                share: Tensor) -> Tensor:
@@ -203,7 +209,7 @@ class CLUBLoss(nn.Module):
         with torch.no_grad():
             likelihood = club_log_likelihood(mu, logvar, y)
         estimate, likelihood = all_reduce_sum_with_grad(
-            torch.stack([local, likelihood]) * share).unbind()
+            torch.stack([local, likelihood]) * share, agreed=True).unbind()
         self.last = dict(
             estimate=estimate.detach(), log_likelihood=likelihood.detach())
         return estimate
@@ -214,7 +220,7 @@ class CLUBLoss(nn.Module):
         order = torch.randperm(
             len(everyone),
             generator=stream(self._seed, 'permutation', self._calls))
-        return everyone[order[start:start + len(y)].to(y.device)]
+        return everyone[to_device(order[start:start + len(y)], y.device)]
 
     def end_epoch(self) -> Dict[str, float]:
         """Average the calls since the last ``end_epoch`` that fitted Q.
@@ -261,9 +267,9 @@ class CLUBLoss(nn.Module):
 
     def _agree(self) -> None:
         if not self._agreed:
-            parameters = list(self.estimator.parameters())
-            seed = torch.tensor([self._seed], device=parameters[0].device)
-            broadcast_tensors([seed, *parameters])
+            weights = self.estimator.weights
+            seed = torch.tensor([self._seed], device=weights.device)
+            broadcast_tensors([seed, weights])
             self._seed = int(seed)
             self._agreed = True
 

@@ -29,10 +29,9 @@ def same_weights(one, other):
 def set_q(loss, slope, logvar=0.):
     """Make Q the Gaussian of mean slope * x and constant variance."""
     d = loss.x_channels
-    for parameter in loss.estimator.parameters():
-        parameter.zero_()
-    first, last = loss.estimator.mu[0], loss.estimator.mu[2]
-    first.weight[:d], first.weight[d:2 * d] = torch.eye(d), -torch.eye(d)
-    last.weight[:, :d] = slope * torch.eye(d)
-    last.weight[:, d:2 * d] = -slope * torch.eye(d)
-    loss.estimator.logvar[2].bias.fill_(math.atanh(logvar))
+    loss.estimator.weights.zero_()
+    first, _, last, last_bias = loss.estimator.layers()
+    first[0, :d], first[0, d:2 * d] = torch.eye(d), -torch.eye(d)
+    last[0, :, :d] = slope * torch.eye(d)
+    last[0, :, d:2 * d] = -slope * torch.eye(d)
+    last_bias[1] = math.atanh(logvar)

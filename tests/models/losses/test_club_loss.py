@@ -5,8 +5,12 @@ import math
 import pytest
 import torch
 
-from mmbalance_plugin.functional import club_upper_bound, standardize
-from mmbalance_plugin.models.losses import CLUBLoss
+from mmbalance_plugin.functional import (
+    club_log_likelihood,
+    club_upper_bound,
+    standardize,
+)
+from mmbalance_plugin.models.losses import CLUBLoss, GaussianEstimator
 from mmbalance_plugin.registry import MODELS
 from tests.models.losses.club_utils import (
     NAIVE,
@@ -20,7 +24,8 @@ from tests.models.losses.club_utils import (
 # ---- the value ---------------------------------------------------------
 def test_default_is_the_standardised_mean_over_all_pairs():
     loss = MODELS.build(
-        dict(type='mmbalance_plugin.CLUBLoss', x_channels=4, y_channels=4))
+        dict(type='mmbalance_plugin.CLUBLoss', x_channels=4, y_channels=4,
+             seed=0))
     x, y = pairs()
     loss(x, y)
     value = loss(x, y, update_estimator=False)
@@ -91,6 +96,41 @@ def test_scale_and_shift_of_the_features_do_not_matter():
     torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-4)
 
 
+# ---- Q -----------------------------------------------------------------
+def plain_q(x_channels, y_channels, hidden):
+    """Mean and log-variance as two networks of torch's own layers."""
+    return [
+        torch.nn.Sequential(
+            torch.nn.Linear(x_channels, hidden), torch.nn.ReLU(),
+            torch.nn.Linear(hidden, y_channels)) for _ in range(2)
+    ]
+
+
+def flat(networks):
+    """Their parameters in the order of the estimator's weights."""
+    return torch.cat([
+        getattr(network[layer], name).flatten() for layer in (0, 2)
+        for name in ('weight', 'bias') for network in networks
+    ])
+
+
+def test_q_is_two_plain_networks():
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        networks = plain_q(5, 3, 7)
+        torch.manual_seed(0)
+        q = GaussianEstimator(5, 3, 7)
+    x, y = torch.linspace(-1, 1, 40).view(8, 5), torch.ones(8, 3)
+    mean, logvar = networks[0](x), networks[1](x).tanh()
+    torch.testing.assert_close(q(x), (mean, logvar))
+    likelihood = club_log_likelihood(mean, logvar, y)
+    likelihood.backward()
+    for network in networks:
+        for parameter in network.parameters():
+            parameter.data = parameter.grad
+    torch.testing.assert_close(q.likelihood_gradient(x, y), flat(networks))
+
+
 # ---- the fit -----------------------------------------------------------
 @pytest.mark.parametrize('options, optimizer', [
     (dict(), dict(type='Adam', lr=1e-3)),
@@ -99,21 +139,29 @@ def test_scale_and_shift_of_the_features_do_not_matter():
 ])
 def test_fit_equals_a_plain_loop(options, optimizer):
     loss = CLUBLoss(4, 4, seed=0, **options)
-    twin = copy.deepcopy(loss.estimator).requires_grad_(True)
+    networks = plain_q(4, 4, 64)
+    with torch.no_grad():
+        for layer, index in ((0, 0), (2, 2)):
+            for i, network in enumerate(networks):
+                weight, bias = loss.estimator.layers()[index:index + 2]
+                network[layer].weight.copy_(weight[i])
+                network[layer].bias.copy_(bias[i])
     kind = dict(optimizer)
-    inner = getattr(torch.optim, kind.pop('type'))(twin.parameters(), **kind)
+    inner = getattr(torch.optim, kind.pop('type'))(
+        [p for network in networks for p in network.parameters()], **kind)
     for call in range(3):
         x, y = pairs(seed=call)
         loss(x, y)
         x, y = standardize(x), standardize(y)
         for _ in range(options.get('steps', 5)):
-            mu, logvar = twin(x)
+            mu, logvar = networks[0](x), networks[1](x).tanh()
             density = torch.distributions.Normal(mu, (logvar / 2).exp())
             inner.zero_grad()
             (-2 * density.log_prob(y).mean()).backward()
             inner.step()
-    for ours, theirs in zip(loss.estimator.parameters(), twin.parameters()):
-        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(
+        loss.estimator.weights.detach(), flat(networks).detach(), rtol=1e-4,
+        atol=1e-5)
     assert loss.fit_steps == 3 * options.get('steps', 5)
     assert loss.pop_fit_steps() and loss.fit_steps == 0
 

@@ -1,7 +1,6 @@
 """CLUBLoss in a run: its log, streams, resume, and errors."""
 import copy
 import io
-from contextlib import nullcontext
 
 import pytest
 import torch
@@ -14,6 +13,7 @@ from tests.models.losses.club_utils import (
     set_q,
     weights,
 )
+from tests.pretended_card import CARD, waits_for_the_card
 
 
 # ---- what is logged ----------------------------------------------------
@@ -138,15 +138,73 @@ def test_the_optimiser_moves_along():
     assert loss(*pairs()).dtype == torch.float64
 
 
+@pytest.mark.parametrize('replace', [False, True])
+def test_q_is_trained_wherever_to_puts_its_weights(replace):
+    loss, moved = CLUBLoss(4, 4, seed=0), CLUBLoss(4, 4, seed=0)
+    old = moved.estimator.weights
+    torch.__future__.set_overwrite_module_params_on_conversion(replace)
+    try:
+        moved.double().float()
+    finally:
+        torch.__future__.set_overwrite_module_params_on_conversion(False)
+    assert (moved.estimator.weights is not old) == replace
+    before = weights(moved)
+    assert torch.equal(moved(*pairs()), loss(*pairs()))
+    assert not same_weights(before, weights(moved))
+    assert same_weights(weights(loss), weights(moved))
+
+
+def test_q_is_trained_after_loading_by_assignment():
+    loss, other = CLUBLoss(4, 4, seed=0), CLUBLoss(4, 4, seed=1)
+    loss(*pairs())
+    other.load_state_dict(copy.deepcopy(loss.state_dict()), assign=True)
+    assert torch.equal(other(*pairs(seed=1)), loss(*pairs(seed=1)))
+    assert same_weights(weights(loss), weights(other))
+
+
+def test_a_loaded_optimiser_shares_nothing_with_its_source():
+    loss, other = CLUBLoss(4, 4, seed=0), CLUBLoss(4, 4, seed=0)
+    loss(*pairs())
+    other.load_state_dict(loss.state_dict())
+    moments = copy.deepcopy(loss.estimator.get_extra_state()['state'])
+    other(*pairs(seed=1))
+    for key, value in loss.estimator.get_extra_state()['state'][0].items():
+        assert torch.equal(value, moments[0][key])
+
+
+# ---- on a card ---------------------------------------------------------
 @pytest.mark.parametrize('options', [dict(), NAIVE])
-def test_nothing_is_read_on_the_host(options, monkeypatch):
-    # A meta tensor has no value to read, nor does autocast know it.
-    monkeypatch.setattr(torch, 'autocast', lambda *a, **k: nullcontext())
-    loss = CLUBLoss(4, 4, seed=0, **options).to('meta')
-    y = torch.zeros(8, 4, device='meta', requires_grad=True)
-    value = loss(torch.zeros(8, 4, device='meta'), y)
-    value.backward()
+def test_a_step_does_not_wait(options):
+    loss = CLUBLoss(4, 4, seed=0, **options).to(CARD)
+    y = torch.zeros(8, 4, device=CARD, requires_grad=True)
+    with waits_for_the_card() as waits:
+        value = loss(torch.zeros(8, 4, device=CARD), y)
+        value.backward()
     assert value.is_meta and y.grad.shape == (8, 4)
+    assert waits == []
+
+
+def test_a_resumed_step_does_not_wait_either():
+    with torch.device(CARD):
+        loss = CLUBLoss(4, 4, seed=0)
+        x, y = torch.zeros(8, 4), torch.zeros(8, 4, requires_grad=True)
+    with waits_for_the_card() as waits:
+        loss(x, y)
+        loss.load_state_dict(on_card(loss.state_dict()))
+        waits.clear()
+        loss(x, y).backward()
+    assert waits == []
+    state, = loss.estimator.get_extra_state()['state'].values()
+    assert state['step'].device.type == 'cpu' and state['exp_avg'].is_meta
+
+
+def on_card(value):
+    """As ``torch.load(..., map_location)`` gives a state dict."""
+    if isinstance(value, torch.Tensor):
+        return value.to(CARD)
+    if isinstance(value, dict):
+        return {key: on_card(item) for key, item in value.items()}
+    return value
 
 
 def test_an_outer_optimiser_leaves_q_alone():

@@ -1,5 +1,6 @@
 """Two gloo ranks with parts of a batch against one process with it all."""
 import math
+from unittest import mock
 
 import pytest
 import torch
@@ -143,12 +144,10 @@ def _clamped():
     loss = CLUBLoss(6, 4, seed=1, steps=0)
     with torch.no_grad():
         # mu = -x over most of its range: a prediction against the grain.
-        for parameter in loss.estimator.parameters():
-            parameter.zero_()
-        loss.estimator.mu[0].weight[:6] = torch.eye(6)
-        loss.estimator.mu[0].bias[:6] = 3.
-        loss.estimator.mu[2].weight[:, :4] = -torch.eye(4)
-        loss.estimator.mu[2].bias.fill_(3.)
+        loss.estimator.weights.zero_()
+        first, first_bias, last, last_bias = loss.estimator.layers()
+        first[0, :6], first_bias[0, :6] = torch.eye(6), 3.
+        last[0, :, :4], last_bias[0] = -torch.eye(4), 3.
     x, y = data(0)
     y = part(y, SPLITS['unequal']).clone().requires_grad_()
     value = loss(part(x, SPLITS['unequal']), y)
@@ -160,3 +159,24 @@ def test_ranks_clamp_together():
     for value, estimate, grad in run_ranks(_clamped, 2):
         assert value.item() == 0. and estimate.item() < 0
         assert not grad.any()
+
+
+def _collectives():
+    counts = []
+    for steps in (0, 5):
+        loss = CLUBLoss(6, 4, seed=1, steps=steps)
+        x, y = data(0)
+        y = part(y, SPLITS['unequal']).clone().requires_grad_()
+        with mock.patch.object(torch.distributed, 'all_reduce',
+                               wraps=torch.distributed.all_reduce) as spy:
+            value = loss(part(x, SPLITS['unequal']), y)
+            forward = spy.call_count
+            value.backward()
+        counts.append((forward, spy.call_count - forward))
+    return counts
+
+
+def test_collectives_of_a_call():
+    # The moments and the bound, one for each step of Q; and the gradient of
+    # the moments.
+    assert run_ranks(_collectives, 2) == [[(2, 1), (7, 1)]] * 2

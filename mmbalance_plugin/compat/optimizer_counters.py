@@ -1,0 +1,32 @@
+"""Step counters of a resumed optimiser, where a fresh one has them.
+
+MMEngine resumes with the checkpoint mapped to the device, and
+``Optimizer.load_state_dict`` leaves ``step`` where it finds it: Adam and its
+relatives then read each parameter's counter from the device, a stall per
+parameter and step: https://github.com/pytorch/pytorch/issues/128208.
+"""
+import functools
+from typing import Callable
+
+from mmengine.optim import AmpOptimWrapper, OptimWrapper
+
+from ..utils.optimiser_state import counters_to_host
+
+
+def install_optimizer_counters_shim() -> None:
+    """Let optim wrappers put the counters back after loading a state."""
+    for kind in (OptimWrapper, AmpOptimWrapper):
+        original = kind.load_state_dict
+        if not hasattr(original, '_mmbalance_original'):
+            kind.load_state_dict = _with_counters_on_the_host(original)
+
+
+def _with_counters_on_the_host(original: Callable) -> Callable:
+
+    @functools.wraps(original)
+    def load_state_dict(self, state_dict: dict) -> None:
+        original(self, state_dict)
+        counters_to_host(self.optimizer)
+
+    load_state_dict._mmbalance_original = original
+    return load_state_dict
