@@ -5,10 +5,11 @@ import time
 import torch
 
 from mmbalance_plugin.engine.inference import forward_dataset
-from mmbalance_plugin.engine.modulation.enhancement import (
-    GeneralizationEnhancement,
+from mmbalance_plugin.functional.gradient_noise import (
+    add_noise,
+    noise_stds,
+    unit_noise,
 )
-from mmbalance_plugin.functional.gradient_noise import add_noise, unit_noise
 from mmbalance_plugin.utils.streams import stream
 
 from .session import Session, bare
@@ -56,15 +57,11 @@ def _noise_time(session: Session) -> str:
     rounds, shapes = (1, _RESNET18[1:]) if session.quick else (50, _RESNET18)
     grads = [torch.randn(shape, device=session.device)
              for count, shape in shapes for _ in range(count)]
-    coefficient = torch.tensor(.5, device=session.device)
-    yes = torch.tensor(True, device=session.device)
-    enhancement = GeneralizationEnhancement()
     for begin, count in ((0, 3), (3, rounds)):  # warm-up, measurement
         _synchronise(session)
         start = time.perf_counter()
         for i in range(begin, begin + count):
-            stds = enhancement.spreads(grads, coefficient, yes)
-            add_noise(grads, stds, enhancement.distribution,
+            add_noise(grads, noise_stds(grads), 'normal',
                       stream(0, 'x', i, device=session.device))
         _synchronise(session)
     seconds = time.perf_counter() - start
