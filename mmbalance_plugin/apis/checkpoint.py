@@ -14,6 +14,7 @@ from mmbalance_plugin.utils.fit import (
     listed,
     refuse_misfit,
 )
+from mmbalance_plugin.utils.pointers import pointer_file
 
 
 def load_weights(model: torch.nn.Module,
@@ -57,7 +58,8 @@ def load_weights(model: torch.nn.Module,
 
 def _read(path: str) -> Tuple[dict, dict]:
     """A checkpoint's weights, and what else it holds."""
-    if '://' not in path and not os.path.isfile(path):
+    if '://' not in path and not os.path.isfile(path) and not pointer_file(
+            path):
         raise FileNotFoundError(f'there is no checkpoint file {path}')
     loaded = CheckpointLoader.load_checkpoint(path, 'cpu', logger='silent')
     if not isinstance(loaded, dict):

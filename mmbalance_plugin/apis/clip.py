@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from mmbalance_plugin.media import MediaError
+from mmbalance_plugin.utils.pointers import pointer_file
 
 
 class ClipError(ValueError):
@@ -41,6 +42,9 @@ def present_inputs(packed: Mapping[str, Any]) -> Dict[str, Tensor]:
 
 def load_arrays(path: str) -> Dict[str, np.ndarray]:
     """Read an npz file of one array a modality."""
+    problem = pointer_file(path)
+    if problem is not None:
+        raise MediaError(path, problem)
     if not os.path.exists(path):
         raise MediaError(path, 'no such file')
     try:

@@ -31,6 +31,8 @@ from mmengine.logging import HistoryBuffer, print_log
 from mmengine.runner import checkpoint as mmengine_checkpoint
 from mmengine.runner import runner as mmengine_runner
 
+from mmbalance_plugin.utils.pointers import pointer_file
+
 from .config_text import disarm
 from .damage import find_damage, is_archive, whole_neighbour
 from .errors import DamagedCheckpointError, UnsafeCheckpointError
@@ -132,6 +134,9 @@ def _wrap_load() -> None:
     @functools.wraps(original)
     def load_checkpoint(cls, filename, *args, **kwargs):
         path = os.path.expanduser(filename)
+        pointer = pointer_file(path)
+        if pointer is not None:
+            raise DamagedCheckpointError(f'{path} {pointer}')
         local = os.path.isfile(path)
         archive = local and is_archive(path)
         if archive:

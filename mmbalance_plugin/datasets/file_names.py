@@ -3,6 +3,8 @@ import os
 import unicodedata
 from typing import Iterator, Optional
 
+from mmbalance_plugin.utils.pointers import LONGEST, pointer_file
+
 
 def find_file(path: str) -> Optional[str]:
     """How a file is spelt on this disk.
@@ -38,13 +40,15 @@ def unreadable(path: str) -> Optional[str]:
         str | None: The reason, or None where it can.
     """
     try:
-        os.stat(path)
+        status = os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
-        return 'no such file'
+        return pointer_file(path) or 'no such file'
     except OSError as error:
         return f'cannot be read: {error.strerror}'
     if os.path.isdir(path):
         return 'is a directory, not a media file'
     if not os.access(path, os.R_OK):
         return 'cannot be read: Permission denied'
+    if status.st_size <= LONGEST:
+        return pointer_file(path)
     return None

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from mmbalance_plugin.media import MediaError
+from mmbalance_plugin.utils.pointers import pointer_content, pointer_file
 
 #: Marks of a jpeg file: its start, that of a scan, and its end. None of
 #: them occurs within a scan.
@@ -28,8 +29,8 @@ def read_picture(path: Union[str, os.PathLike]) -> np.ndarray:
         with open(path, 'rb') as file:
             data = file.read()
     except OSError as error:
-        raise MediaError(
-            str(path), f'cannot be read: {error.strerror}') from error
+        problem = pointer_file(path) or f'cannot be read: {error.strerror}'
+        raise MediaError(str(path), problem) from error
     return decode_picture(path, data)
 
 
@@ -38,6 +39,9 @@ def decode_picture(path: Union[str, os.PathLike],
     """Decode a picture that has been read; see :func:`read_picture`."""
     if not data:
         raise MediaError(str(path), 'is empty (0 bytes)')
+    problem = pointer_content(data)
+    if problem is not None:
+        raise MediaError(str(path), problem)
     # Some versions of the decoder fill up what is missing of a jpeg.
     if data.startswith(_JPEG) and data.rfind(_END) <= data.rfind(_SCAN):
         raise MediaError(str(path), 'is cut short')

@@ -9,6 +9,8 @@ from typing import Iterator, Optional
 import av
 import av.stream
 
+from mmbalance_plugin.utils.pointers import LONGEST, pointer_file
+
 from .errors import MediaError, MissingStreamError
 
 #: A frame larger than this (8192 x 8192) is taken for a damaged header.
@@ -61,7 +63,9 @@ class OpenedFile:
             status = os.stat(self.path)
         except (OSError, ValueError) as error:
             if getattr(error, 'errno', None) in (errno.ENOENT, errno.ENOTDIR):
-                raise MediaError(self.path, 'no such file') from None
+                raise MediaError(
+                    self.path,
+                    pointer_file(self.path) or 'no such file') from None
             raise MediaError(self.path, f'cannot be read: {error}') from None
         if stat.S_ISDIR(status.st_mode):
             raise MediaError(self.path, 'is a directory, not a media file')
@@ -69,6 +73,10 @@ class OpenedFile:
             raise MediaError(self.path, 'is not a regular file')
         if status.st_size == 0:
             raise MediaError(self.path, 'is empty (0 bytes)')
+        if status.st_size <= LONGEST:
+            problem = pointer_file(self.path)
+            if problem is not None:
+                raise MediaError(self.path, problem)
         return status
 
     def reopen(self) -> None:

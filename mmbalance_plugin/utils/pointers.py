@@ -2,8 +2,8 @@
 import os
 from typing import Optional, Union
 
-#: Pointers are shorter than this, media files and weights longer.
-_LONGEST = 4096
+#: Pointers are no longer than this, in bytes.
+LONGEST = 1024
 _LFS = b'version https://git-lfs.github.com/spec/'
 _ANNEX = b'/annex/objects/'
 
@@ -43,7 +43,7 @@ def pointer_file(path: Union[str, os.PathLike]) -> Optional[str]:
             target = os.readlink(path).replace(os.sep, '/')
             found = target.find(os.fsdecode(_ANNEX))
             return pointer_content(os.fsencode(target[found:])[:99])
-        if not os.path.isfile(path) or os.path.getsize(path) > _LONGEST:
+        if not os.path.isfile(path) or os.path.getsize(path) > LONGEST:
             return None
         with open(path, 'rb') as file:
             return pointer_content(file.read(len(_LFS)))

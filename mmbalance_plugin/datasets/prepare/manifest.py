@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Dict, List, Optional, Sequence, Union
 
 from mmbalance_plugin.utils.files import write_atomic
+from mmbalance_plugin.utils.pointers import pointer_file
 
 from .errors import PreparationError, PreparedDataError
 from .store import MANIFEST
@@ -119,6 +120,10 @@ def load_manifest(root: Union[str, Path],
         PreparedDataError: It is not there, unreadable, or another one.
     """
     path = Path(root) / name
+    problem = pointer_file(path)
+    if problem is not None:
+        raise PreparedDataError(path, problem, f'{dataset} --source DIR',
+                                root)
     try:
         content = json.loads(path.read_text(encoding='utf-8'))
         found = content['dataset'], content['version']

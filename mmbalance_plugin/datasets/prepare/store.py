@@ -13,6 +13,7 @@ from typing import Dict, Mapping, Optional, Union
 import numpy as np
 
 from mmbalance_plugin.utils.files import PARTIAL, sha256_file, write_atomic
+from mmbalance_plugin.utils.pointers import pointer_file
 
 from .errors import PreparedDataError
 
@@ -68,8 +69,9 @@ def read_manifest(root: Union[str, Path], dataset: str,
             another data set or layout.
     """
     path = Path(root) / MANIFEST
-    if not path.is_file():
-        raise PreparedDataError(path, 'does not exist', dataset, root)
+    if not path.is_file() or pointer_file(path):
+        raise PreparedDataError(path, pointer_file(path) or 'does not exist',
+                                dataset, root)
     try:
         manifest = json.loads(path.read_text())
         found = manifest['dataset'], manifest['version']
@@ -122,8 +124,9 @@ def load_array(root: Union[str, Path], name: str, dataset: str,
     facts = read_manifest(root, dataset, version).get(path.name)
     if facts is None:
         raise PreparedDataError(path, f'is not in {MANIFEST}', dataset, root)
-    if not path.is_file():
-        raise PreparedDataError(path, 'does not exist', dataset, root)
+    if not path.is_file() or pointer_file(path):
+        raise PreparedDataError(path, pointer_file(path) or 'does not exist',
+                                dataset, root)
     data = path.read_bytes()
     if len(data) != facts['bytes']:
         raise PreparedDataError(

@@ -225,7 +225,7 @@ def test_pointers_of_git_lfs_are_told_from_damage(crema):
                     'oid sha256:abc\nsize 9\n')
     assert run('crema_d', source, out) == 1
     rows = {r['clip']: r['problem'] for r in table(out / 'problems.csv')}
-    assert rows[path.stem].startswith('broken: only a pointer of Git LFS')
+    assert rows[path.stem].startswith('broken: is only a pointer of Git')
 
 
 def test_a_folder_in_the_place_of_a_clip(crema):
