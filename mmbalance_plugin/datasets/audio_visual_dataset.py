@@ -15,10 +15,11 @@ from typing import (
 
 from joblib import Parallel, delayed
 from mmaction.datasets.base import BaseActionDataset
+from mmaction.datasets.transforms import PackActionInputs
 from mmengine.dist import get_rank
 from mmengine.logging import print_log
 
-from mmbalance_plugin.media import MediaError, MissingStreamError, probe
+from mmbalance_plugin.media import MediaError, MediaReader, MissingStreamError
 from mmbalance_plugin.registry import DATASETS
 from mmbalance_plugin.utils.progress import progress
 
@@ -75,10 +76,11 @@ class AudioVisualDataset(BaseActionDataset):
       replaced by another one with a warning that counts them; while testing
       it is an error, as test results must not depend on which clip failed.
       Under DDP every rank reads the headers for itself.
-    * ``'mask'``: the pipeline puts zeros in its place and marks it in the
-      sample's ``modality_mask``, see ``PackMultimodalInputs``. This is for
-      clips whose row names no file or whose file has no such stream. A file
-      that is named and does not exist, or is damaged, stays an error.
+    * ``'mask'``: the sample has an input of no rows for it, see
+      ``PackMultimodalInputs``, and the model predicts from, and learns
+      from, what is there. This is for clips whose row names no file or
+      whose file has no such stream. A file that is named and does not
+      exist, or is damaged, stays an error.
 
     Args:
         ann_file (str): The csv or json file.
@@ -131,6 +133,12 @@ class AudioVisualDataset(BaseActionDataset):
         data_prefix.setdefault('video', '')
         super().__init__(
             ann_file, pipeline, data_prefix=data_prefix, **kwargs)
+        if missing == 'mask' and any(
+                type(t) is PackActionInputs for t in self.pipeline.transforms):
+            raise ValueError(
+                "missing='mask' needs mmbalance_plugin.PackMultimodalInputs "
+                "at the pipeline's end: PackActionInputs would pass on what "
+                'fills the gaps as if it were content')
 
     @property
     def deterministic(self) -> bool:
@@ -238,11 +246,10 @@ class AudioVisualDataset(BaseActionDataset):
                 return MediaError(path, problem)
             if self.missing == 'skip':
                 try:
-                    found = probe(path)
+                    with MediaReader(path) as reader:
+                        reader.require(stream)
                 except MediaError as error:
                     return error
-                if not getattr(found, f'has_{stream}'):
-                    return MissingStreamError(path, f'has no {stream} stream')
         return None
 
     def prepare_data(self, idx: int) -> Optional[dict]:

@@ -1,14 +1,22 @@
 """Does a file hold as much as its header promises?"""
+import os
 from typing import Callable, Dict, Iterable, Optional
 
+from .boxes import cut_box
 from .errors import MediaError
+from .flv import ends_whole
 from .lengths import (
+    kind_of,
     known_length,
     present_share,
     stream_length,
     whole_length,
 )
 from .reader import MediaReader
+
+#: Bytes in a packet of an MPEG transport stream: as it is, with a time
+#: stamp, and with an error correction code.
+_TS_PACKETS = (188, 192, 204)
 
 
 def check_picture(reader: MediaReader, ends: Dict[int, int]) -> None:
@@ -50,6 +58,37 @@ def check_sound(reader: MediaReader, ended: float) -> None:
         _compare(reader, 'sound', promised, ended)
     else:
         _check_whole(reader, 'sound', ended, _main_streams, _all_streams)
+
+
+def check_absence(reader: MediaReader) -> None:
+    """Refuse a file that may lack a stream because it is damaged.
+
+    Most containers name their streams in a header that opens whole or not at
+    all. The first packets of an MPEG program stream, cut off in front of the
+    first sound, cannot be told from a whole file.
+
+    Args:
+        reader (MediaReader): The opened file.
+
+    Raises:
+        MediaError: The file is truncated.
+    """
+    kind = kind_of(reader)
+    if kind == 'mov':
+        box = cut_box(reader.path)
+        if box is not None:
+            raise MediaError(
+                reader.path, f'is truncated: it ends within its "{box}" box')
+    elif kind == 'mpegts':
+        size = os.path.getsize(reader.path)
+        if all(size % packet for packet in _TS_PACKETS):
+            raise MediaError(
+                reader.path, 'is truncated: it ends within a packet')
+    elif kind == 'flv':
+        if not ends_whole(reader.path):
+            raise MediaError(reader.path, 'is truncated: it ends within a tag')
+        _check_whole(reader, 'file', 0.0, _main_streams, _all_streams)
+    _check_size(reader)
 
 
 def file_end(reader: MediaReader) -> float:

@@ -139,9 +139,13 @@ class OpenedFile:
 
         Raises:
             MissingStreamError: The file has none.
+            MediaError: The file is damaged, so that it may have had one.
         """
         stream = getattr(self, kind)
         if stream is None:
+            # Late, as it reads the packets of such a file.
+            from .completeness import check_absence
+            check_absence(self)
             raise MissingStreamError(
                 self.path, 'has no picture (no video stream)'
                 if kind == 'video' else 'has no sound (no audio stream)')

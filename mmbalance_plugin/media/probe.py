@@ -3,6 +3,7 @@ from dataclasses import dataclass
 from typing import Optional
 
 from .audio import decode_audio
+from .completeness import check_absence
 from .errors import MissingStreamError
 from .index import frame_index
 from .lengths import known_length
@@ -70,7 +71,7 @@ def probe(path: str,
 
     Raises:
         MediaError: The file cannot be opened, or with ``full`` not be
-            decoded completely.
+            decoded completely, or it lacks a stream and is truncated.
     """
     with MediaReader(path, timeout=timeout) as reader:
         found = dict(
@@ -78,6 +79,8 @@ def probe(path: str,
             container=reader.container.format.name.split(',')[0],
             duration=known_length(reader))
         video, audio = reader.video, reader.audio
+        if video is None or audio is None:
+            check_absence(reader)
         if video is not None:
             rate = video.average_rate or video.guessed_rate
             found.update(

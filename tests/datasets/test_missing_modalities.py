@@ -64,8 +64,10 @@ def test_skip_policy_counts_what_it_leaves_out(folder, capsys):
     reasons = dict(dataset.skipped)
     assert len(reasons) == 4
     assert reasons[str(folder / 'none.mp4')] == 'no such file'
-    assert reasons[str(folder / 'mute.mp4')] == 'has no audio stream'
-    assert reasons[str(folder / 'blind.wav')] == 'has no video stream'
+    assert reasons[str(folder / 'mute.mp4')] == (
+        'has no sound (no audio stream)')
+    assert reasons[str(folder / 'blind.wav')] == (
+        'has no picture (no video stream)')
     assert 'cannot be opened' in reasons[str(folder / 'broken.mp4')]
     report = capsys.readouterr().out
     assert '4 of 5 clips cannot be used: ' in report
@@ -137,6 +139,14 @@ def test_mask_policy_packs_nothing_and_says_so(folder):
         build(folder, 'path,label\nmute.mp4,0\n', LISTEN, missing='mask')[0]
 
 
+def test_mask_policy_needs_a_packing_that_knows_it(folder):
+    packing = dict(type='PackActionInputs', collect_keys=('imgs', 'audios'))
+    with pytest.raises(ValueError, match="'mask' needs .*PackMultimodalInp"):
+        build(
+            folder, 'path,label\nwhole.mp4,0\n', [*PIPELINE[:-1], packing],
+            missing='mask')
+
+
 @pytest.mark.parametrize('policy', ['error', 'skip', 'mask'])
 def test_real_clip_without_sound(tmp_path, policy):
     real_clip('bikes.mp4', tmp_path)
@@ -150,7 +160,7 @@ def test_real_clip_without_sound(tmp_path, policy):
     elif policy == 'skip':
         assert len(dataset) == 1
         assert dataset.skipped == [
-            (str(tmp_path / 'bikes.mp4'), 'has no audio stream')]
+            (str(tmp_path / 'bikes.mp4'), 'has no sound (no audio stream)')]
     else:
         item = dataset[0]
         assert item['data_samples'].modality_mask['audio'] is False
@@ -195,3 +205,38 @@ def test_report_is_short_for_many_clips(folder):
     assert len(message.splitlines()) < 15
     assert re.search(r'/0\.mp4: no such file', message)
     np.testing.assert_array_less(len(message), 3000)
+
+
+def cut_inside(path, out, name, keep):
+    """Cut a file some bytes into the table of contents at its end."""
+    content = open(path, 'rb').read()
+    place = content.rindex(name) - 4
+    open(out, 'wb').write(content[:place + keep])
+
+
+@pytest.mark.parametrize('policy', ['error', 'skip', 'mask'])
+@pytest.mark.parametrize('name, keep', [(b'moov', 200), (b'trak', 20)])
+def test_a_table_cut_off_is_no_absence(folder, policy, name, keep):
+    """FFmpeg opens it, with the streams in what is left of the table."""
+    whole = write_clip(folder / 'both.mp4', frames=20, sound=tone(.8))
+    cut_inside(whole, folder / 'cut.mp4', name, keep)
+    kwargs = dict(pipeline=PIPELINE, missing=policy)
+    text = 'video,audio,label\nwhole.mp4,cut.mp4,0\nwhole.mp4,whole.mp4,0\n'
+    if policy == 'skip':
+        dataset = build(folder, text, **kwargs)
+        (path, reason), = dataset.skipped
+        assert path == str(folder / 'cut.mp4')
+        assert reason == 'is truncated: it ends within its "moov" box'
+        return
+    dataset = build(folder, text, **kwargs)
+    with pytest.raises(MediaError, match='cut.mp4: is truncated') as caught:
+        dataset[0]
+    assert not isinstance(caught.value, MissingStreamError)
+    # A whole file in its place that has no sound: that is absence.
+    text = 'video,audio,label\nwhole.mp4,mute.mp4,0\n'
+    if policy == 'error':
+        with pytest.raises(MissingStreamError, match='mute.mp4: has no so'):
+            build(folder, text, **kwargs)[0]
+    else:
+        sample = build(folder, text, **kwargs)[0]['data_samples']
+        assert sample.modality_mask == dict(visual=True, audio=False)

@@ -4,7 +4,7 @@ from typing import Optional
 from mmbalance_plugin.media import MediaReader, MissingStreamError
 
 _HINT = ("; AudioVisualDataset(missing='skip') leaves such clips out, "
-         "missing='mask' trains with zeros in their place")
+         "missing='mask' uses what they have")
 
 
 def open_media(results: dict, path: Optional[str], kind: str,
