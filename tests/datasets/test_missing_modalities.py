@@ -140,7 +140,8 @@ def test_mask_policy_packs_nothing_and_says_so(folder):
 
 
 def test_mask_policy_needs_a_packing_that_knows_it(folder):
-    packing = dict(type='PackActionInputs', collect_keys=('imgs', 'audios'))
+    packing = dict(
+        type='mmaction.PackActionInputs', collect_keys=('imgs', 'audios'))
     with pytest.raises(ValueError, match="'mask' needs .*PackMultimodalInp"):
         build(
             folder, 'path,label\nwhole.mp4,0\n', [*PIPELINE[:-1], packing],
