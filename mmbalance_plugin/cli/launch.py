@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, List, Optional
 
 from mmengine.config import Config, DictAction
 
+from mmbalance_plugin.compat import find_latest_checkpoint
 from mmbalance_plugin.compat.config_packages import (
     install_config_packages_shim,
 )
@@ -52,6 +53,7 @@ def apply_train_args(cfg: Config, args: argparse.Namespace) -> Config:
 
     Raises:
         ValueError: A flag asks for what the config does not have.
+        FileNotFoundError: The checkpoint to resume from is gone.
     """
     cfg.launcher = args.launcher
     cfg.setdefault('load_strict', True)
@@ -69,9 +71,13 @@ def apply_train_args(cfg: Config, args: argparse.Namespace) -> Config:
                 'rate was chosen for: auto_scale_lr=dict(base_batch_size='
                 '...) in the config')
         scale.enable = True
-    if args.resume is not None:
-        cfg.resume = True
-        cfg.load_from = None if args.resume == 'auto' else args.resume
+    if args.resume == 'auto':
+        # MMEngine would drop load_from where there is nothing to resume yet.
+        cfg.resume = (find_latest_checkpoint(cfg.work_dir) is not None
+                      or not cfg.get('load_from'))
+        cfg.load_from = None if cfg.resume else cfg.load_from
+    elif args.resume is not None:
+        cfg.resume, cfg.load_from = True, args.resume
     randomness = cfg.setdefault('randomness', {})
     if args.seed is not None:
         randomness['seed'] = args.seed

@@ -135,3 +135,67 @@ def test_a_model_of_mmengine_is_left_to_mmengine(tmp_path):
     asked.cfg.load_strict = True
     with pytest.raises(CheckpointMismatchError, match='linear.weight'):
         asked.load_checkpoint(str(tmp_path / 'a.pth'))
+
+
+# ---- they are the run's initial weights ------------------------------------
+UDI = dict(type='mmbalance_plugin.UDITrainLoop', max_epochs=1,
+           anchor='visual')
+ALONE = [dict(name=m, train=[m]) for m in digits.MODALITIES]
+
+
+@pytest.fixture(scope='module')
+def start(trained, tmp_path_factory):
+    """Weights that no seed gives, the fused model of another run."""
+    path = tmp_path_factory.mktemp('start') / 'start.pth'
+    shutil.copy(trained / 'epoch_1.pth', path)
+    return str(path)
+
+
+def test_udi_without_terms_is_late_fusion_from_the_same_file(tmp_path, start):
+    late = digits_cfg(
+        tmp_path / 'late', dict(max_epochs=1, stages=ALONE), load_from=start,
+        **SMALL)
+    alone = dict(UDI, consistency=None, complementarity=None)
+    udi = digits_cfg(tmp_path / 'udi', alone, load_from=start, **SMALL)
+    late, udi = train(late), train(udi)
+    digits.assert_same(digits.weights(udi), digits.weights(late))
+    results = [json.loads((tmp_path / name / 'summary.json').read_text())
+               for name in ('late', 'udi')]
+    assert results[0]['test'] == results[1]['test']
+    # and it did start from the file
+    other = train(digits_cfg(
+        tmp_path / 'other', dict(max_epochs=1, stages=ALONE), **SMALL))
+    assert not torch.equal(
+        *(digits.weights(r, 'head.branches.audio.weight').popitem()[1]
+          for r in (other, late)))
+
+
+@pytest.mark.parametrize('head, loaded', [
+    ('ConcatHead', False), ('ConcatHead', True), ('DecisionHead', False)])
+def test_scratch_undoes_all_that_the_stage_trains(tmp_path, head, loaded):
+    """The second stage is the first one once more, head included."""
+    stages = [dict(name='first'), dict(name='again', init='scratch')]
+    cfg = digits_cfg(
+        tmp_path / 'run', dict(max_epochs=1, stages=stages), head=head,
+        **SMALL)
+    once = digits_cfg(tmp_path / 'once', dict(max_epochs=1), head=head,
+                      **SMALL)
+    if loaded:
+        torch.manual_seed(123)
+        weights = Runner.from_cfg(once.copy()).model.state_dict()
+        path = str(tmp_path / 'start.pth')
+        torch.save({k: torch.rand_like(v) if v.is_floating_point() else v
+                    for k, v in weights.items()}, path)
+        cfg.load_from = once.load_from = path
+    digits.assert_same(
+        digits.weights(train(cfg)), digits.weights(train(once)))
+
+
+def test_scratch_needs_a_model_that_can_be_built_anew(tmp_path):
+    cfg = digits_cfg(
+        tmp_path / 'run',
+        dict(stages=[dict(name='a', init='scratch')], max_epochs=1), **SMALL)
+    cfg.model = dict(type='ToyRunModel')
+    from tests.engine import toy_run  # noqa: F401  registers it
+    with pytest.raises(ValueError, match="'a': init='scratch' needs a "):
+        train(cfg)

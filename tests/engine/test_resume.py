@@ -240,6 +240,34 @@ def test_every_moment(trainer, whole, tmp_path, config, first, every):
     assert_equal(resumed, expected)
 
 
+@pytest.mark.parametrize('moments', [
+    ['iter 3', 'unimodal_visual ends', 'follower_audio begins', 'iter 11'],
+    ['epoch 4 saved', 'follower_audio begins'],
+])
+def test_a_run_that_starts_from_a_file(trainer, tmp_path, moments):
+    """Followers start from it again, even where it is gone."""
+    trainer.run(joint(tmp_path / 'other'), kill_at='epoch 2 saved')
+    start = tmp_path / 'start.pth'
+    results = []
+    for name in ('whole', 'killed'):
+        os.rename(tmp_path / 'other/epoch_1.pth', start)
+        cfg = udi(tmp_path / name)
+        cfg.model.head.type = 'mmbalance_plugin.DecisionHead'
+        cfg.merge_from_dict(
+            dict(load_from=str(start), load_strict=False,
+                 train_cfg=dict(anchor='visual')))
+        if name == 'whole':
+            results.append(trainer.run(cfg))
+        else:
+            trainer.run(cfg, kill_at=moments[0])
+        os.rename(start, tmp_path / 'other/epoch_1.pth')
+    cfg.load_from = None  # as tools/train.py --resume
+    for moment in moments[1:]:
+        trainer.run(cfg, kill_at=moment, resume=True)
+    results.append(trainer.run(cfg, resume=True))
+    assert_equal(*results[::-1])
+
+
 def test_a_seed_that_was_drawn_is_kept(trainer, tmp_path):
     """Data order, initial weights of a follower, estimator: all of it."""
     cfg = udi(tmp_path / 'drawn')

@@ -136,6 +136,23 @@ def test_resume(config, train_cfg_of, flags, load_from):
     assert cfg.load_from == load_from
 
 
+@pytest.mark.parametrize('there, resume, load_from', [
+    (False, False, 'start.pth'),
+    (True, True, None),
+])
+def test_resume_of_a_run_that_starts_from_a_file(config, train_cfg_of, there,
+                                                 resume, load_from):
+    """Before the first checkpoint it starts from the file once more."""
+    folder = Path('work_dirs/toy')
+    if there:
+        folder.mkdir(parents=True)
+        (folder / 'epoch_1.pth').write_text('')
+        (folder / 'last_checkpoint').write_text('epoch_1.pth')
+    cfg = train_cfg_of('toy.py', '--resume', '--cfg-options',
+                       'load_from=start.pth')
+    assert (cfg.resume, cfg.load_from) == (resume, load_from)
+
+
 @pytest.mark.parametrize('before, after', [
     (None, 'AmpOptimWrapper'),
     ('OptimWrapper', 'AmpOptimWrapper'),
@@ -171,8 +188,11 @@ def test_amp_of_a_stage_with_its_own_wrapper():
     (['nope.py'], "there is no config 'nope.py'"),
     (['toy.py', '--auto-scale-lr'], 'auto_scale_lr=dict(base_batch_size='),
     (['toy.py', '--amp', '--cfg-options', 'optim_wrapper.type=Odd'], "'Odd'"),
+    (['toy.py', '--resume', '--work-dir', 'lost'], 'names gone.pth'),
 ])
 def test_errors_name_the_fix(config, main, capsys, args, message):
+    Path('lost').mkdir()
+    Path('lost/last_checkpoint').write_text('gone.pth')
     with pytest.raises(SystemExit) as stopped:
         main('train', *args)
     assert stopped.value.code == 2

@@ -47,8 +47,9 @@ class Stage:
         keep (str): 'best' puts the best validated weights back when the
             stage ends, 'last' keeps the last. Defaults to 'best'.
         init (str): 'keep' starts from the weights as they stand, 'scratch'
-            puts the trained parts back to their initial weights first.
-            Defaults to 'keep'.
+            puts what the stage trains back to the weights the run started
+            from, wherever those came from (the seed, ``init_cfg``,
+            ``load_from``). Defaults to 'keep'.
         early_stopping (dict): Arguments of :class:`EarlyStopping`.
             Defaults to None, no early stopping.
         optim_wrapper (dict): Merged over the run's ``optim_wrapper`` for
@@ -107,6 +108,11 @@ class Stage:
                     f'stage {self.name!r} trains {list(self.train)}, but the '
                     'model has no named modalities: use '
                     "mmbalance_plugin.MultimodalRecognizer, or train='all'")
+            if self.init == 'scratch':
+                raise ValueError(
+                    f"stage {self.name!r}: init='scratch' needs a "
+                    'mmbalance_plugin.MultimodalRecognizer, which can build '
+                    'its parts anew')
             self.objective = self.objective or 'fused'
         else:
             trained = modalities if self.train == 'all' else self.train

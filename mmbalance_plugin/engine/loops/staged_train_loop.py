@@ -105,6 +105,11 @@ class StagedTrainLoop(EpochBasedTrainLoop):
             for cfg in stages
         ]
 
+    def to_be_reset(self) -> Sequence[str]:
+        """Modalities whose parts some stage may start from scratch."""
+        return sorted({m for stage in self.stages if stage.init == 'scratch'
+                       for m in stage.trained})
+
     def prepare_stage(self) -> None:
         """Before a stage begins for the first time (not on resume)."""
 
@@ -155,6 +160,9 @@ class StagedTrainLoop(EpochBasedTrainLoop):
         runner = self.runner
         runner.call_hook('before_train')
         if not self._resumed:
+            resettable = self.to_be_reset()
+            if resettable:
+                self.model.note_initial_weights(resettable)
             self._enter_stage()
         while self.stage_index < len(self.stages):
             self._run_stage()
@@ -179,9 +187,8 @@ class StagedTrainLoop(EpochBasedTrainLoop):
         seed_everything(self.runner.seed, 'stage', self.stage.name)
         self.prepare_stage()
         stage = self.stage
-        if stage.init == 'scratch' and stage.trained is not None:
-            for modality in stage.trained:
-                self.model.reset_modality(modality)
+        if stage.init == 'scratch':
+            self.model.reset_parts(stage.trained)
         self._configure_stage()
         self._compile_afresh()
         # Scalars of another stage would be printed as if they were news.
@@ -368,6 +375,7 @@ class StagedTrainLoop(EpochBasedTrainLoop):
             records=self.records,
             sampler_seed=getattr(self.dataloader.sampler, 'seed', None),
             init_seed=getattr(self.model, 'init_seed', None),
+            initial=self.model.initial_state() if self.to_be_reset() else None,
             extra=self.extra_state())
 
     def load_state_dict(self, state: Dict[str, Any]) -> None:
@@ -392,6 +400,8 @@ class StagedTrainLoop(EpochBasedTrainLoop):
         self.progress.load_state_dict(state['progress'])
         if state['init_seed'] is not None:
             self.model.init_seed = state['init_seed']
+        if state['initial'] is not None:
+            self.model.load_initial_state(state['initial'])
         if state['sampler_seed'] is not None:
             # Without a seed in the config mmengine drew a new one.
             self.dataloader.sampler.seed = state['sampler_seed']

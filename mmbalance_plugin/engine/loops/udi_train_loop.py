@@ -171,6 +171,10 @@ class UDITrainLoop(StagedTrainLoop):
                           if self.follower_start == 'scratch' else 'keep')
             self.stages[first + i] = stage
 
+    def to_be_reset(self) -> Sequence[str]:
+        """Every modality may become a follower."""
+        return self.modalities if self.follower_start == 'scratch' else ()
+
     @property
     def in_phase_two(self) -> bool:
         """bool: Whether the running stage trains a follower."""

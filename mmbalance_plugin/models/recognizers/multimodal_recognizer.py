@@ -12,10 +12,10 @@ from ..data_preprocessors import MultimodalDataPreprocessor
 from ..encoders.partial_batch import encode_some
 from ..modalities import check_modality_names
 from ..presence import Presence
+from .initial_weights import InitialWeights
 from .labels import stack_labels
 from .predictions import write_predictions
 from .scores import UnimodalScores
-from .seeded_parts import SeededParts
 from .stages import StagedParts
 
 # Callables of others that must not become sub-modules, even if they are
@@ -24,12 +24,13 @@ FOREIGN = ('auxiliary', 'feature_transform')
 
 
 @MODELS.register_module()
-class MultimodalRecognizer(SeededParts, UnimodalScores, StagedParts,
+class MultimodalRecognizer(InitialWeights, UnimodalScores, StagedParts,
                            BaseModel):
     """One encoder a modality, and a head that fuses the features.
 
-    Initial weights are described at :class:`SeededParts`, training in stages
-    at :class:`StagedParts`, the unimodal scores at :class:`UnimodalScores`.
+    Initial weights are described at :class:`SeededParts` and
+    :class:`InitialWeights`, training in stages at :class:`StagedParts`, the
+    unimodal scores at :class:`UnimodalScores`.
 
     A sample may lack modalities. They are not encoded, have no part in its
     fused prediction, and the sample has no unimodal loss, score or prediction

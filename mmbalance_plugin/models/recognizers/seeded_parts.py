@@ -6,7 +6,7 @@ from typing import Dict, Optional, Tuple, Union
 import torch
 from mmengine.dist import broadcast_object_list
 from mmengine.model import BaseModule, initialize
-from torch import nn
+from torch import Tensor, nn
 
 from mmbalance_plugin.registry import MODELS
 from mmbalance_plugin.utils.streams import seeded
@@ -20,13 +20,13 @@ class SeededParts:
     Each part is built and initialised under a random stream of its own,
     derived from ``init_seed`` and its name. An encoder or a branch of the
     head therefore starts from the same weights whichever other modalities
-    there are. Needs ``modalities`` and ``prefixes``.
+    there are. Needs ``modalities``.
 
     Attributes:
         encoders (nn.ModuleDict): Modality to encoder.
         head (MultimodalHead): The head.
         init_seed (int): Base seed of the initial weights. May be set, e.g.
-            to that of a resumed run, before :meth:`reset_modality`.
+            to that of a resumed run.
     """
 
     def _build_parts(self, encoders: Dict[str, dict], head: dict,
@@ -64,33 +64,25 @@ class SeededParts:
             initialize(self, self.init_cfg)
         self.is_init = True
 
-    @torch.no_grad()
-    def reset_modality(self, modality: str) -> None:
-        """Put a modality back to its initial weights, bit for bit.
+    def built_anew(self) -> Dict[str, Tensor]:
+        """What config and seed give, on the device of the model.
 
-        The model is built anew from its config and the modality's values are
-        copied, so parameters keep their identity and may be in an optimiser
-        or in DDP. Under distributed training every rank must call this; all
-        take rank 0's ``init_seed``.
+        Under distributed training every rank must call this; all take rank
+        0's ``init_seed``.
 
-        Args:
-            modality (str): Whose encoder and branch of the head to reset.
+        Returns:
+            dict[str, Tensor]: Name to value of every parameter and buffer of
+            the encoders and the head.
         """
-        names = [prefix.rstrip('.') for prefix in self.prefixes(modality)]
-        old = nn.ModuleList([self.get_submodule(name) for name in names])
         seed = [self.init_seed]
         broadcast_object_list(seed)
         fresh = _Parts(self.modalities, self._config, seed[0])
         # A GPU draws other numbers than the CPU: initialise where the model
         # was initialised.
-        fresh.to(next((p.device for p in old.parameters()), 'cpu'))
+        fresh.to(next((p.device for p in self.parameters()), 'cpu'))
         if self.is_init:
             fresh.init_weights()
-        new = nn.ModuleList([fresh.get_submodule(name) for name in names])
-        for mine, its in zip(
-                chain(old.parameters(), old.buffers()),
-                chain(new.parameters(), new.buffers())):
-            mine.copy_(its)
+        return named_values(fresh)
 
 
 class _Parts(SeededParts, BaseModule):
@@ -101,6 +93,14 @@ class _Parts(SeededParts, BaseModule):
         super().__init__(config['init_cfg'])
         self.modalities = modalities
         self._build_parts(**copy.deepcopy(config), init_seed=init_seed)
+
+
+def named_values(module: nn.Module) -> Dict[str, Tensor]:
+    """Parameters and buffers by name, persistent or not; no copies."""
+    named = chain(
+        module.named_parameters(remove_duplicate=False),
+        module.named_buffers(remove_duplicate=False))
+    return {name: value.detach() for name, value in named}
 
 
 def _build_encoder(name: str, cfg: dict) -> nn.Module:

@@ -105,6 +105,6 @@ def test_reset_restores_the_backbone_bit_for_bit(visual):
     model = build(modalities, 'DecisionHead')
     initial = {k: v.clone() for k, v in model.state_dict().items()}
     one_step(model, modalities)
-    model.reset_modality('visual')
+    model.reset_parts(['visual'])
     for key in model.modality_state_dict('visual'):
         assert torch.equal(model.state_dict()[key], initial[key]), key

@@ -88,7 +88,7 @@ def test_reset_is_bit_exact_and_touches_one_modality(head, initialise):
     # A later draw or seed must not matter.
     torch.manual_seed(99)
     state = torch.get_rng_state()
-    model.reset_modality('flow')
+    model.reset_parts(['flow'])
     assert torch.equal(torch.get_rng_state(), state)
     own = set(model.modality_state_dict('flow'))
     assert own & changed(model, trained) and own >= changed(model, trained)
@@ -100,7 +100,18 @@ def test_reset_of_a_single_modality_resets_the_head_too():
     model = build(('rgb', ), 'MLPHead')
     initial = snapshot(model)
     disturb(model)
-    model.reset_modality('rgb')
+    model.reset_parts(['rgb'])
+    assert not changed(model, initial)
+
+
+def test_a_head_without_branches_is_reset_with_all_modalities():
+    model = build(ALL, 'ConcatHead')
+    initial = snapshot(model)
+    disturb(model)
+    model.reset_parts(ALL[:2])
+    assert {k.split('.')[0] for k in changed(model, initial)} == {
+        'encoders', 'head'}
+    model.reset_parts(ALL)
     assert not changed(model, initial)
 
 
@@ -108,7 +119,7 @@ def test_reset_keeps_what_is_frozen_frozen():
     model = build()
     model.enter_stage(['flow'], 'unimodal')
     flags = [value.requires_grad for value in model.parameters()]
-    model.reset_modality('flow')
+    model.reset_parts(['flow'])
     assert flags == [value.requires_grad for value in model.parameters()]
     assert not model.encoders['rgb'].training
 
@@ -117,7 +128,7 @@ def test_reset_follows_a_seed_that_was_set():
     expected = build(seed=8)
     model = build(seed=0)
     model.init_seed = 8
-    model.reset_modality('rgb')
+    model.reset_parts(['rgb'])
     differing = changed(model, snapshot(expected))
     assert differing and differing <= set(model.modality_state_dict('flow'))
 
@@ -143,7 +154,7 @@ def test_pretrained_backbone_and_model(tmp_path):
         f'encoders.rgb.backbone.{key}' for key in mine.state_dict()
     }
     disturb(model)
-    model.reset_modality('rgb')
+    model.reset_parts(['rgb'])
     assert not changed(mine, snapshot(backbone))
 
     file = str(tmp_path / 'all.pth')
@@ -151,8 +162,8 @@ def test_pretrained_backbone_and_model(tmp_path):
     loaded = build(seed=7, init_cfg=dict(type='Pretrained', checkpoint=file))
     assert not changed(loaded, snapshot(model))
     disturb(loaded)
-    loaded.reset_modality('flow')
-    loaded.reset_modality('rgb')
+    loaded.reset_parts(['flow'])
+    loaded.reset_parts(['rgb'])
     assert not changed(loaded, snapshot(model))
 
 
@@ -175,7 +186,7 @@ def test_misfits_of_the_config():
 def reset_with_unequal_seeds():
     rank = torch.distributed.get_rank()
     model = build(seed=rank)
-    model.reset_modality('rgb')
+    model.reset_parts(['rgb'])
     return snapshot(model)
 
 

@@ -201,6 +201,6 @@ def test_stages_that_cannot_be():
     with pytest.raises(ValueError, match='ConcatHead.*DecisionHead'):
         build(head='ConcatHead').enter_stage(['rgb'], 'unimodal')
     with pytest.raises(ValueError, match="'heat'"):
-        model.reset_modality('heat')
+        model.reset_parts(['heat'])
     # A refused stage changes nothing.
     assert model.objective == 'fused' and model.trained == ('rgb', 'flow')

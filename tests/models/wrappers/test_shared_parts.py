@@ -100,7 +100,7 @@ def test_a_modality_can_be_reset():
     with torch.no_grad():
         for p in model.parameters():
             p.add_(1)
-    model.reset_modality('rgb')
+    model.reset_parts(['rgb'])
     after = weights(model)
     for key, value in after.items():
         assert torch.equal(value, before[key]) == ('rgb' in key), key
