@@ -15,6 +15,7 @@ from mmengine.registry import LOOPS as MMENGINE_LOOPS
 from mmengine.registry import METRICS as MMENGINE_METRICS
 from mmengine.registry import MODELS as MMENGINE_MODELS
 from mmengine.registry import OPTIM_WRAPPERS as MMENGINE_OPTIM_WRAPPERS
+from mmengine.registry import TASK_UTILS as MMENGINE_TASK_UTILS
 from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
 from mmengine.registry import Registry
 
@@ -91,9 +92,13 @@ class PluginRegistry(Registry):
             raise
 
 
-def _registry(name: str, parent: Registry, location: str) -> PluginRegistry:
+def _registry(name: str, parent: Registry,
+              *locations: str) -> PluginRegistry:
     return PluginRegistry(
-        name, parent=parent, scope=SCOPE, locations=[f'{SCOPE}.{location}'])
+        name,
+        parent=parent,
+        scope=SCOPE,
+        locations=[f'{SCOPE}.{location}' for location in locations])
 
 
 MODELS = _registry('model', MMENGINE_MODELS, 'models')
@@ -103,12 +108,14 @@ TRANSFORMS = _registry('transform', MMENGINE_TRANSFORMS,
                        'datasets.transforms')
 METRICS = _registry('metric', MMENGINE_METRICS, 'evaluation')
 LOOPS = _registry('loop', MMENGINE_LOOPS, 'engine.loops')
-HOOKS = _registry('hook', MMENGINE_HOOKS, 'engine.hooks')
+HOOKS = _registry('hook', MMENGINE_HOOKS, 'engine.hooks', 'engine.gradients')
 OPTIM_WRAPPERS = _registry('optim wrapper', MMENGINE_OPTIM_WRAPPERS,
-                           'engine.optim_wrappers')
+                           'engine.gradients')
+# Gradient methods.
+TASK_UTILS = _registry('task util', MMENGINE_TASK_UTILS, 'engine.gradients')
 
 __all__ = [
     'DATASETS', 'DATA_SAMPLERS', 'HOOKS', 'LOOPS', 'METRICS', 'MODELS',
     'OPTIM_WRAPPERS', 'PluginImportError', 'PluginRegistry', 'SCOPE',
-    'TRANSFORMS'
+    'TASK_UTILS', 'TRANSFORMS'
 ]

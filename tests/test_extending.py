@@ -1,4 +1,5 @@
 """docs/extending.md, executed: parts from a file outside of the package."""
+import math
 import re
 import sys
 from pathlib import Path
@@ -18,7 +19,7 @@ def my_parts(tmp_path_factory):
     """The page's own code blocks, saved as the file they say they are."""
     blocks = re.findall(r'```python\n(# my_parts.py.*?)```', DOC.read_text(),
                         re.DOTALL)
-    assert len(blocks) == 4
+    assert len(blocks) == 5
     folder = tmp_path_factory.mktemp('parts')
     (folder / 'my_parts.py').write_text('\n'.join(blocks))
     with pytest.MonkeyPatch.context() as patch:
@@ -69,3 +70,26 @@ def test_a_backbone_from_ones_own_file(my_parts, tmp_path):
     backbone = runner.model.encoders.audio.backbone
     assert type(backbone).__module__ == my_parts
     assert 'acc/top1_audio' in runner.train_loop.assembled_metrics
+
+
+def test_a_gradient_method_from_ones_own_file(my_parts, tmp_path):
+    wrapper = dict(
+        type='mmbalance_plugin.GradientOptimWrapper',
+        method=dict(
+            type='mmbalance_plugin.MyMLB',
+            alpha=.5,
+            beta_max=10.,
+            log_interval=1))
+    cfg = digits_cfg(tmp_path, dict(max_epochs=1), head='ConcatHead',
+                     optim_wrapper=wrapper)
+    runner = train(cfg)
+    assert type(runner.optim_wrapper.method).__module__ == my_parts
+    last, scalars = runner.optim_wrapper.method.last, \
+        runner.message_hub.log_scalars
+    for m, score in last['scores'].items():
+        [other] = [s for o, s in last['scores'].items() if o != m]
+        excess = 9. if other > score else 1.
+        k = 1 + excess * math.tanh(.5 * (other / score - 1))
+        assert last['coefficients'][m].item() == pytest.approx(k, rel=1e-5)
+        assert scalars[f'train/mymlb_coefficient_{m}'].current() == \
+            pytest.approx(k, rel=1e-5)

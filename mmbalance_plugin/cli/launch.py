@@ -98,7 +98,7 @@ def enable_amp(cfg: Config) -> None:
         ValueError: A wrapper has no such form.
     """
     # Here and not above: it imports the optim wrappers, which register.
-    from mmbalance_plugin.engine.optim_wrappers import to_amp
+    from mmbalance_plugin.engine.gradients import to_amp
     cfg.optim_wrapper = to_amp(cfg.optim_wrapper)
     stages: List[dict] = (cfg.get('train_cfg') or {}).get('stages') or []
     for stage in stages:

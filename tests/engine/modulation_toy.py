@@ -9,7 +9,7 @@ from mmengine.runner import Runner
 from torch.optim import SGD
 from torch.utils.data import Dataset
 
-from mmbalance_plugin.engine.optim_wrappers import OGMOptimWrapper
+from mmbalance_plugin.engine.gradients import OGMOptimWrapper
 from mmbalance_plugin.registry import DATASETS, MODELS
 
 MODALITIES = ('rgb', 'flow')
@@ -119,7 +119,7 @@ def modulated(model, batch, **options):
     backward(model, batch, wrapper)
     before = gradients(model)
     wrapper.step()
-    return before, gradients(model), wrapper.modulator.last
+    return before, gradients(model), wrapper.method.last
 
 
 def gradients(model):

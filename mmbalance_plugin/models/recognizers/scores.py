@@ -205,7 +205,7 @@ class UnimodalScores:
 
     # Not compiled: numbers that change from batch to batch would be guards,
     # and every batch a reason to compile anew.
-    @torch.compiler.disable
+    @eager
     def _hand_out_scores(self) -> None:
         for reader in self.score_readers.values():
             reader.add(self.batch_scores, self.batch_counts)

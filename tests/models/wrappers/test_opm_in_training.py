@@ -26,7 +26,7 @@ def test_ogm_takes_its_ratios_from_undropped_features():
         wrapper = ogm(model, lr=0.)
         hub_at()
         model.train_step(batches(1)[0], wrapper)
-        found.append(wrapper.modulator.last)
+        found.append(wrapper.method.last)
     assert_same(found[0]['ratios'], found[1]['ratios'])
     assert_same(found[0]['ratios'], model.last['ratios'])
     assert model.last['rates'][max(
@@ -42,7 +42,7 @@ def test_schedules_are_their_own(epoch, opm_acts, ogm_acts):
     wrapper = ogm(model, end_epoch=1)
     model.train_step(batches(1)[0], wrapper)
     assert (max(model.last['probabilities'].values()) > 0) == opm_acts
-    coefficients = wrapper.modulator.last['coefficients']
+    coefficients = wrapper.method.last['coefficients']
     assert (min(coefficients.values()) < 1) == ogm_acts
 
 
@@ -55,7 +55,7 @@ def test_it_acts_in_each_forward_under_accumulation():
         model.train_step(batch, wrapper)
         seen.append(model.last['ratios']['rgb'].item())
     assert seen[0] != seen[1]
-    assert seen[1] != wrapper.modulator.last['ratios']['rgb'].item()
+    assert seen[1] != wrapper.method.last['ratios']['rgb'].item()
 
 
 # ---- in a run ----------------------------------------------------------

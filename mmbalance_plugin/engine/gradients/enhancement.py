@@ -65,15 +65,13 @@ class GeneralizationEnhancement:
                             f'or a dict of options, got {cfg!r}')
         return cls(**cfg)
 
-    def spreads(self, grads: Sequence[Tensor], coefficient: Tensor,
-                applies: Tensor) -> Tensor:
+    def spreads(self, grads: Sequence[Tensor],
+                coefficient: Tensor) -> Tensor:
         """Standard deviations of the noise of one modality.
 
         Args:
             grads (Sequence[Tensor]): The gradients, not modulated yet.
             coefficient (Tensor): The modality's coefficient, 0-d.
-            applies (Tensor): Whether there is noise at all, 0-d, boolean: a
-                decision that stays on the device.
 
         Returns:
             Tensor: One for each gradient, shape (T, ).
@@ -81,8 +79,7 @@ class GeneralizationEnhancement:
         factor = torch.full_like(coefficient, self.scale)
         if self.std == 'lost':
             factor = factor * (1 - coefficient.square()).clamp(min=0).sqrt()
-        if self.scope == 'modulated':
-            applies = applies & (coefficient < 1)
         stds = noise_stds(grads) * factor
-        # Not a product: the spread of a gradient that overflowed is NaN.
-        return torch.where(applies, stds, torch.zeros_like(stds))
+        if self.scope == 'modulated':
+            stds = stds.where(coefficient < 1, 0.)
+        return stds

@@ -4,7 +4,7 @@ import pytest
 import torch
 from mmengine.logging import MessageHub
 
-from mmbalance_plugin.engine.modulation import GeneralizationEnhancement
+from mmbalance_plugin.engine.gradients import GeneralizationEnhancement
 from tests.engine.modulation_toy import (
     assert_same,
     backward,
@@ -29,13 +29,13 @@ def enhance(ge=None, seed=1, update=0, ahead='rgb', rho=2.):
     wrapper._inner_count = update
     backward(model, batches(1)[0], wrapper)
     behind = 'flow' if ahead == 'rgb' else 'rgb'
-    reader = model.score_readers['ogm']
+    reader = model.score_readers['OGM']
     reader.read()
     reader.add({ahead: torch.tensor(rho), behind: torch.tensor(1.)},
                {ahead: 8, behind: 8})
     before = gradients(model)
     wrapper.step()
-    after, last = gradients(model), wrapper.modulator.last
+    after, last = gradients(model), wrapper.method.last
     added = {}
     for name in before:
         owner = [m for m in model.modalities if f'encoders.{m}.' in name]
@@ -144,6 +144,6 @@ def test_a_weight_of_one_entry():
     conv.weight = torch.nn.Parameter(torch.ones(1, 1, 1, 1))
     wrapper = ogm(model, generalization_enhancement=True)
     grad = torch.full((1, 1, 1, 1), .5)
-    stds = wrapper.modulator.enhancement.spreads(
-        [grad, torch.randn(5, 5)], torch.tensor(.5), torch.tensor(True))
+    stds = wrapper.method.enhancement.spreads(
+        [grad, torch.randn(5, 5)], torch.tensor(.5))
     assert stds[0].item() == pytest.approx(1e-8) and stds[1] > .5

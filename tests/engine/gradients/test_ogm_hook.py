@@ -14,7 +14,11 @@ from mmengine.optim.optimizer import amp_optimizer_wrapper
 from torch.amp import GradScaler
 from torch.optim import SGD
 
-from mmbalance_plugin.engine.hooks import OGMHook
+from mmbalance_plugin.engine.gradients import (
+    GradientHook,
+    GradientOptimWrapper,
+    OGMHook,
+)
 from tests.engine.modulation_toy import (
     assert_same,
     batches,
@@ -169,7 +173,7 @@ def test_attached_once_to_each_wrapper():
     hook.before_stage(runner, stage=None)
     assert 'step' in vars(runner.optim_wrapper)
     model.train_step(batches(1)[0], runner.optim_wrapper)
-    assert hook.modulator.last['ratios'].keys() == {'rgb', 'flow'}
+    assert hook.method.last['ratios'].keys() == {'rgb', 'flow'}
 
 
 def wrappers(monkeypatch):
@@ -195,7 +199,7 @@ def test_schedules_count_steps_in_either_order(first, monkeypatch):
         for number, batch in enumerate(batches(2)):
             model.train_step(batch, wrapper)
             assert wrapper._global_step == number
-            assert min(hook.modulator.last['coefficients'].values()) < 1
+            assert min(hook.method.last['coefficients'].values()) < 1
             with warnings.catch_warnings():
                 warnings.simplefilter('error')
                 for schedule in schedules:
@@ -213,6 +217,34 @@ def test_two_of_them_are_an_error(schedules):
         attach(wrapper, model)
     with pytest.raises(TypeError, match='OGMOptimWrapper'):
         attach(ogm(model), model)
+
+
+def test_a_hook_and_a_wrapper_for_any_method():
+    found = []
+    for hooked in (False, True):
+        model = build()
+        method = dict(
+            type='mmbalance_plugin.OGM',
+            alpha=.8,
+            generalization_enhancement=True)
+        optimizer = SGD(model.parameters(), lr=.1)
+        if hooked:
+            wrapper = OptimWrapper(optimizer)
+            runner = SimpleNamespace(optim_wrapper=wrapper, model=model)
+            GradientHook(method).before_train_epoch(runner)
+        else:
+            wrapper = GradientOptimWrapper(optimizer=optimizer, method=method)
+            wrapper.initialize_count_status(model, 0, 100)
+        for batch in batches(3):
+            model.train_step(batch, wrapper)
+        found.append(weights(model))
+    reference = build()
+    named = ogm(
+        reference, alpha=.8, momentum=0., generalization_enhancement=True)
+    for batch in batches(3):
+        reference.train_step(batch, named)
+    for other in found:
+        assert_same(weights(reference), other)
 
 
 def test_a_step_of_ones_own_is_not_replaced():

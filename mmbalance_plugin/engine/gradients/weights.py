@@ -8,7 +8,7 @@ SCOPES = ('all', 'conv')
 
 def modality_weights(model: nn.Module,
                      scope: str = 'all') -> Dict[str, List[nn.Parameter]]:
-    """Weights of each encoder that OGM may slow down.
+    """Weights of each encoder that a method may scale.
 
     They are found through the encoders themselves, so names do not matter,
     nor does a wrapper around the model. A weight that has another owner too

@@ -54,7 +54,7 @@ def test_an_epoch_without_modulation_keeps_no_scores():
     wrapper = ogm(model, start_epoch=1)
     hub.update_info('epoch', 0)
     model.train_step(batch, wrapper)
-    assert model.score_readers['ogm'].read() is None
+    assert model.score_readers['OGM'].read() is None
 
 
 def test_a_unimodal_stage_is_not_modulated():
@@ -72,13 +72,14 @@ def test_a_unimodal_stage_is_not_modulated():
     model.leave_stage()
     wrapper = ogm(model)
     model.train_step(batch, wrapper)
-    assert wrapper.modulator.last['ratios'].keys() == {'rgb', 'flow'}
+    assert wrapper.method.last['ratios'].keys() == {'rgb', 'flow'}
 
 
 def test_a_schedule_is_announced_once(monkeypatch):
     said = []
-    monkeypatch.setattr('mmbalance_plugin.engine.modulation.modulator.'
-                        'print_log', lambda text, logger: said.append(text))
+    monkeypatch.setattr(
+        'mmbalance_plugin.engine.gradients.method.print_log',
+        lambda text, logger: said.append(text))
     model = build(head='DecisionHead')
     wrapper = ogm(model, end_epoch=7)
     # A loop may count an epoch's updates afresh.
@@ -98,8 +99,8 @@ def test_scores_of_before_are_no_part_of_the_first_update():
     alone = build()
     reference = ogm(alone, lr=0.)
     alone.train_step(second, reference)
-    assert_same(wrapper.modulator.last['scores'],
-                reference.modulator.last['scores'])
+    assert_same(wrapper.method.last['scores'],
+                reference.method.last['scores'])
 
 
 # ---- diagnostics -------------------------------------------------------
@@ -136,7 +137,7 @@ def test_logged_means():
         model.train_step(batch, wrapper)
         seen.append({
             kind: values['rgb'].item()
-            for kind, values in wrapper.modulator.last.items()
+            for kind, values in wrapper.method.last.items()
         })
     for kind, name in (('scores', 'score'), ('ratios', 'ratio'),
                        ('coefficients', 'coefficient')):
@@ -201,7 +202,7 @@ def test_a_step_without_scores_says_why():
 def test_a_start_that_never_comes_is_told(epochs, warns, monkeypatch):
     said = []
     monkeypatch.setattr(
-        'mmbalance_plugin.engine.modulation.modulator.print_log',
+        'mmbalance_plugin.engine.gradients.method.print_log',
         lambda text, logger, level=0: said.append(text) if level else None)
     MessageHub.get_current_instance().update_info('max_epochs', epochs)
     model = build()

@@ -3,7 +3,7 @@ import torch
 from mmengine.model import MMDistributedDataParallel
 from torch import nn
 
-from mmbalance_plugin.engine.modulation import modality_weights
+from mmbalance_plugin.engine.gradients import modality_weights
 from tests.engine.modulation_toy import batches, build, gradients, ogm
 
 
@@ -114,5 +114,5 @@ def test_found_through_ddp(tmp_path):
         'gloo', init_method=f'file://{tmp_path}/r', rank=0, world_size=1)
     model = build()
     wrapper = ogm(MMDistributedDataParallel(model))
-    assert wrapper.modulator.model is model
-    assert len(wrapper.modulator.weights['flow']) == 3
+    assert wrapper.method.model is model
+    assert len(wrapper.method.weights['flow']) == 3

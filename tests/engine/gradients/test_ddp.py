@@ -7,7 +7,7 @@ from mmengine.dist import get_rank
 from mmengine.logging import MessageHub
 from mmengine.model import MMDistributedDataParallel
 
-from mmbalance_plugin.engine.modulation import modulator
+from mmbalance_plugin.engine.gradients import ogm as ogm_file
 from mmbalance_plugin.utils import stream
 from tests.dist_utils import run_ranks
 from tests.engine.modulation_toy import (
@@ -30,7 +30,7 @@ def run(model, data, **options):
         if wrapper.should_update():
             seen.append({
                 f'{kind}_{m}': value
-                for kind, values in wrapper.modulator.last.items()
+                for kind, values in wrapper.method.last.items()
                 for m, value in values.items()
             })
     return seen, weights(model)
@@ -66,7 +66,7 @@ def unlike_devices():
 
     with mock.patch.object(torch.backends.cpu, 'get_cpu_capability',
                            lambda: f'device {rank}'), \
-            mock.patch.object(modulator, 'stream', draw):
+            mock.patch.object(ogm_file, 'stream', draw):
         return rank_run(4)
 
 

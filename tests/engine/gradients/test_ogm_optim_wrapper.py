@@ -141,7 +141,7 @@ def test_every_head_trains(head):
     wrapper = ogm(model)
     for batch in batches(3, modalities=TRIPLE):
         assert model.train_step(batch, wrapper)['loss'].isfinite()
-    assert wrapper.modulator.last['ratios'].keys() == set(TRIPLE)
+    assert wrapper.method.last['ratios'].keys() == set(TRIPLE)
 
 
 # ---- identities --------------------------------------------------------
@@ -181,7 +181,7 @@ def test_accumulation_equals_a_large_batch(noise, modalities):
         whole.train_step(batch, large)
         for part in split(batch, 4):
             parts.train_step(part, small)
-        first, second = large.modulator.last, small.modulator.last
+        first, second = large.method.last, small.method.last
         for kind in ('ratios', 'coefficients', 'scores'):
             assert_close(first[kind], second[kind])
     assert_close(weights(whole), weights(parts))
@@ -195,7 +195,7 @@ def test_accumulation_scales_the_gradient_of_the_update_once():
     backward(model, second, wrapper)
     before = gradients(model)
     wrapper.step()
-    k = wrapper.modulator.last['coefficients']['rgb']
+    k = wrapper.method.last['coefficients']['rgb']
     assert k < 1
     name = 'encoders.rgb.backbone.stages.0.conv.weight'
     torch.testing.assert_close(gradients(model)[name], before[name] * k)
@@ -250,5 +250,5 @@ def test_built_from_a_config():
             clip_grad=dict(max_norm=1.),
             accumulative_counts=2,
             optimizer=SGD(model.parameters(), lr=.1)))
-    assert wrapper.modulator.alpha == .3
+    assert wrapper.method.alpha == .3
     assert wrapper.clip_grad_kwargs == dict(max_norm=1.)

@@ -9,12 +9,14 @@ from mmengine.optim.optimizer import amp_optimizer_wrapper
 from torch.amp import GradScaler
 from torch.optim import SGD, Adam
 
-from mmbalance_plugin.engine.modulation import modulated_step
-from mmbalance_plugin.engine.optim_wrappers import (
+from mmbalance_plugin.engine.gradients import (
+    GradientOptimWrapper,
     OGMAmpOptimWrapper,
     OGMOptimWrapper,
+    modulated_step,
     to_amp,
 )
+from mmbalance_plugin.registry import OPTIM_WRAPPERS
 from tests.engine.modulation_toy import (
     assert_same,
     batches,
@@ -36,7 +38,7 @@ def scaled_backward(model, batch, wrapper, scaler):
 
 def scaled_step(model, batch, wrapper, scaler):
     scaled_backward(model, batch, wrapper, scaler)
-    modulated_step(wrapper, wrapper.modulator, scaler)
+    modulated_step(wrapper, wrapper.method, scaler)
     wrapper.zero_grad()
 
 
@@ -51,7 +53,7 @@ def train_scaled(scale, count=5, **options):
             model.train_step(batch, wrapper)
         else:
             scaled_step(model, batch, wrapper, scaler)
-    return weights(model), wrapper.modulator.last
+    return weights(model), wrapper.method.last
 
 
 @pytest.mark.parametrize('options', [{}, dict(clip_grad=None)])
@@ -80,7 +82,7 @@ def test_an_overflow_changes_nothing(where, bad, std):
     scaled_backward(model, second, wrapper, scaler)
     model.get_parameter(where).grad.view(-1)[0] = float(bad)
     expected = {k: v / 1024. for k, v in gradients(model).items()}
-    modulated_step(wrapper, wrapper.modulator, scaler)
+    modulated_step(wrapper, wrapper.method, scaler)
     assert_same(before, weights(model))
     for index, value in wrapper.optimizer.state_dict()['state'].items():
         assert torch.equal(value['momentum_buffer'],
@@ -88,8 +90,8 @@ def test_an_overflow_changes_nothing(where, bad, std):
     for name, found in gradients(model).items():
         torch.testing.assert_close(
             found, expected[name], rtol=0, atol=0, equal_nan=True)
-    assert max(wrapper.modulator.last['ratios'].values()) > 1
-    assert min(wrapper.modulator.last['coefficients'].values()) == 1
+    assert max(wrapper.method.last['ratios'].values()) > 1
+    assert min(wrapper.method.last['coefficients'].values()) == 1
     assert scaler.get_scale() == 512.
 
 
@@ -100,7 +102,7 @@ def test_after_an_overflow_training_goes_on():
     first, second = batches(2)
     scaled_backward(model, first, wrapper, scaler)
     model.encoders['rgb'].backbone.stages[0].conv.weight.grad.fill_(torch.inf)
-    modulated_step(wrapper, wrapper.modulator, scaler)
+    modulated_step(wrapper, wrapper.method, scaler)
     wrapper.zero_grad()
     before = weights(model)
     scaled_step(model, second, wrapper, scaler)
@@ -111,8 +113,8 @@ def test_after_an_overflow_training_goes_on():
     reference = build()
     alone = ogm(reference, lr=0.)
     reference.train_step(second, alone)
-    assert_same(alone.modulator.last['scores'],
-                wrapper.modulator.last['scores'])
+    assert_same(alone.method.last['scores'],
+                wrapper.method.last['scores'])
 
 
 def test_clipping_sees_unscaled_modulated_gradients():
@@ -198,7 +200,7 @@ def test_unscaled_once_an_update(monkeypatch):
     for number, batch in enumerate(batches(6)):
         scaled_backward(model, batch, wrapper, scaler)
         if wrapper.should_update():
-            modulated_step(wrapper, wrapper.modulator, scaler)
+            modulated_step(wrapper, wrapper.method, scaler)
             wrapper.zero_grad()
         assert len(calls) == (number + 1) // 3
 
@@ -213,6 +215,9 @@ def test_unscaled_once_an_update(monkeypatch):
     ('mmbalance_plugin.OGMAmpOptimWrapper',
      'mmbalance_plugin.OGMAmpOptimWrapper'),
     ('OGMOptimWrapper', 'OGMAmpOptimWrapper'),
+    ('mmbalance_plugin.GradientOptimWrapper',
+     'mmbalance_plugin.GradientAmpOptimWrapper'),
+    (GradientOptimWrapper, 'mmbalance_plugin.GradientAmpOptimWrapper'),
     (OGMOptimWrapper, 'mmbalance_plugin.OGMAmpOptimWrapper'),
     (OptimWrapper, 'AmpOptimWrapper'),
     (AmpOptimWrapper, 'AmpOptimWrapper'),
@@ -233,3 +238,12 @@ def test_to_amp_keeps_a_loss_scale():
 def test_to_amp_names_what_it_does_not_know():
     with pytest.raises(ValueError, match='mine.Apex'):
         to_amp(dict(type='mine.Apex'))
+    with pytest.raises(ValueError, match='no ApexAmpOptimWrapper'):
+        to_amp(dict(type='ApexOptimWrapper'))
+
+
+def test_to_amp_finds_the_twin_of_a_wrapper_of_ones_own():
+    for name in ('TestedOptimWrapper', 'TestedAmpOptimWrapper'):
+        OPTIM_WRAPPERS.register_module(name, True, OGMOptimWrapper)
+    found = to_amp(dict(type='mmbalance_plugin.TestedOptimWrapper'))
+    assert found['type'] == 'mmbalance_plugin.TestedAmpOptimWrapper'

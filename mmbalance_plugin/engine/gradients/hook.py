@@ -1,0 +1,84 @@
+"""A gradient method beside an optim wrapper of the user's own."""
+import inspect
+from types import MethodType
+from typing import Union
+
+from mmengine.hooks import Hook
+from mmengine.optim import AmpOptimWrapper, OptimWrapper
+
+from ...registry import HOOKS
+from .method import GradientMethod
+from .optim_wrapper import build_method, modulated_step
+
+_SCALERS = {OptimWrapper.step: None, AmpOptimWrapper.step: 'loss_scaler'}
+
+
+@HOOKS.register_module()
+class GradientHook(Hook):
+    """Change gradients without a change to ``optim_wrapper``.
+
+    The same as :class:`GradientOptimWrapper`, bit for bit, given to whatever
+    ``OptimWrapper`` or ``AmpOptimWrapper`` the config builds, with its own
+    clipping, accumulation, mixed precision and schedules. A stage that builds
+    its optimiser anew is modulated again.
+
+    Args:
+        method (dict | GradientMethod): The method, or its config.
+
+    Raises:
+        TypeError: When training starts, if the optim wrapper has a step of
+            its own that cannot be replaced, or if it modulates already.
+
+    Examples:
+        >>> custom_hooks = [
+        >>>     dict(type='mmbalance_plugin.GradientHook',
+        >>>          method=dict(type='mmbalance_plugin.OGM', alpha=0.8))]
+    """
+
+    def __init__(self, method: Union[dict, GradientMethod]) -> None:
+        self.method = build_method(method)
+        self._attached = None
+
+    def before_stage(self, runner, stage=None) -> None:
+        """A stage has built its optimiser anew."""
+        self._attach(runner)
+
+    def before_train_epoch(self, runner) -> None:
+        """For loops without stages."""
+        self._attach(runner)
+
+    def _attach(self, runner) -> None:
+        if runner.optim_wrapper is self._attached:
+            return
+        _replace_step(runner.optim_wrapper, self)
+        self.method.start(runner.model)
+        self._attached = runner.optim_wrapper
+
+
+def _replace_step(wrapper: OptimWrapper, hook: GradientHook) -> None:
+    """Give an existing optim wrapper the modulated step.
+
+    MMEngine's schedules replace ``step`` on the instance by one that counts.
+    They may be built before or after: steps are counted either way.
+    """
+    own = getattr(type(wrapper), 'step', None)
+    patched = vars(wrapper).get('step', own)
+    counted = hasattr(patched, '_with_counter')
+    if own not in _SCALERS or inspect.unwrap(patched) is not own:
+        raise TypeError(
+            f'{type(hook).__name__} cannot modulate the step of '
+            f'{type(wrapper).__name__}, which has a step of its own: it works '
+            'with OptimWrapper and AmpOptimWrapper, one optimiser, no other '
+            f'{hook.method.name}. Change the type of optim_wrapper, or remove '
+            'the hook')
+    scaler = getattr(wrapper, _SCALERS[own]) if _SCALERS[own] else None
+
+    def step(self, **kwargs):
+        if counted:
+            self._global_step += 1
+        modulated_step(self, hook.method, scaler, **kwargs)
+
+    if counted:
+        step._with_counter = True
+    # A method, as schedules built later expect.
+    wrapper.step = MethodType(step, wrapper)
