@@ -3,6 +3,8 @@
 #   make demo        train UDI on real spoken and handwritten digits
 #   make test        lint and the fast tests
 #   make test-full   every test
+#   make lint        ruff and mypy
+#   make docs        build the API reference in build/api
 #   make clean       remove the virtual environment
 #
 # Another interpreter: make demo PYTHON=python3.12
@@ -19,7 +21,7 @@ TEST_ENV := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 # Test files side by side, on up to four cores.
 PARALLEL := -n auto --maxprocesses=4 --dist=loadfile
 
-.PHONY: help install data clips demo test test-full lint clean
+.PHONY: help install data clips demo test test-full lint docs clean
 .DELETE_ON_ERROR:
 
 help:
@@ -54,12 +56,18 @@ demo: data
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
+	$(BIN)/mypy
 
 test: lint data clips
 	$(TEST_ENV) $(BIN)/python -m pytest -m 'not slow' $(PARALLEL)
 
 test-full: lint data clips
 	$(TEST_ENV) $(BIN)/python -m pytest $(PARALLEL)
+
+docs: $(STAMP)
+	$(BIN)/python -m pip install --disable-pip-version-check -q \
+		-c constraints.txt -e '.[docs]'
+	$(BIN)/python docs/api.py build/api
 
 clean:
 	rm -rf $(VENV) build *.egg-info

@@ -1,5 +1,6 @@
 import configparser
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -147,9 +148,10 @@ def make(root, *args):
 @pytest.mark.parametrize('target, commands', [
     ('demo', ['pip install', 'tools/prepare_data.py',
               'tools/train.py configs/udi_av_digits.py']),
-    ('test', ['pip install', 'ruff check', 'tools/prepare_data.py',
+    ('test', ['pip install', 'ruff check', 'mypy', 'tools/prepare_data.py',
               "-m pytest -m 'not slow'"]),
     ('test-full', ['pip install', 'ruff check', '-m pytest']),
+    ('docs', ['pip install', "'.[docs]'", 'docs/api.py']),
 ])
 def test_targets(root, tmp_path, target, commands):
     """What each target does on a fresh machine, in this order."""
@@ -178,6 +180,13 @@ def test_old_python_is_refused(root, tmp_path):
     assert 'Python 3.10 or newer is needed' in done.stderr
     assert 'is 3.9' in done.stderr
     assert not (tmp_path / 'new').exists()
+
+
+def test_one_version_everywhere(root):
+    from mmbalance_plugin import __version__
+    changes = (root / 'CHANGELOG.md').read_text()
+    assert re.findall(r'^## (\S+)', changes, re.M)[0] == __version__
+    assert f'version: {__version__}\n' in (root / 'CITATION.cff').read_text()
 
 
 def test_ci_runs_the_tests(root):

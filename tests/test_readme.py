@@ -46,7 +46,8 @@ def anchors(page):
     }
 
 
-@pytest.mark.parametrize('page', ['README.md', *(
+@pytest.mark.parametrize('page', ['README.md', 'CHANGELOG.md',
+                                  'CONTRIBUTING.md', *(
     f'docs/{path.name}' for path in sorted((ROOT / 'docs').glob('*.md')))])
 def test_links_lead_somewhere(page):
     page = ROOT / page

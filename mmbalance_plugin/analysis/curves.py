@@ -1,5 +1,6 @@
 """What runs logged over time, read back and averaged over seeds."""
 import json
+import math
 import os.path as osp
 import re
 from glob import glob
@@ -76,10 +77,9 @@ def read_scalars(work_dir: str) -> Records:
             lines = [json.loads(line) for line in f if line.strip()]
         if lines and records:
             start = {kind: min((r['step'] for r in lines
-                                if _kind(r) == kind), default=None)
+                                if _kind(r) == kind), default=math.inf)
                      for kind in ('iter', 'epoch')}
-            records = [r for r in records if start[_kind(r)] is None
-                       or r['step'] < start[_kind(r)]]
+            records = [r for r in records if r['step'] < start[_kind(r)]]
         records += lines
     return records
 

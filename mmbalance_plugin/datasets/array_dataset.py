@@ -54,6 +54,8 @@ class ArrayDataset(BaseDataset):
         kwargs: Passed to ``BaseDataset``.
     """
 
+    _fully_initialized: bool
+
     def __init__(self,
                  pipeline: Sequence[Union[dict, Callable]] = (),
                  **kwargs) -> None:

@@ -105,6 +105,8 @@ class AudioVisualDataset(BaseActionDataset):
             or no clip is left (``'skip'``).
     """
 
+    num_classes: Optional[int]
+
     def __init__(self,
                  ann_file: str,
                  pipeline: List[Union[dict, Callable]],
@@ -272,7 +274,7 @@ class AudioVisualDataset(BaseActionDataset):
 
 def _list_of(problems: Sequence[MediaError], clips: Sequence[dict]) -> str:
     """Count problems by reason and name the first clips."""
-    reasons: Dict[str, int] = Counter(p.reason for p in problems)
+    reasons = Counter(p.reason for p in problems)
     counts = ', '.join(f'{n} x "{r}"' for r, n in reasons.most_common(_SHOWN))
     lines = [f'{len(problems)} of {len(clips)} clips cannot be used: {counts}']
     lines += [f'    {problem}' for problem in problems[:_SHOWN]]

@@ -94,7 +94,8 @@ class AVDigitsDataset(ArrayDataset):
         labels = synthesis.pair_labels(self.n_pairs, 10,
                                        self._generator('labels'))
         make = dict(audio=self._audio, visual=self._visual)
-        inputs, ids = {}, {}
+        inputs: Dict[str, torch.Tensor] = {}
+        ids: Dict[str, np.ndarray] = {}
         for modality in self.modalities:
             samples = make[modality](labels, ids)
             noisy = synthesis.add_noise(samples, self.noise_std[modality],

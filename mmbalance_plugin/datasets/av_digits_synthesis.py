@@ -32,7 +32,7 @@ def split_by_class(labels: np.ndarray, shares: Dict[str, float],
     """
     if abs(sum(shares.values()) - 1) > 1e-9:
         raise ValueError(f'The shares {shares} do not sum to 1.')
-    parts = {name: [] for name in shares}
+    parts: Dict[str, list] = {name: [] for name in shares}
     for label in np.unique(labels):
         members = rng.permutation(np.flatnonzero(labels == label))
         ends = np.rint(np.cumsum(list(shares.values())) *

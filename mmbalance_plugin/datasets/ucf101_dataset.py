@@ -1,6 +1,6 @@
 """UCF101: pictures and optical flow as two modalities."""
 import os
-from typing import List, Optional, Sequence
+from typing import Callable, List, Optional, Sequence, Union
 
 from mmbalance_plugin.media import MediaError
 from mmbalance_plugin.registry import DATASETS
@@ -26,6 +26,7 @@ class UCF101Dataset(PreparedClipsDataset):
     Args:
         split (str): ``'train'``, ``'val'`` or ``'test'``. Defaults to
             ``'train'``.
+        pipeline (list[dict | Callable]): Transforms. Defaults to ().
         protocol (str): One of the above. Defaults to ``'split1'``.
         streams (Sequence[str]): Defaults to ``('video', )``: half of the
             clips have no sound.
@@ -36,12 +37,11 @@ class UCF101Dataset(PreparedClipsDataset):
 
     def __init__(self,
                  split: str = 'train',
-                 *args,
+                 pipeline: Sequence[Union[dict, Callable]] = (),
                  protocol: str = 'split1',
                  streams: Sequence[str] = ('video', ),
                  **kwargs) -> None:
-        super().__init__(
-            split, *args, protocol=protocol, streams=streams, **kwargs)
+        super().__init__(split, pipeline, protocol, streams=streams, **kwargs)
 
     def load_data_list(self) -> List[dict]:
         """Find the flow beside the clips."""

@@ -10,7 +10,11 @@ from mmbalance_plugin.media import MediaError
 from mmbalance_plugin.registry import TRANSFORMS
 
 from .flow_pictures import read_picture
-from .prepare.media_pictures import list_pictures, numbering
+from .prepare.media_pictures import (
+    PicturesError,
+    list_pictures,
+    numbering,
+)
 
 _TEMPLATE = 'frame{:06d}.jpg'
 
@@ -101,13 +105,12 @@ def _look_up(folder: str) -> Tuple[int, str]:
     """How many pictures a folder holds, and how they are called."""
     try:
         pictures = list(list_pictures(folder))
+        return len(pictures), numbering(pictures)
     except OSError as error:
         raise MediaError(folder, f'cannot be read: {error.strerror}'
                          ) from error
-    names, problem = numbering(pictures)
-    if problem is not None:
-        raise MediaError(folder, problem)
-    return len(pictures), names
+    except PicturesError as error:
+        raise MediaError(folder, str(error)) from error
 
 
 @TRANSFORMS.register_module()

@@ -207,8 +207,9 @@ class MultimodalMetric(BaseMetric):
 
 def _union(names: Iterable[Iterable[str]]) -> List[str]:
     """All names, in the order of who has most of them."""
-    return list(dict.fromkeys(
-        chain.from_iterable(sorted(map(tuple, names), key=len, reverse=True))))
+    longest_first = sorted([tuple(some) for some in names], key=len,
+                           reverse=True)
+    return list(dict.fromkeys(chain.from_iterable(longest_first)))
 
 
 def _lacks(sample: dict) -> Tuple[str, ...]:

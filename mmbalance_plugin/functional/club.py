@@ -54,7 +54,7 @@ def club_upper_bound(mu: Tensor,
     if (mean is None) != (var is None):
         raise ValueError(
             'club_upper_bound needs both mean and var, or neither')
-    if mean is None:
+    if mean is None or var is None:
         mean, var = feature_moments(y)
     # About the mean, the squares of mu cancel on paper instead of in floating
     # point: var + r^2 - (r - c)^2 = var + 2 r c - c^2.

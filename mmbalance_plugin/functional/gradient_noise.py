@@ -1,6 +1,6 @@
 """The noise of OGM-GE's generalization enhancement."""
 import math
-from typing import Callable, Optional, Sequence
+from typing import Callable, List, Optional, Sequence
 
 import torch
 from torch import Tensor
@@ -68,7 +68,7 @@ def noise_stds(grads: Sequence[Tensor]) -> Tensor:
     return torch.stack(stds) + MIN_STD
 
 
-def add_noise(grads: Sequence[Tensor],
+def add_noise(grads: List[Tensor],
               stds: Tensor,
               distribution: str = 'normal',
               generator: Optional[torch.Generator] = None,
@@ -80,7 +80,7 @@ def add_noise(grads: Sequence[Tensor],
     stays in the cache.
 
     Args:
-        grads (Sequence[Tensor]): Gradients on one device.
+        grads (list[Tensor]): Gradients on one device.
         stds (Tensor): Standard deviation for each tensor, shape (T, ), on
             that device.
         distribution (str): See :func:`unit_noise`. Defaults to 'normal'.

@@ -69,9 +69,10 @@ def mmpareto_direction(g_fused: Tensor,
     direction = 2 * share * fused + 2 * (1 - share) * unimodal
     if norm == 'encoder':
         return gamma * direction * _ratio(total, direction)
+    parts = list(sizes or ())
     pieces = [
-        piece * _ratio(whole, piece).clamp(min=1) for piece, whole in zip(
-            direction.split(list(sizes)), total.split(list(sizes)))
+        piece * _ratio(whole, piece).clamp(min=1)
+        for piece, whole in zip(direction.split(parts), total.split(parts))
     ]
     return gamma * torch.cat(pieces)
 

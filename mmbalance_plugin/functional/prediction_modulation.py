@@ -67,9 +67,11 @@ def opm_dropped_share(probabilities: Dict[str, Tensor],
         raise ValueError(
             f'drop probabilities are given for {sorted(probabilities)} but '
             f'feature widths for {sorted(widths)}')
-    dropped = sum(widths[name] * at_least_float32(q)
-                  for name, q in probabilities.items())
-    return dropped / sum(widths.values())
+    dropped = torch.stack([
+        widths[name] * at_least_float32(q)
+        for name, q in probabilities.items()
+    ])
+    return dropped.sum() / sum(widths.values())
 
 
 def opm_rescale_factor(probabilities: Dict[str, Tensor],

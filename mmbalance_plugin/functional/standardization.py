@@ -50,6 +50,6 @@ def standardize(features: Tensor,
     if (mean is None) != (var is None):
         raise ValueError('standardize needs both mean and var, or neither')
     features = at_least_float32(features)
-    if mean is None:
+    if mean is None or var is None:
         mean, var = feature_moments(features)
     return (features - mean) * (var + eps).rsqrt()

@@ -52,7 +52,7 @@ class DeferredScalars:
 
     def flush(self) -> None:
         """Hand the means of what was added to the hub, and start anew."""
-        if self._count:
+        if self._sums is not None:
             hub = MessageHub.get_current_instance()
             means = (self._sums / self._count).tolist()
             for name, mean in zip(self._names, means):

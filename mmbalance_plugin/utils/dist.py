@@ -207,7 +207,7 @@ def draws_agree(device: torch.device) -> bool:
     """
     if device.type == 'cuda':
         card = torch.cuda.get_device_properties(device)
-        kind = card.name, card.multi_processor_count
+        kind = card.name, str(card.multi_processor_count)
     else:
         kind = device.type, torch.backends.cpu.get_cpu_capability()
     return len(set(dist.all_gather_object(kind))) == 1

@@ -76,7 +76,8 @@ def plan(source: Path, split_csv: Optional[List[str]] = None) -> Plan:
     sounds = FileIndex(
         find_folder(source, ['AudioWAV'], 'sound (.wav)'), ('.wav', ), source)
     paper = read_split_csv(split_csv) if split_csv else {}
-    clips, notes = [], []
+    clips: List[PlannedClip] = []
+    notes: List[Tuple[str, str]] = []
     problems = videos.problems + sounds.problems
     for name in sorted(set(videos.names) | set(sounds.names) | set(paper)):
         parsed = parse_name(name)
@@ -90,9 +91,8 @@ def plan(source: Path, split_csv: Optional[List[str]] = None) -> Plan:
         files = dict(video=videos.find(name), audio=sounds.find(name))
         clips.append(
             PlannedClip(name, label, files, splits, dict(actor=actor)))
-        notes += [(name, note) for note in (videos.note(files['video']),
-                                            sounds.note(files['audio']))
-                  if note]
+        notes += videos.notes(name, files['video'])
+        notes += sounds.notes(name, files['audio'])
     if len(clips) != CLIPS:
         problems.append(
             (source.name, f'count: {len(clips)} clips, CREMA-D has {CLIPS}'))

@@ -97,8 +97,7 @@ def plan(source: Path,
                         {k: v for k, v in splits.items() if v},
                         dict(youtube_id=row.youtube_id),
                         row.end - row.start))
-        if files.note(path):
-            notes.append((name, files.note(path)))
+        notes += files.notes(name, path)
     problems += [(label, 'class: no clip in the annotations')
                  for label in names if label not in labels]
     return Plan(clips, names, dict(path=['video', 'audio']),
@@ -107,7 +106,7 @@ def plan(source: Path,
 
 def _read(paths: List[Path], names: Tuple[str, ...]):
     """Rows of Kinetics, rows of a split, and what contradicts itself."""
-    found = dict(kinetics={}, split={})
+    found: Dict[str, Dict[str, KineticsRow]] = dict(kinetics={}, split={})
     problems: List[Tuple[str, str]] = []
     for path in paths:
         form, rows = read_annotation(

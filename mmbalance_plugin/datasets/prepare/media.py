@@ -1,7 +1,7 @@
 """From the clips of a media data set to its annotation and manifest."""
 import os
 from pathlib import Path
-from typing import Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from .errors import PreparationError, PreparedDataError
 from .manifest import (
@@ -42,7 +42,7 @@ class MediaPreparer:
         plan (Callable): ``plan(source, **options)`` gives a :class:`Plan`;
             raises :class:`PreparationError` where there is nothing to plan.
         options (Sequence[str]): Names of options it takes, see
-            ``media_options``. Defaults to ().
+            ``add_media_arguments`` of ``run.py``. Defaults to ().
     """
 
     def __init__(self, dataset: str, plan: Callable[..., Plan],
@@ -158,7 +158,7 @@ class MediaPreparer:
         return changed
 
     def _replace(self, out: Path, manifest: str, texts: Dict[str, str],
-                 gone: Sequence[str]) -> bool:
+                 gone: Iterable[str]) -> bool:
         """Write all files, the manifest last; False if nothing changes."""
         path = out / MANIFEST
         changed = not path.is_file() or path.read_text(

@@ -89,12 +89,11 @@ class FileIndex:
                 return path
         return None
 
-    def note(self, path: Optional[str]) -> Optional[str]:
-        """What a user should know about a path that is used, or None."""
-        if path not in self.doubles:
-            return None
-        return (f'several files of that name: {path} is used, not '
-                f'{", ".join(self.doubles[path])}')
+    def notes(self, clip: str, path: Optional[str]) -> List[Tuple[str, str]]:
+        """What a user should know about the file that a clip uses."""
+        return [(clip, f'several files of that name: {path} is used, not '
+                 f'{", ".join(self.doubles[path])}')
+                ] if path in self.doubles else []
 
 
 def printable(text: str) -> str:

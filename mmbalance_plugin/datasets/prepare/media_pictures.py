@@ -3,7 +3,7 @@ import hashlib
 import os
 import re
 from pathlib import Path
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, List, Tuple, Union
 
 from mmbalance_plugin.media import MediaError
 
@@ -14,7 +14,7 @@ _NAME = re.compile(r'(?P<head>[ -~]*?)(?P<number>[0-9]+)(?P<tail>\.[A-Za-z]+)')
 _SHOWN = 5  # pictures named in a report
 
 
-def list_pictures(folder: Path) -> Dict[str, os.stat_result]:
+def list_pictures(folder: Union[str, Path]) -> Dict[str, os.stat_result]:
     """Name -> status of the pictures in a folder, sorted by name.
 
     Raises:
@@ -72,66 +72,74 @@ def inspect_pictures(folder: Path, check: str = 'decode') -> dict:
         return dict(
             problem=f'unreadable: {name}: {error.strerror}', check=check)
     facts = dict(signature(pictures), check=check, pictures=len(pictures))
-    names, problem = numbering(list(pictures))
-    empty = [n for n, status in pictures.items() if status.st_size == 0]
-    if problem is None and empty:
-        problem = f'empty: {_some(empty)}'
-    if problem is None:
+    try:
+        names = numbering(list(pictures))
+        empty = [n for n, status in pictures.items() if status.st_size == 0]
+        if empty:
+            raise PicturesError(f'empty: {_some(empty)}')
         facts['names'] = names
         if check == 'decode':
-            problem = _decode(folder, pictures, facts)
-    if problem is not None:
-        facts['problem'] = problem
+            facts.update(_decode(folder, list(pictures)))
+    except PicturesError as error:
+        facts['problem'] = str(error)
     return facts
 
 
-def numbering(names: List[str]) -> Tuple[Optional[str], Optional[str]]:
+class PicturesError(ValueError):
+    """What is wrong with a folder of pictures, for a report."""
+
+
+def numbering(names: List[str]) -> str:
     """How pictures are numbered, from 1 and without a gap.
 
     Args:
         names (List[str]): Sorted names.
 
     Returns:
-        Tuple[str | None, str | None]: A format such as
-        ``'frame{:06d}.jpg'``, and what is wrong; one of them is None.
+        str: A format such as ``'frame{:06d}.jpg'``.
+
+    Raises:
+        PicturesError: They are not.
     """
     if not names:
-        return None, 'empty: no pictures'
-    matches = [_NAME.fullmatch(name) for name in names]
-    kinds = [m and (m['head'], m['tail']) for m in matches]
-    for name, kind in zip(names, kinds):
-        if kind is None:
-            return None, f'broken: {name} is not numbered'
-        if kind != kinds[0]:
-            return None, (f'broken: {names[0]} and {name} are not numbered '
-                          'alike')
-    numbers = sorted(int(m['number']) for m in matches)
-    if numbers[0] == 0:
-        return None, 'broken: pictures are numbered from 0, needed is from 1'
-    width = min(len(m['number']) for m in matches)
+        raise PicturesError('empty: no pictures')
+    numbers, kinds = [], set()
+    for name in names:
+        match = _NAME.fullmatch(name)
+        if match is None:
+            raise PicturesError(f'broken: {name} is not numbered')
+        numbers.append(match['number'])
+        kinds.add((match['head'], match['tail']))
+        if len(kinds) > 1:
+            raise PicturesError(
+                f'broken: {names[0]} and {name} are not numbered alike')
+    there = set(map(int, numbers))
+    if 0 in there:
+        raise PicturesError(
+            'broken: pictures are numbered from 0, needed is from 1')
+    width = min(map(len, numbers))
     head, tail = (part.replace('{', '{{').replace('}', '}}')
-                  for part in kinds[0])
+                  for part in kinds.pop())
     form = f'{head}{{:0{width}d}}{tail}'
     wanted = [form.format(i) for i in range(1, len(names) + 1)]
     if set(wanted) == set(names):
-        return form, None
-    there = set(numbers)
-    gaps = [form.format(i) for i in range(1, numbers[-1]) if i not in there]
-    if gaps:
-        return None, f'missing: {_some(gaps)}'
-    return None, f'broken: a number occurs twice or is not padded like {form}'
+        return form
+    gaps = [form.format(i) for i in range(1, max(there)) if i not in there]
+    raise PicturesError(
+        f'missing: {_some(gaps)}' if gaps else
+        f'broken: a number occurs twice or is not padded like {form}')
 
 
-def _decode(folder: Path, pictures: Dict[str, os.stat_result],
-            facts: dict) -> Optional[str]:
-    """Read all pictures into the facts; returns what is wrong, or None."""
-    digest, bad, shapes = hashlib.sha256(), [], {}
+def _decode(folder: Path, pictures: List[str]) -> dict:
+    """Size of all pictures, and a hash of their names and contents."""
+    digest, bad = hashlib.sha256(), []
+    shapes: Dict[Tuple[int, ...], str] = {}
     for name in pictures:
         try:
-            with open(folder / name, 'rb') as file:
-                data = file.read()
+            data = (folder / name).read_bytes()
         except OSError as error:
-            return f'unreadable: {name}: {error.strerror}'
+            raise PicturesError(
+                f'unreadable: {name}: {error.strerror}') from error
         digest.update(f'{name}\0{len(data)}\0'.encode())
         digest.update(data)
         try:
@@ -141,14 +149,13 @@ def _decode(folder: Path, pictures: Dict[str, os.stat_result],
         else:
             shapes.setdefault(shape, name)
     if bad:
-        return f'broken: {_some(bad)}'
+        raise PicturesError(f'broken: {_some(bad)}')
     if len(shapes) > 1:
-        return 'broken: ' + ', '.join(
+        raise PicturesError('broken: ' + ', '.join(
             f'{name} is {width} x {height}'
-            for (height, width), name in list(shapes.items())[:_SHOWN])
-    [(facts['height'], facts['width'])] = shapes
-    facts['sha256'] = digest.hexdigest()
-    return None
+            for (height, width), name in list(shapes.items())[:_SHOWN]))
+    [(height, width)] = shapes
+    return dict(height=height, width=width, sha256=digest.hexdigest())
 
 
 def _some(names: List[str]) -> str:

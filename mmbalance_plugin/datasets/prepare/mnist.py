@@ -113,7 +113,7 @@ def idx_md5(array: np.ndarray) -> str:
     header = struct.pack(f'>{1 + array.ndim}I', 0x0800 + array.ndim,
                          *array.shape)
     digest = hashlib.md5(header, usedforsecurity=False)
-    digest.update(np.ascontiguousarray(array))
+    digest.update(array.tobytes())
     return digest.hexdigest()
 
 

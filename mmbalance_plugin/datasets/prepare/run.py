@@ -4,7 +4,15 @@ import os
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Dict, Iterator, NamedTuple, Optional, Sequence, Union
+from typing import (
+    Callable,
+    Dict,
+    Iterator,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Union,
+)
 
 from filelock import FileLock, Timeout
 
@@ -23,24 +31,39 @@ from .store import find_damage, remove_partial
 
 
 class Preparer(NamedTuple):
-    """How one data set is prepared.
+    """How a data set of plain arrays is prepared.
 
     Args:
+        dataset (str): Its name.
+        layout (int): Version of what it writes.
         run (Callable): Called with the output folder and the source
             folder or None.
-        layout (int): Version of what it writes.
     """
 
-    run: callable
+    dataset: str
     layout: int
+    run: Callable[[Path, Optional[Path]], None]
+
+    def prepare(self, out: Path, source: Optional[Path], **options) -> bool:
+        """Write the arrays, unless they are there and whole."""
+        if options:
+            flags = ', '.join('--' + key.replace('_', '-') for key in options)
+            raise PreparationError(f'{self.dataset} takes no {flags}')
+        damage = find_damage(out, self.dataset, self.layout)
+        if damage is None:
+            return False
+        print(f'Preparing {self.dataset} in {out} ({damage})', flush=True)
+        self.run(out, source)
+        return True
 
 
 PREPARERS: Dict[str, Union[Preparer, MediaPreparer]] = {
     av_digits.DATASET:
-    Preparer(av_digits.prepare_av_digits, av_digits.LAYOUT),
+    Preparer(av_digits.DATASET, av_digits.LAYOUT,
+             av_digits.prepare_av_digits),
     multiple_features.DATASET:
-    Preparer(multiple_features.prepare_multiple_features,
-             multiple_features.LAYOUT),
+    Preparer(multiple_features.DATASET, multiple_features.LAYOUT,
+             multiple_features.prepare_multiple_features),
 }
 for _set in (crema_d, kinetics_sounds, vggsound, ucf101):
     PREPARERS[_set.DATASET] = _set.PREPARER
@@ -78,27 +101,14 @@ def prepare(name: str,
     if source is not None and not os.path.isdir(source):
         raise PreparationError(f'--source {source} is no folder, or may not '
                                'be looked into.')
-    preparer = PREPARERS[name]
-    media = isinstance(preparer, MediaPreparer)
-    given = [key for key, value in options.items() if value]
-    if given and not media:
-        flags = ', '.join('--' + key.replace('_', '-') for key in given)
-        raise PreparationError(f'{name} takes no {flags}')
     try:
         out.mkdir(parents=True, exist_ok=True)
         with _alone(out):
             remove_partial(out)
-            if media:
-                return preparer.prepare(out, source, **options)
-            damage = find_damage(out, name, preparer.layout)
-            if damage is None:
-                return False
-            print(f'Preparing {name} in {out} ({damage})', flush=True)
-            preparer.run(out, source)
+            return PREPARERS[name].prepare(out, source, **options)
     except OSError as error:
         # A full disk or a folder without permission: no traceback needed.
         raise PreparationError(str(error)) from error
-    return True
 
 
 @contextmanager
@@ -119,6 +129,7 @@ def _alone(out: Path) -> Iterator[None]:
 def main(arguments: Optional[Sequence[str]] = None) -> int:
     """Parse a command line, prepare, and return the exit status."""
     parser = argparse.ArgumentParser(
+        argument_default=argparse.SUPPRESS,
         description='Prepare a data set: fetch it, check it, and write it '
         'as plain arrays; or, of a set of clips, check every file where it '
         'lies and write annotations and a manifest. Running it again only '
@@ -127,27 +138,35 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     parser.add_argument(
         '--source',
         metavar='DIR',
+        default=None,
         help='folder with the files already downloaded (offline); needed '
         'for sets of clips')
     parser.add_argument(
-        '--out', metavar='DIR', help='where to write (default: data/NAME)')
+        '--out',
+        metavar='DIR',
+        default=None,
+        help='where to write (default: data/NAME)')
     add_media_arguments(parser)
-    args = parser.parse_args(arguments)
-    out = args.out or f'data/{args.name}'
+    options = vars(parser.parse_args(arguments))
+    name, source = options.pop('name'), options.pop('source')
+    out = options.pop('out') or f'data/{name}'
     try:
-        done = prepare(args.name, args.source, out, **media_options(args))
+        done = prepare(name, source, out, **options)
     except PreparationError as error:
         print(f'error: {error}', file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print('\ninterrupted; run it again to go on', file=sys.stderr)
         return 130
-    print(f'{args.name}: {"prepared" if done else "up to date"} in {out}')
+    print(f'{name}: {"prepared" if done else "up to date"} in {out}')
     return 0
 
 
 def add_media_arguments(parser: argparse.ArgumentParser) -> None:
-    """Flags for data sets of clips."""
+    """Flags for data sets of clips.
+
+    Paths are kept for the next time, which may be in another folder.
+    """
     group = parser.add_argument_group('data sets of clips')
     group.add_argument(
         '--accept-missing',
@@ -162,12 +181,14 @@ def add_media_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         '--split-csv',
         nargs='+',
+        type=os.path.abspath,
         metavar='CSV',
         help='crema_d: train.csv and test.csv of the paper protocol, or '
         'their folder')
     group.add_argument(
         '--annotations',
         nargs='+',
+        type=os.path.abspath,
         metavar='FILE',
         help='kinetics_sounds, vggsound: annotation files (default: the csv '
         'files in the source); kinetics_sounds also takes the split files '
@@ -179,26 +200,7 @@ def add_media_arguments(parser: argparse.ArgumentParser) -> None:
         help='kinetics_sounds: class list (default: 31)')
     group.add_argument(
         '--flow',
+        type=os.path.abspath,
         metavar='DIR',
         help='ucf101: folder of the flow pictures u/ and v/ (default: looked '
         'for in the source)')
-
-
-def media_options(args: argparse.Namespace) -> dict:
-    """What of a command line is for data sets of clips, if given."""
-    options = dict(
-        check=args.check,
-        workers=args.workers,
-        accept_missing=args.accept_missing,
-        split_csv=args.split_csv,
-        annotations=args.annotations,
-        classes=args.classes,
-        flow=args.flow)
-    for key in ('split_csv', 'annotations', 'flow'):
-        value = options[key]
-        # Kept for the next time, which may be in another folder.
-        if isinstance(value, str):
-            options[key] = os.path.abspath(value)
-        elif value:
-            options[key] = [os.path.abspath(path) for path in value]
-    return {key: value for key, value in options.items() if value}

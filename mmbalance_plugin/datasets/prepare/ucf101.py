@@ -72,8 +72,7 @@ def plan(source: Path, flow: Optional[str] = None) -> Plan:
         clips.append(
             PlannedClip(name, label, files,
                         splits.get(key, {}).get('splits', {})))
-        if videos.note(video):
-            notes.append((name, videos.note(video)))
+        notes += videos.notes(name, video)
     if len(clips) != CLIPS:
         problems.append((source.name, f'count: {len(clips)} clips, UCF101 '
                          f'has {CLIPS}'))
@@ -90,7 +89,7 @@ def relate_flow(clip: PlannedClip, files: Dict[str, dict]) -> Verdict:
         clip (PlannedClip): The clip.
         files (Dict[str, dict]): File or folder -> facts of good ones.
     """
-    video, u, v = (files[clip.files[column]] for column in _NEEDS)
+    video, u, v = (files[str(clip.files[column])] for column in _NEEDS)
     for key, what in (('pictures', '{} flow pictures'), ('names', '{}')):
         if u[key] != v[key]:
             return Verdict(f'broken: {what.format(u[key])} in u, {v[key]} '

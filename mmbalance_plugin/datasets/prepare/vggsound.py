@@ -43,8 +43,7 @@ def plan(source: Path, annotations: Optional[List[str]] = None) -> Plan:
             PlannedClip(name, row['label'], dict(path=found),
                         dict(fair='val' if name in val else row['split']),
                         dict(youtube_id=row['id']), SECONDS))
-        if files.note(found):
-            notes.append((name, files.note(found)))
+        notes += files.notes(name, found)
     classes = sorted({row['label'] for row in rows.values()})
     if len(classes) != CLASSES:
         problems.append((path.name, f'count: {len(classes)} classes, '

@@ -110,10 +110,10 @@ class PyAVAudioDecode(BaseTransform):
 
     def _decode(self, reader, window: Window) -> np.ndarray:
         start, end = window
-        cropped = self.window == 'clip' and self.duration is not None
-        if cropped and self.crop == 'start':
+        wanted = self.duration if self.window == 'clip' else None
+        if wanted is not None and self.crop == 'start':
             # No more is decoded than is kept.
-            limit = start + self.duration
+            limit = start + wanted
             end = limit if end is None else min(end, limit)
         wave = decode_audio(
             reader, self.sample_rate, start, end, self.allow_truncated)
@@ -121,7 +121,7 @@ class PyAVAudioDecode(BaseTransform):
         if length is None:
             return wave
         spare = len(wave) - length
-        if cropped and spare > 0 and self.crop != 'start':
+        if wanted is not None and spare > 0 and self.crop != 'start':
             first = spare // 2
             if self.crop == 'random':
                 first = np.random.randint(spare + 1)

@@ -1,5 +1,5 @@
 """Log spectrograms of decoded sound, by torchaudio."""
-from typing import Optional
+from typing import Callable, Optional
 
 import numpy as np
 import torch
@@ -13,9 +13,10 @@ class _Spectrogram(BaseTransform):
     """Base: waves (..., n) to log spectrograms (..., 1, F, T)."""
 
     deterministic = True
-
-    def _power(self, wave: Tensor) -> Tensor:
-        raise NotImplementedError
+    eps: float
+    clamp: Optional[float]
+    sample_rate: Optional[int]
+    _power: Callable[[Tensor], Tensor]
 
     def transform(self, results: dict) -> dict:
         """Replace the wave in ``results['audios']`` by its spectrogram."""

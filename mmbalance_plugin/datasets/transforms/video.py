@@ -148,7 +148,7 @@ class PyAVVideoDecode(BaseTransform):
                     f'{type(self).__name__} needs PyAVVideoInit before it')
             reader = results['media_readers'][results['filename']]
             results['imgs'] = decode_frames(
-                reader, numbers, results['frame_index'])
+                reader, numbers.tolist(), results['frame_index'])
         results['original_shape'] = results['imgs'][0].shape[:2]
         results['img_shape'] = results['imgs'][0].shape[:2]
         return results

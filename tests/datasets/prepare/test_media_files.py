@@ -37,9 +37,9 @@ def test_several_files_of_one_name_are_noted(tmp_path):
           tmp_path / 'c' / 'x.mp4', tmp_path / 'y.mp4')
     index = FileIndex(tmp_path, ('.mp4', '.mkv'))
     assert index.find('x') == 'a/x.mkv'
-    assert index.note('a/x.mkv') == (
-        'several files of that name: a/x.mkv is used, not b/x.mp4, c/x.mp4')
-    assert index.note('y.mp4') is None and index.note(None) is None
+    assert index.notes('x', 'a/x.mkv') == [('x',
+        'several files of that name: a/x.mkv is used, not b/x.mp4, c/x.mp4')]
+    assert index.notes('y', 'y.mp4') == index.notes('z', None) == []
 
 
 def test_links_that_lead_back_end(tmp_path):
