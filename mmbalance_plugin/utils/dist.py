@@ -83,14 +83,16 @@ def global_moments(features: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
     numbers a feature and rank, and one in the backward pass.
 
     Args:
-        features (Tensor): The local part, shape (N_local, D), floating.
+        features (Tensor): The local part, shape (N_local, D), floating. A
+            rank of several may have no sample.
 
     Returns:
         Tuple[Tensor, Tensor, Tensor]: Mean (D,), variance (D,) and the
-        global number of samples (0-d, floating, on the device).
+        global number of samples (0-d, floating, on the device; 1 if no rank
+        has any).
     """
     size = features.new_full((1, ), len(features))
-    mean = features.sum(dim=0) / size
+    mean = features.sum(dim=0) / max(1, len(features))
     squares = (features - mean).square().sum(dim=0)
     if dist.get_world_size() == 1:
         return mean, squares / size, size[0]
@@ -99,7 +101,7 @@ def global_moments(features: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
     rows[dist.get_rank()] = own
     means, squares, sizes = all_reduce_sum_with_grad(rows).split(
         [len(mean), len(mean), 1], dim=1)
-    count = sizes.detach().sum()
+    count = sizes.detach().sum().clamp(min=1)
     mean = (means * sizes).sum(dim=0) / count
     # Within the parts, and of the parts' means about the common one.
     spread = squares + sizes * (means - mean).square()

@@ -2,6 +2,7 @@ import logging
 from typing import Any, Dict, Optional, Tuple
 
 import torch
+from mmengine.dist import get_world_size
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
@@ -103,6 +104,10 @@ class CLUBLoss(nn.Module):
         >>> bound = loss(x, y, update_estimator=False)
     """
 
+    collective = True
+    """bool: Whether the ranks wait for each other in a call, so that one
+    without samples has to call it, too."""
+
     def __init__(self,
                  x_channels: int,
                  y_channels: int,
@@ -200,14 +205,22 @@ class CLUBLoss(nn.Module):
     def _bound(self, x: Tensor, y: Tensor, moments: Dict[str, Tensor],
                share: Tensor) -> Tensor:
         """The bound of the global batch; fills ``last``."""
-        mu, logvar = self.estimator(x)
-        if self.variant == 'exact':
-            local = club_upper_bound(
-                mu, logvar, y, mean=moments['mean'], var=moments['var'])
+        about = moments['mean'], moments['var']
+        if self.variant == 'sampled':
+            about = (self._partners(y), )
+        if not len(y):
+            # Zero, of all that the other ranks' graphs reach through
+            # collectives.
+            local = likelihood = y.sum() + 0 * sum(t.sum() for t in about)
         else:
-            local = club_against(mu, logvar, y, self._partners(y))
-        with torch.no_grad():
-            likelihood = club_log_likelihood(mu, logvar, y)
+            mu, logvar = self.estimator(x)
+            if self.variant == 'exact':
+                local = club_upper_bound(
+                    mu, logvar, y, mean=about[0], var=about[1])
+            else:
+                local = club_against(mu, logvar, y, *about)
+            with torch.no_grad():
+                likelihood = club_log_likelihood(mu, logvar, y)
         estimate, likelihood = all_reduce_sum_with_grad(
             torch.stack([local, likelihood]) * share, agreed=True).unbind()
         self.last = dict(
@@ -281,6 +294,7 @@ class CLUBLoss(nn.Module):
                     f'CLUBLoss needs {name} of shape (N, {width}), as '
                     f'{name}_channels={width} says, got '
                     f'{tuple(value.shape)}')
-        if len(x) != len(y) or len(x) == 0:
+        alone = get_world_size() == 1
+        if len(x) != len(y) or (alone and len(x) == 0):
             raise ValueError('CLUBLoss needs x and y of the same samples, at '
                              f'least one, got {len(x)} and {len(y)}')

@@ -107,7 +107,9 @@ class GaussianEstimator(nn.Module):
             # Loading with assign=True puts another parameter in its place.
             self._rebuild_optimizer()
         for _ in range(steps):
-            grad = -weight * self.likelihood_gradient(x, y)
+            grad = torch.zeros_like(self.weights)
+            if len(y):  # a rank without samples only takes part in the sum
+                grad = -weight * self.likelihood_gradient(x, y)
             dist.all_reduce(grad, op='sum')
             # Features may overflow under AMP, whose scaler then skips the
             # step; Q must survive that, too.

@@ -1,10 +1,14 @@
 """Terms of batches of which samples lack the anchor or the follower."""
 import pytest
 import torch
+from mmengine.model import MMDistributedDataParallel
+from mmengine.optim import OptimWrapper
 
 from mmbalance_plugin.engine.udi import AlphaController, AnchorGuidance
 from mmbalance_plugin.functional import js_divergence
 from mmbalance_plugin.models.losses import CLUBLoss, JSDivergenceLoss
+from tests.dist_utils import run_ranks
+from tests.models.recognizers.toy import snapshot
 from tests.models.test_presence import alone, data, toy
 
 LACKS = {0: ('rgb', ), 2: ('flow', ), 3: ('sound', ), 6: ('rgb', 'sound')}
@@ -72,3 +76,36 @@ def test_the_controller_sees_the_same_terms():
     }
     assert aligned['con'] == pytest.approx(
         float(grads['loss_cls_flow'] @ grads['loss_con_flow']), rel=1e-4)
+
+
+#: Step by step: some on both ranks, none on the second, none at all.
+BY_STEP = [LACKS, *({i: ('rgb', ) for i in range(start, 8)}
+                    for start in (4, 0))]
+
+
+def follow(share=None):
+    model, guide = guided()
+    wrapped = model if share is None else MMDistributedDataParallel(model)
+    wrapper = OptimWrapper(torch.optim.SGD(
+        [p for p in model.parameters() if p.requires_grad], lr=.5))
+    for lacks in BY_STEP:
+        wrapped.train_step(data(lacks=lacks, rows=share), wrapper)
+    q = {k: v.clone() for k, v in guide.named_parameters()}
+    return snapshot(model), q
+
+
+def follow_on_a_share():
+    rank = torch.distributed.get_rank()
+    return follow(range(4 * rank, 4 * rank + 4))
+
+
+def test_two_ranks_follow_one_process():
+    one, other = run_ranks(follow_on_a_share, 2)
+    for expected, found, same in zip(follow(), one, other):
+        for key, value in expected.items():
+            # Without any pair one process does not call the estimator,
+            # ranks do: Q moves on by its momentum.
+            if 'estimator' not in key:
+                torch.testing.assert_close(
+                    found[key], value, rtol=1e-4, atol=1e-5)
+            assert torch.equal(found[key], same[key])

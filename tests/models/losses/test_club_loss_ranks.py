@@ -21,7 +21,8 @@ FORMS = {
         variant='sampled', standardize=False, reduction='sum', clamp=False,
         steps=1),
 }
-SPLITS = {'halves': (8, 8), 'unequal': (5, 11)}
+#: Shares of the ranks, step by step.
+SPLITS = {'halves': [(8, 8)], 'unequal': [(5, 11), (0, 16), (16, 0)]}
 
 
 def data(step, n=16):
@@ -64,7 +65,8 @@ def train(options, split=None, steps=6, wrap=False):
     for step in range(steps):
         x, y = data(step)
         if split is not None:
-            x, y = part(x, split), part(y, split)
+            share = split[step % len(split)]
+            x, y = part(x, share), part(y, share)
         optimizer.zero_grad()
         value = outer(x, y)
         value.backward()
@@ -149,8 +151,8 @@ def _clamped():
         first[0, :6], first_bias[0, :6] = torch.eye(6), 3.
         last[0, :, :4], last_bias[0] = -torch.eye(4), 3.
     x, y = data(0)
-    y = part(y, SPLITS['unequal']).clone().requires_grad_()
-    value = loss(part(x, SPLITS['unequal']), y)
+    y = part(y, SPLITS['unequal'][0]).clone().requires_grad_()
+    value = loss(part(x, SPLITS['unequal'][0]), y)
     value.backward()
     return value, loss.last['estimate'], y.grad
 
@@ -166,10 +168,10 @@ def _collectives():
     for steps in (0, 5):
         loss = CLUBLoss(6, 4, seed=1, steps=steps)
         x, y = data(0)
-        y = part(y, SPLITS['unequal']).clone().requires_grad_()
+        y = part(y, SPLITS['unequal'][0]).clone().requires_grad_()
         with mock.patch.object(torch.distributed, 'all_reduce',
                                wraps=torch.distributed.all_reduce) as spy:
-            value = loss(part(x, SPLITS['unequal']), y)
+            value = loss(part(x, SPLITS['unequal'][0]), y)
             forward = spy.call_count
             value.backward()
         counts.append((forward, spy.call_count - forward))
