@@ -1,22 +1,28 @@
 """What the anchor's cache takes while it is filled, and what noise costs."""
 import gc
 import time
+from unittest import mock
 
 import torch
+from mmengine.dataset import pseudo_collate
+from torch.utils.data import DataLoader
 
-from mmbalance_plugin.engine.inference import forward_dataset
+from mmbalance_plugin.datasets import ArrayDataset, Arrays
+from mmbalance_plugin.engine.udi import build_anchor_cache
 from mmbalance_plugin.functional.gradient_noise import (
     add_noise,
     noise_stds,
     unit_noise,
 )
 from mmbalance_plugin.utils.streams import stream
+from tests.models.recognizers import toy
 
-from .session import Session, bare
+from .session import Session
 
 # Convolutions of a ResNet18, roughly: number and shape.
 _RESNET18 = ((5, (512, 512, 3, 3)), (16, (64, 64, 3, 3)))
 _RESNET18_WEIGHTS = 11_000_000
+_MODALITIES = ('rgb', 'flow')
 
 
 def run(session: Session) -> None:
@@ -27,22 +33,40 @@ def run(session: Session) -> None:
     session.check('time of the noise for a ResNet18', _noise_time)
 
 
+class _Vectors(ArrayDataset):
+    """Samples that take no time to load."""
+    count = 500
+
+    def load_arrays(self) -> Arrays:
+        inputs, _ = toy.batch(_MODALITIES, self.count)
+        return Arrays(inputs, torch.arange(self.count) % toy.CLASSES)
+
+
 def _anchor_pass(session: Session) -> str:
-    runner = session.runs['udi']
-    model = bare(runner)
-    model.leave_stage()
+    _Vectors.count = 500 if session.quick else 50_000
+    pack = dict(
+        type='mmaction.PackActionInputs',
+        collect_keys=_MODALITIES,
+        meta_keys=('sample_idx', ))
+    loader = DataLoader(
+        _Vectors(pipeline=[pack]), batch_size=64, collate_fn=pseudo_collate)
+    with mock.patch.dict(toy.CHANNELS, rgb=2048):
+        model = toy.build(_MODALITIES).to(session.device)
     gc.collect()
     before = 0
     if session.cuda:
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()
-    outputs = forward_dataset(
-        model, runner.train_loop.dataloader, features=True)
-    tensors = (*outputs.features.values(), *outputs.logits.values())
-    kept = sum(t.numel() * t.element_size() for t in tensors)
-    if not session.cuda:
-        return f'{kept} bytes kept'
-    peak = torch.cuda.max_memory_allocated() - before
+    cache = build_anchor_cache(model, loader, 'rgb', True)
+    kept = 4 * (cache.features.numel() + cache.logits.numel())
+    peak = torch.cuda.max_memory_allocated() - before if session.cuda else 0
+    assert peak < 1.5 * kept, f'{kept} bytes kept, at most {peak} used'
+    in_memory = build_anchor_cache(model, loader, 'rgb', True, 'cpu')
+    assert in_memory.features.device.type == 'cpu'
+    samples = next(iter(loader))['data_samples']
+    for here, there in zip(cache.look_up(samples),
+                           in_memory.look_up(samples)):
+        assert here.device == there.device and torch.equal(here, there)
     return f'{kept} bytes kept, at most {peak} used'
 
 

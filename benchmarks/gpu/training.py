@@ -47,6 +47,7 @@ PATHS: Dict[str, Callable] = dict(
     opm_ogm_ge=lambda s: joint(s, opm=True, optim_wrapper=OGM_GE),
     udi=udi,
     udi_uncached=lambda s: udi(s, cache_anchor=False),
+    udi_cached_in_memory=lambda s: udi(s, cache_device='cpu'),
     udi_sampled=lambda s: udi(s, complementarity=SAMPLED),
 )
 # MMEngine's AMP needs a card.
@@ -70,6 +71,7 @@ def run(session: Session) -> None:
     session.check('resumed equals uninterrupted (UDI follower)', _resumes,
                   PATHS['udi'], 5)
     session.check('deterministic algorithms', _deterministic)
+    session.check('a cache in memory changes nothing', _cached_in_memory)
 
 
 def _path(session: Session, name: str, make: Callable) -> str:
@@ -85,6 +87,13 @@ def _path(session: Session, name: str, make: Callable) -> str:
 def _repeats(session: Session) -> None:
     again = session.train(PATHS['opm_ogm_ge'](session))
     assert_same(weights(session.runs['opm_ogm_ge']), weights(again))
+
+
+def _cached_in_memory(session: Session) -> None:
+    if 'udi_cached_in_memory' not in session.runs:
+        raise Skip('not among the quick paths')
+    assert_same(weights(session.runs['udi']),
+                weights(session.runs['udi_cached_in_memory']))
 
 
 def _resumes(session: Session, make: Callable, epoch: int) -> None:

@@ -3,7 +3,7 @@ from .array_dataset import ArrayDataset, Arrays
 from .audio_visual_dataset import AudioVisualDataset
 from .av_digits_dataset import AVDigitsDataset
 from .crema_d_dataset import CremaDDataset
-from .determinism import is_deterministic
+from .determinism import is_deterministic, why_random
 from .kinetics_sounds_dataset import KineticsSoundsDataset
 from .multiple_features_dataset import MultipleFeaturesDataset
 from .prepared_clips_dataset import PreparedClipsDataset
@@ -15,5 +15,6 @@ __all__ = [
     'AVDigitsDataset', 'ArrayDataset', 'Arrays', 'AudioVisualDataset',
     'CremaDDataset', 'FlowDecode', 'KineticsSoundsDataset',
     'MultipleFeaturesDataset', 'PreparedClipsDataset', 'SplitFlow',
-    'UCF101Dataset', 'VGGSoundDataset', 'is_deterministic'
+    'UCF101Dataset', 'VGGSoundDataset', 'is_deterministic',
+    'why_random'
 ]

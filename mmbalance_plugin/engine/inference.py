@@ -1,11 +1,15 @@
 """Run a recognizer once over a whole dataset, on all ranks together."""
 import logging
 import time
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, NamedTuple, Optional, Sequence, Tuple, Union
 
 import torch
-from mmengine.dist import all_gather, get_rank, get_world_size
-from torch.utils.data import DataLoader, Subset
+from mmengine.dist import get_rank, get_world_size
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Subset
+
+from ..utils.transfer import to_device
+from .gathered_rows import GatheredRows
 
 _REPORT_SECONDS = 10.
 
@@ -14,7 +18,8 @@ class DatasetOutputs(NamedTuple):
     """Outputs of :func:`forward_dataset`, in dataset order, on each rank.
 
     Attributes:
-        features (dict[str, Tensor]): (N, D_m) per modality, or empty.
+        features (dict[str, Tensor]): (N, D_m) per modality, or empty;
+            float32, as the logits are.
         logits (dict[str, Tensor]): Unimodal logits (N, C) per modality.
         targets (Tensor): Class indices, shape (N,).
         indices (Tensor | None): ``sample_idx`` of every sample, shape
@@ -36,12 +41,16 @@ def forward_dataset(model: torch.nn.Module,
                     modalities: Optional[Sequence[str]] = None,
                     features: bool = False,
                     logger: Optional[logging.Logger] = None,
-                    title: str = 'forward') -> DatasetOutputs:
+                    title: str = 'forward',
+                    dataset: Optional[Dataset] = None,
+                    device: Optional[Union[str, torch.device]] = None
+                    ) -> DatasetOutputs:
     """Forward every sample once, in eval mode.
 
-    The dataset is dealt out to the ranks and gathered again, so each rank
-    returns the same tensors, on the model's device. Modules are put back
-    into the mode they were in; random states are not touched.
+    The dataset is dealt out to the ranks and gathered again batch by batch,
+    so each rank returns the same tensors, and little more memory is needed
+    than they take. Modules are put back into the mode they were in; random
+    states are not touched.
 
     Args:
         model (MultimodalRecognizer): The bare model (no DDP wrapper).
@@ -52,75 +61,82 @@ def forward_dataset(model: torch.nn.Module,
             False.
         logger (Logger): Where progress goes. Defaults to None, nowhere.
         title (str): Name of the work in the progress lines.
+        dataset (Dataset, optional): Defaults to None, the loader's.
+        device (torch.device | str, optional): Where features and logits are
+            kept. Defaults to None, the model's device.
 
     Returns:
         DatasetOutputs: See there.
     """
     modalities = tuple(modalities or model.modalities)
-    device = next(model.parameters()).device
-    loader, count = _shard(dataloader)
+    dataset = dataloader.dataset if dataset is None else dataset
+    loader = _shard(dataloader, dataset)
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
-    rows: List[Dict[str, torch.Tensor]] = []
+    scores = GatheredRows(len(dataset), device)
+    facts = GatheredRows(len(dataset))
     clock = _Progress(logger, title, len(loader))
     state = torch.get_rng_state()
     try:
         for batch in loader:
             data = model.data_preprocessor(batch, False)
-            rows.append(_forward_batch(model, data, modalities, features))
+            scores.add(_forward_batch(model, data, modalities, features))
+            facts.add(_facts(model, data, modalities))
             clock.step()
     finally:
         torch.set_rng_state(state)  # building a loader's iterator draws
         for module, mode in modes:
             module.training = mode
-    merged = {
-        key: _gather(torch.cat([row[key] for row in rows]).to(device), count)
-        for key in rows[0]
+    scores, facts = scores.columns(), {
+        name: column[:, 0]
+        for name, column in facts.columns().items()
     }
-    present = {m: merged[f'present/{m}'].bool() for m in modalities}
+    present = {m: facts[f'present/{m}'].bool() for m in modalities}
     return DatasetOutputs(
-        {m: merged[f'features/{m}'] for m in modalities} if features else {},
-        {m: merged[f'logits/{m}'] for m in modalities},
-        merged['targets'], merged.get('indices'),
+        {m: scores[f'features/{m}'] for m in modalities} if features else {},
+        {m: scores[f'logits/{m}'] for m in modalities},
+        facts['targets'],
+        facts['indices'] if (facts['indices'] >= 0).all() else None,
         {m: mask for m, mask in present.items() if not mask.all()})
 
 
 def _forward_batch(model, data, modalities: Tuple[str, ...],
-                   features: bool) -> Dict[str, torch.Tensor]:
-    samples, present = data['data_samples'], data.get('present')
-    feats = model.extract_feat(data['inputs'], modalities, present)
+                   features: bool) -> Dict[str, Tensor]:
+    feats = model.extract_feat(data['inputs'], modalities,
+                               data.get('present'))
     logits = model.head.unimodal_logits(feats, modalities)
-    row = {f'logits/{m}': logits[m] for m in modalities}
+    row = {f'logits/{m}': logits[m].float() for m in modalities}
     if features:
-        row.update({f'features/{m}': feats[m] for m in modalities})
-    for m in modalities:
-        # Numbers, which every backend can gather.
-        row[f'present/{m}'] = torch.ones(len(samples), dtype=torch.uint8) \
-            if present is None else present.mask(m).byte()
-    row['targets'] = torch.cat([sample.gt_label for sample in samples])
-    if all('sample_idx' in sample for sample in samples):
-        row['indices'] = torch.tensor([s.sample_idx for s in samples])
+        row.update({f'features/{m}': feats[m].float() for m in modalities})
     return row
 
 
-def _shard(dataloader: DataLoader) -> Tuple[DataLoader, int]:
-    """This rank's part of a loader's dataset, equally long on all ranks."""
-    dataset, rank, world = dataloader.dataset, get_rank(), get_world_size()
-    count = len(dataset)
-    rounds = -(-count // world)
-    own = [(rank + i * world) % count for i in range(rounds)]
-    loader = DataLoader(
-        dataset if world == 1 else Subset(dataset, own),
+def _facts(model, data, modalities: Tuple[str, ...]) -> Dict[str, Tensor]:
+    """What is known of the samples, in numbers that can be gathered."""
+    samples, present = data['data_samples'], data.get('present')
+    device = next(model.parameters()).device
+    row = dict(
+        targets=torch.cat([sample.gt_label for sample in samples]),
+        indices=torch.tensor([s.get('sample_idx', -1) for s in samples]))
+    for m in modalities:
+        row[f'present/{m}'] = torch.ones(len(samples)) \
+            if present is None else present.mask(m)
+    return {
+        name: to_device(value, device).long()[:, None]
+        for name, value in row.items()
+    }
+
+
+def _shard(dataloader: DataLoader, dataset: Dataset) -> DataLoader:
+    """This rank's part of a dataset, equally long on all ranks."""
+    rank, world, count = get_rank(), get_world_size(), len(dataset)
+    own = range(rank, rank + world * -(-count // world), world)
+    return DataLoader(
+        dataset if world == 1 else Subset(dataset, [i % count for i in own]),
         batch_size=dataloader.batch_size or 1,
         num_workers=dataloader.num_workers,
         collate_fn=dataloader.collate_fn,
         worker_init_fn=dataloader.worker_init_fn)
-    return loader, count
-
-
-def _gather(local: torch.Tensor, count: int) -> torch.Tensor:
-    parts = all_gather(local.contiguous())
-    return torch.stack(parts, 1).flatten(0, 1)[:count]
 
 
 class _Progress:

@@ -79,8 +79,8 @@ def global_moments(features: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
     """Mean and biased variance of the features over the global batch.
 
     Exact for local batches of different sizes and, as variances are taken
-    about means, for features far away from zero. One all-reduce, of three
-    numbers a feature and rank, and one in the backward pass.
+    about means, for features far away from zero. One all-reduce, of two
+    numbers per feature and rank, and one in the backward pass.
 
     Args:
         features (Tensor): The local part, shape (N_local, D), floating. A

@@ -59,8 +59,13 @@ class UDITrainLoop(StagedTrainLoop):
         controller (dict): Arguments of :class:`AlphaController`. Defaults
             to None, its defaults.
         cache_anchor (str | bool): 'auto' computes the anchor's outputs once
-            per sample where its inputs are deterministic, True insists,
-            False runs it in every step. Defaults to 'auto'.
+            per sample where an index certainly gives the same sample each
+            time (see :func:`mmbalance_plugin.datasets.why_random`), True
+            insists, False runs it in every step. Defaults to 'auto'.
+        cache_device (str): Where these outputs are kept: 4 bytes for each
+            feature and class of each sample. 'cpu' is the main memory, from
+            where each step copies its batch. Defaults to None, the model's
+            device.
         early_stopping (dict): For every stage; see :class:`Stage`. Defaults
             to None.
         val_begin (int): See :class:`StagedTrainLoop`. Defaults to 1.
@@ -93,6 +98,7 @@ class UDITrainLoop(StagedTrainLoop):
                  complementarity: Optional[Dict] = _COMPLEMENTARITY,
                  controller: Optional[Dict] = None,
                  cache_anchor: Union[str, bool] = 'auto',
+                 cache_device: Optional[str] = None,
                  early_stopping: Optional[Dict] = None,
                  val_begin: int = 1,
                  val_interval: int = 1) -> None:
@@ -102,6 +108,9 @@ class UDITrainLoop(StagedTrainLoop):
         if cache_anchor not in ('auto', True, False):
             raise ValueError("cache_anchor must be 'auto', True or False, "
                              f'got {cache_anchor!r}')
+        if cache_device not in (None, 'cpu'):
+            raise ValueError(f"cache_device must be None or 'cpu', got "
+                             f'{cache_device!r}')
         if anchor == 'auto' and runner._val_loop is None and \
                 anchor_dataloader is None:
             raise ValueError("anchor='auto' needs validation: drop "
@@ -116,6 +125,7 @@ class UDITrainLoop(StagedTrainLoop):
         self.complementarity_cfg = complementarity
         self.controller = AlphaController(**(controller or {}))
         self.cache_anchor = cache_anchor
+        self.cache_device = cache_device
         self.early_stopping = early_stopping
         self.choice: Optional[AnchorChoice] = None
         self.guidance: Optional[AnchorGuidance] = None
@@ -252,7 +262,7 @@ class UDITrainLoop(StagedTrainLoop):
         with self.uncounted() if again else nullcontext():
             self.guidance.cache = build_anchor_cache(
                 self.model, self.dataloader, self.choice.anchor,
-                self.cache_anchor, self.runner.logger)
+                self.cache_anchor, self.cache_device, self.runner.logger)
 
     # ---- epochs --------------------------------------------------------
     def run_iter(self, idx, data_batch) -> None:

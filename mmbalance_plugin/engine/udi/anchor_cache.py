@@ -1,45 +1,56 @@
 """The frozen anchor's outputs, computed once per sample."""
-import random
 from typing import NamedTuple, Optional, Sequence, Tuple, Union
 
-import numpy as np
 import torch
 from mmengine.logging import print_log
-from torch.utils.data import DataLoader
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
+from ...datasets.determinism import source_of, why_random
+from ...utils.transfer import to_device
 from ..inference import forward_dataset
 
-_PROBED = 16
+_AMBIGUOUS = 'sample_idx does not tell the samples of {} apart'
 
 
 class AnchorCache(NamedTuple):
     """Anchor features and logits of the training set, by ``sample_idx``.
 
     Attributes:
-        features (Tensor): (N, D), float32, on the model's device.
-        logits (Tensor): (N, C).
+        features (Tensor): (N, D), float32.
+        logits (Tensor): (N, C), on the same device.
+        device (torch.device): Where batches of them are wanted.
     """
-    features: torch.Tensor
-    logits: torch.Tensor
+    features: Tensor
+    logits: Tensor
+    device: torch.device
 
-    def look_up(self,
-                data_samples: Sequence) -> Tuple[torch.Tensor, torch.Tensor]:
+    def look_up(self, data_samples: Sequence) -> Tuple[Tensor, Tensor]:
         """Features and logits of a batch, shapes (B, D) and (B, C)."""
         index = torch.tensor([sample.sample_idx for sample in data_samples])
-        index = index.to(self.features.device, non_blocking=True)
-        return self.features[index], self.logits[index]
+        index = to_device(index, self.features.device)
+        return self._rows(self.features, index), self._rows(
+            self.logits, index)
+
+    def _rows(self, table: Tensor, index: Tensor) -> Tensor:
+        if table.device == self.device or self.device.type != 'cuda':
+            return to_device(table[index], self.device)
+        # Gathered where a copy to the card can start from.
+        rows = table.new_empty(len(index), table.shape[1], pin_memory=True)
+        return to_device(
+            torch.index_select(table, 0, index, out=rows), self.device)
 
 
 def build_anchor_cache(model: torch.nn.Module,
                        dataloader: DataLoader,
                        anchor: str,
                        mode: Union[str, bool] = 'auto',
+                       device: Optional[str] = None,
                        logger=None) -> Optional[AnchorCache]:
     """Run the anchor once over the training set, where that is sound.
 
-    It is sound when a sample looks the same each time it is loaded and
-    carries its position as ``sample_idx``. Both are checked, not assumed:
-    a few samples are loaded twice under different random states.
+    It is sound when a sample certainly looks the same each time it is loaded
+    (see :func:`why_random`) and carries its position as ``sample_idx``.
 
     Args:
         model (MultimodalRecognizer): The bare model, anchor trained.
@@ -47,6 +58,8 @@ def build_anchor_cache(model: torch.nn.Module,
         anchor (str): The anchor modality.
         mode (str | bool): 'auto' caches where it is sound, True insists,
             False never caches. Defaults to 'auto'.
+        device (str, optional): Where the cache is kept. Defaults to None,
+            beside the model.
         logger (Logger): For progress. Defaults to None.
 
     Returns:
@@ -57,20 +70,25 @@ def build_anchor_cache(model: torch.nn.Module,
     """
     if mode is False:
         return None
-    problem = _unsound(dataloader.dataset, anchor)
+    dataset = dataloader.dataset
+    source = source_of(dataset)
+    problem = why_random(dataset) or _unnamed(source)
     if problem is None:
         outputs = forward_dataset(
             model,
             dataloader, (anchor, ),
             features=True,
             logger=logger,
-            title=f"caching the anchor's ({anchor}) outputs")
-        count = len(dataloader.dataset)
-        expected = torch.arange(count, device=outputs.indices.device)
-        if torch.equal(outputs.indices, expected):
-            return AnchorCache(outputs.features[anchor].float(),
-                               outputs.logits[anchor].float())
-        problem = 'sample_idx is not the position in the dataset'
+            title=f"caching the anchor's ({anchor}) outputs",
+            dataset=source,
+            device=device)
+        expected = torch.arange(len(source), device=outputs.targets.device)
+        if outputs.indices is not None and torch.equal(
+                outputs.indices, expected):
+            return AnchorCache(outputs.features[anchor],
+                               outputs.logits[anchor],
+                               next(model.parameters()).device)
+        problem = _AMBIGUOUS.format(type(source).__name__)
     if mode is True:
         raise ValueError(
             f"cache_anchor=True, but {problem}: set cache_anchor='auto' or "
@@ -80,31 +98,13 @@ def build_anchor_cache(model: torch.nn.Module,
     return None
 
 
-def _unsound(dataset, anchor: str) -> Optional[str]:
-    """Why cached outputs would differ from fresh ones, or None."""
-    if getattr(dataset, 'deterministic', None) is False:
-        return 'the dataset says that its samples are random'
-    picks = np.linspace(0, len(dataset) - 1, min(_PROBED, len(dataset)))
-    for index in sorted({int(pick) for pick in picks}):
-        first = _load(dataset, index, 0)
-        if 'sample_idx' not in first['data_samples']:
+def _unnamed(dataset: Dataset) -> Optional[str]:
+    """Why samples cannot be told apart, seen at the ends, or None."""
+    for index in (0, len(dataset) - 1):
+        sample = dataset[index]['data_samples']
+        if 'sample_idx' not in sample:
             return ('samples carry no sample_idx; add it to meta_keys of the '
                     'packing transform')
-        again = _load(dataset, index, 1)
-        if not torch.equal(first['inputs'][anchor], again['inputs'][anchor]):
-            return (f'the {anchor} input of training sample {index} differs '
-                    'each time it is loaded (augmentation)')
+        if sample.sample_idx != index:
+            return _AMBIGUOUS.format(type(dataset).__name__)
     return None
-
-
-def _load(dataset, index: int, seed: int):
-    states = random.getstate(), np.random.get_state()
-    with torch.random.fork_rng(devices=[]):
-        random.seed(seed)
-        np.random.seed(seed)
-        torch.manual_seed(seed)
-        try:
-            return dataset[index]
-        finally:
-            random.setstate(states[0])
-            np.random.set_state(states[1])
