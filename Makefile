@@ -15,9 +15,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DATASETS := av_digits multiple_features
 
-# One thread a process: the tests start several, and threads that wait for
-# each other cost more than they bring on networks this small.
-TEST_ENV := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
+# One thread per process: threads that wait for each other cost more than they
+# bring on networks this small, and much more on a busy machine.
+ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 # Test files side by side, on up to four cores.
 PARALLEL := -n auto --maxprocesses=4 --dist=loadfile
 
@@ -52,17 +52,17 @@ clips: $(STAMP)
 	@$(BIN)/python tests/media/real_clips.py
 
 demo: data
-	$(BIN)/python tools/train.py configs/udi_av_digits.py
+	$(ONE_THREAD) $(BIN)/python tools/train.py configs/udi_av_digits.py
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
 test: lint data clips
-	$(TEST_ENV) $(BIN)/python -m pytest -m 'not slow' $(PARALLEL)
+	$(ONE_THREAD) $(BIN)/python -m pytest -m 'not slow' $(PARALLEL)
 
 test-full: lint data clips
-	$(TEST_ENV) $(BIN)/python -m pytest $(PARALLEL)
+	$(ONE_THREAD) $(BIN)/python -m pytest $(PARALLEL)
 
 docs: $(STAMP)
 	$(BIN)/python -m pip install --disable-pip-version-check -q \

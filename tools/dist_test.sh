@@ -15,7 +15,7 @@ CHECKPOINT=$2
 PROCESSES=$3
 HERE=$(dirname "${BASH_SOURCE[0]}")
 
-exec "${PYTHON:-python}" -m torch.distributed.run \
+exec "${PYTHON:-python}" -m mmbalance_plugin.cli.torchrun \
     --nnodes="${NNODES:-1}" \
     --node_rank="${NODE_RANK:-0}" \
     --nproc_per_node="$PROCESSES" \

@@ -16,7 +16,7 @@ CONFIG=$1
 PROCESSES=$2
 HERE=$(dirname "${BASH_SOURCE[0]}")
 
-exec "${PYTHON:-python}" -m torch.distributed.run \
+exec "${PYTHON:-python}" -m mmbalance_plugin.cli.torchrun \
     --nnodes="${NNODES:-1}" \
     --node_rank="${NODE_RANK:-0}" \
     --nproc_per_node="$PROCESSES" \

@@ -18,18 +18,10 @@ import sys
 import time
 from pathlib import Path
 
-from mmengine.config import DictAction
+from mmbalance_plugin.cli import launch
+from mmbalance_plugin.cli.arguments import add_cfg_options, add_verbose
+from mmbalance_plugin.cli.command import command
 
-from mmbalance_plugin.apis import (
-    ClipFailure,
-    MultimodalInferencer,
-    prediction_table,
-)
-from mmbalance_plugin.compat import CheckpointError
-from mmbalance_plugin.media import MediaError
-
-# ValueError: a config, class names or a device that do not fit.
-EXPECTED = (ValueError, FileNotFoundError, MediaError, CheckpointError)
 REPORT_SECONDS = 5.
 
 
@@ -71,12 +63,8 @@ def build_parser() -> argparse.ArgumentParser:
         choices=('probability', 'log_probability'),
         default='probability',
         help='what the shares divide')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        metavar='KEY=VALUE',
-        help='override settings of the config')
+    add_cfg_options(parser)
+    add_verbose(parser)
     return parser
 
 
@@ -112,6 +100,7 @@ def predict(inferencer, clips: list, batch_size: int) -> list:
     return results
 
 
+@command
 def main() -> None:
     parser = build_parser()
     args = parser.parse_intermixed_args()
@@ -122,19 +111,24 @@ def main() -> None:
         parser.error(f'--out: there is no folder {Path(args.out).parent}')
     if args.out is not None and Path(args.out).is_dir():
         parser.error(f'--out: {args.out} is a folder, name a file in it')
-    try:
-        # Standard output is for the results: logs go beside it.
-        with contextlib.redirect_stdout(sys.stderr):
-            inferencer = MultimodalInferencer(
-                args.config,
-                args.checkpoint,
-                args.device,
-                value=args.value,
-                missing=args.missing,
-                cfg_options=args.cfg_options)
-            results = predict(inferencer, clips, args.batch_size)
-    except EXPECTED as error:
-        sys.exit(f'error: {error}')
+    cfg = launch.load_config(args.config, args.cfg_options)
+    launch.require_checkpoint(args.checkpoint)
+    # Here and not above: they import the models.
+    from mmbalance_plugin.apis import (
+        ClipFailure,
+        MultimodalInferencer,
+        prediction_table,
+    )
+    launch.import_custom_modules(cfg)
+    # Standard output is for the results: logs go beside it.
+    with contextlib.redirect_stdout(sys.stderr):
+        inferencer = MultimodalInferencer(
+            cfg,
+            args.checkpoint,
+            args.device,
+            value=args.value,
+            missing=args.missing)
+        results = predict(inferencer, clips, args.batch_size)
     failures = [r for r in results if isinstance(r, ClipFailure)]
     results = [r for r in results if not isinstance(r, ClipFailure)]
     report = json.dumps(
@@ -160,4 +154,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

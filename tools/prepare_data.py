@@ -16,7 +16,7 @@ unless ``--accept-missing`` says to go on without.
 """
 import sys
 
-from mmbalance_plugin.datasets.prepare import main
+from mmbalance_plugin.cli.prepare import main
 
 if __name__ == '__main__':
     sys.exit(main())

@@ -14,9 +14,13 @@ import subprocess
 import sys
 import time
 
+from mmbalance_plugin.cli.arguments import add_verbose
+from mmbalance_plugin.cli.command import command
+
 TRAIN = osp.join(osp.dirname(osp.abspath(__file__)), 'train.py')
 
 
+@command
 def main() -> None:
     parser = argparse.ArgumentParser(
         description='Train configs over several seeds.')
@@ -27,6 +31,7 @@ def main() -> None:
                         help='else they are deleted when a run has finished')
     parser.add_argument('--cfg-options', nargs='+', default=[],
                         help='passed on to every run')
+    add_verbose(parser)
     args = parser.parse_args()
     runs = [(config, seed) for seed in args.seeds for config in args.configs]
     begin, trained = time.monotonic(), 0
@@ -59,4 +64,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

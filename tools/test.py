@@ -3,12 +3,10 @@
 python tools/test.py configs/udi_av_digits.py work_dirs/udi_av_digits/X.pth
 """
 import argparse
-import os
 import sys
 
-import torch.distributed
-
-from mmbalance_plugin.cli import launch
+from mmbalance_plugin.cli import arguments, launch
+from mmbalance_plugin.cli.command import UsageError, command
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -20,14 +18,13 @@ def build_parser() -> argparse.ArgumentParser:
         '--dump',
         metavar='FILE.pkl',
         help='also write all predictions, for evaluation elsewhere')
-    launch.add_common_args(parser)
+    arguments.add_runner_args(parser)
     return parser
 
 
 def apply_test_args(cfg, args) -> None:
     """Write the flags into the config."""
-    if '://' not in args.checkpoint and not os.path.isfile(args.checkpoint):
-        raise FileNotFoundError(f'there is no checkpoint {args.checkpoint}')
+    launch.require_checkpoint(args.checkpoint)
     cfg.load_from = args.checkpoint
     cfg.load_strict = True  # or initial weights would be tested
     cfg.resume = False
@@ -35,10 +32,10 @@ def apply_test_args(cfg, args) -> None:
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir
     if cfg.get('test_evaluator') is None:
-        raise ValueError(f'{args.config} has no test_evaluator')
+        raise UsageError(f'{args.config} has no test_evaluator')
     if args.dump is not None:
         if not args.dump.endswith(('.pkl', '.pickle')):
-            raise ValueError(f'--dump writes a pickle: {args.dump} must end '
+            raise UsageError(f'--dump writes a pickle: {args.dump} must end '
                              'in .pkl or .pickle')
         evaluators = cfg.test_evaluator
         if not isinstance(evaluators, (list, tuple)):
@@ -49,24 +46,14 @@ def apply_test_args(cfg, args) -> None:
         ]
 
 
+@command
 def main() -> None:
-    parser = build_parser()
-    args = launch.parse_args(parser)
-    try:
-        cfg = launch.load_config(args.config, args.cfg_options)
-        apply_test_args(cfg, args)
-    except (FileNotFoundError, ValueError) as error:
-        parser.error(str(error))
-    runner = launch.build_runner(cfg)
-    # Here and not above: it imports the stack.
-    from mmbalance_plugin.compat import CheckpointError
-    try:
+    args = arguments.parse_args(build_parser())
+    cfg = launch.load_config(args.config, args.cfg_options)
+    apply_test_args(cfg, args)
+    with launch.runner_of(cfg) as runner:
         runner.test()
-    except CheckpointError as error:
-        sys.exit(f'error: {error}')
-    if torch.distributed.is_initialized():
-        torch.distributed.destroy_process_group()
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

@@ -8,10 +8,10 @@ Go on after an interruption, from the last checkpoint:
     python tools/train.py configs/udi_av_digits.py --resume
 """
 import argparse
+import sys
 
-import torch.distributed
-
-from mmbalance_plugin.cli import launch
+from mmbalance_plugin.cli import arguments, launch
+from mmbalance_plugin.cli.command import command
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -44,23 +44,20 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--deterministic',
         action='store_true',
-        help='only deterministic algorithms of cuDNN')
-    launch.add_common_args(parser)
+        help='deterministic algorithms only, of PyTorch, cuDNN and cuBLAS: '
+        'slower, and an operation that has none stops the run')
+    arguments.add_runner_args(parser)
     return parser
 
 
+@command
 def main() -> None:
-    parser = build_parser()
-    args = launch.parse_args(parser)
-    try:
-        cfg = launch.load_config(args.config, args.cfg_options)
-        launch.apply_train_args(cfg, args)
-    except (FileNotFoundError, ValueError) as error:
-        parser.error(str(error))
-    launch.build_runner(cfg).train()
-    if torch.distributed.is_initialized():
-        torch.distributed.destroy_process_group()
+    args = arguments.parse_args(build_parser())
+    cfg = launch.load_config(args.config, args.cfg_options)
+    launch.apply_train_args(cfg, args)
+    with launch.runner_of(cfg) as runner:
+        runner.train()
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

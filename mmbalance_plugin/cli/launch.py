@@ -1,9 +1,11 @@
-"""From a command line to a runner."""
+"""From a config to a runner."""
 import argparse
+import contextlib
 import os
-from typing import TYPE_CHECKING, List, Optional
+import traceback
+from typing import TYPE_CHECKING, Iterator, List, Optional
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 
 from mmbalance_plugin.compat import find_latest_checkpoint
 from mmbalance_plugin.compat.config_packages import (
@@ -11,14 +13,22 @@ from mmbalance_plugin.compat.config_packages import (
 )
 from mmbalance_plugin.shipped import find_config
 
+from .command import Interrupted, UsageError
+from .environment import (
+    quiet_console,
+    require_deterministic_cublas,
+    require_writable,
+)
+
 if TYPE_CHECKING:
     from mmengine.runner import Runner
 
-LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
-
-
 def load_config(name: str, cfg_options: Optional[dict] = None) -> Config:
     """Read a config and apply overrides.
+
+    Modules that it names in ``custom_imports`` are imported by
+    :func:`build_runner`, so that mistakes on the command line are told
+    before the slow imports.
 
     Args:
         name (str): See :func:`mmbalance_plugin.shipped.find_config`.
@@ -28,15 +38,33 @@ def load_config(name: str, cfg_options: Optional[dict] = None) -> Config:
     Returns:
         Config: With ``work_dir`` set, ``./work_dirs/<config name>`` unless
         the config or the overrides say otherwise.
+
+    Raises:
+        FileNotFoundError: There is no such config.
+        UsageError: It cannot be read, or the overrides do not fit it.
     """
     install_config_packages_shim()
     path = find_config(name)
-    cfg = Config.fromfile(path)
+    with _naming(path):
+        cfg = Config.fromfile(path, import_custom_modules=False)
     if cfg_options:
-        cfg.merge_from_dict(cfg_options)
+        with _naming('--cfg-options'):
+            cfg.merge_from_dict(cfg_options)
     if cfg.get('work_dir') is None:
         cfg.work_dir = os.path.join('.', 'work_dirs', path.stem)
     return cfg
+
+
+@contextlib.contextmanager
+def _naming(what: str) -> Iterator[None]:
+    """Say where an error comes from; a config is code and raises anything."""
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:
+        line = traceback.format_exception_only(error)[-1].strip()
+        raise UsageError(f'{what}: {line}') from error
 
 
 def apply_train_args(cfg: Config, args: argparse.Namespace) -> Config:
@@ -115,52 +143,92 @@ def build_runner(cfg: Config) -> 'Runner':
 
     Returns:
         Runner: Ready to train or test.
+
+    Raises:
+        OSError: The work dir cannot be written to.
+        UsageError: The config has no model, or a module that it names in
+            ``custom_imports`` cannot be imported.
     """
+    if 'model' not in cfg:
+        raise UsageError(f'{cfg.filename} has no model')
+    require_writable(cfg.work_dir)
+    if (cfg.get('randomness') or {}).get('deterministic'):
+        require_deterministic_cublas()
     # Applies the shims before the Runner imports anything of MMAction2.
     import mmbalance_plugin.registry  # noqa: F401
-    if 'runner_type' in cfg:
-        from mmaction.registry import RUNNERS
-        return RUNNERS.build(cfg)
+    import_custom_modules(cfg)
+    from mmaction.registry import RUNNERS
     from mmengine.runner import Runner
-    return Runner.from_cfg(cfg)
+    with quiet_console():
+        build = RUNNERS.build if 'runner_type' in cfg else Runner.from_cfg
+        runner = build(cfg)
+    runner.logger.info(f'Environment, config and log are in {runner.log_dir}')
+    return runner
 
 
-def add_common_args(parser: argparse.ArgumentParser) -> None:
-    """Add the flags that every tool with a runner has.
+@contextlib.contextmanager
+def runner_of(cfg: Config) -> Iterator['Runner']:
+    """Build a runner, and leave the process group when it has run.
 
     Args:
-        parser (ArgumentParser): Changed in place.
+        cfg (Config): See :func:`build_runner`.
+
+    Yields:
+        Runner: Ready to train or test.
+
+    Raises:
+        Interrupted: Ctrl-C, with what a training run can go on from.
     """
-    parser.add_argument(
-        '--work-dir', help='folder for logs, checkpoints and results')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        metavar='KEY=VALUE',
-        help='override parts of the config, e.g. train_cfg.max_epochs=5 '
-        'model.head.type=mmbalance_plugin.SumHead; lists as key="[a,b]"')
-    parser.add_argument(
-        '--launcher',
-        choices=LAUNCHERS,
-        default='none',
-        help='what started the processes; without a GPU they talk by gloo')
-    parser.add_argument(
-        '--local_rank', '--local-rank', type=int, default=0,
-        help='set by old launchers; the variable LOCAL_RANK goes first')
+    runner = None
+    try:
+        runner = build_runner(cfg)
+        yield runner
+    except KeyboardInterrupt as stop:
+        raise Interrupted(how_to_resume(runner)) from stop
+    import torch.distributed
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
-def parse_args(parser: argparse.ArgumentParser,
-               argv: Optional[List[str]] = None) -> argparse.Namespace:
-    """Parse, and leave the local rank where MMEngine looks for it.
+def how_to_resume(runner: Optional['Runner']) -> str:
+    """What to do after an interruption.
 
     Args:
-        parser (ArgumentParser): One with the common flags.
-        argv (List[str], optional): Defaults to None, the command line.
+        runner (Runner, optional): The one that was interrupted, if it was
+            built.
 
     Returns:
-        Namespace: The arguments.
+        str: What there is to go on from, and how; empty if no training was
+        interrupted.
     """
-    args = parser.parse_args(argv)
-    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    return args
+    if runner is None or runner._train_loop is None:
+        return ''
+    last = find_latest_checkpoint(runner.work_dir)
+    if last is None:
+        return f'nothing is saved in {runner.work_dir} yet'
+    return f'the same command with --resume goes on from {last}'
+
+
+def require_checkpoint(path: str) -> None:
+    """See to it that a checkpoint is there, as far as it is a file.
+
+    Raises:
+        FileNotFoundError: It is not.
+    """
+    if '://' not in path and not os.path.isfile(path):
+        raise FileNotFoundError(f'there is no checkpoint {path}')
+
+
+def import_custom_modules(cfg: Config) -> None:
+    """Import what a config names in ``custom_imports``.
+
+    Raises:
+        UsageError: An import fails, with its reason.
+    """
+    from mmengine.utils import import_modules_from_strings
+    try:
+        import_modules_from_strings(
+            **cfg.get('custom_imports') or dict(imports=None))
+    except ImportError as error:
+        raise UsageError(
+            f'custom_imports: {error}: {error.__context__}') from error

@@ -4,8 +4,9 @@ import shutil
 
 import pytest
 
+from mmbalance_plugin.cli.prepare import main
 from mmbalance_plugin.datasets import CremaDDataset
-from mmbalance_plugin.datasets.prepare import main, prepare
+from mmbalance_plugin.datasets.prepare import prepare
 from mmbalance_plugin.datasets.prepare.crema_d import EMOTIONS, fair_split
 from tests.datasets import media_trees
 

@@ -1,6 +1,7 @@
 """A data set of two modalities that needs no files."""
 import torch
 from mmaction.structures import ActionDataSample
+from mmengine.hooks import Hook
 from torch.utils.data import Dataset
 
 
@@ -22,3 +23,14 @@ class ToyDataset(Dataset):
                 first=label + 0.1 * torch.randn(4, generator=noise),
                 second=-label + 0.1 * torch.randn(3, generator=noise)),
             data_samples=sample)
+
+
+class PressCtrlC(Hook):
+    """Interrupt the run as its user would."""
+
+    def __init__(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def before_train_epoch(self, runner) -> None:
+        if runner.epoch == self.epoch:
+            raise KeyboardInterrupt

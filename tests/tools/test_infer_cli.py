@@ -62,8 +62,13 @@ def expected(files):
     return [result.to_dict() for result in inferencer(clips)]
 
 
+def read(text):
+    """JSON whose last digit may depend on the size of the batch."""
+    return json.loads(text, parse_float=lambda x: round(float(x), 6))
+
+
 def as_json(results):
-    return json.loads(json.dumps(results))
+    return read(json.dumps(results))
 
 
 def test_prints_nothing_but_json(files, root, run_python):
@@ -72,7 +77,7 @@ def test_prints_nothing_but_json(files, root, run_python):
                       folder / 'model.pth', *clips, '--format', 'json',
                       '--device', 'cpu')
     assert done.returncode == 0, done.stderr
-    report = json.loads(done.stdout)
+    report = read(done.stdout)
     assert report['clips'] == as_json(expected(files))
     assert report['classes'] == list(CLASSES)
     assert report['modalities'] == ['audio', 'visual']
@@ -89,7 +94,7 @@ def test_table_and_file(files, infer, tmp_path):
     for line, result in zip(lines[2:], results):
         assert line.startswith(result['clip'])
         assert f'{result["name"]} {result["score"]:.3f}' in line
-    report = json.loads((tmp_path / 'found.json').read_text('utf-8'))
+    report = read((tmp_path / 'found.json').read_text('utf-8'))
     assert report['clips'] == as_json(results)
 
 
@@ -124,16 +129,27 @@ def test_usage_errors(infer, capsys, args, message):
 @pytest.mark.parametrize('args, message', [
     (('gone.npz', ), 'error: gone.npz: no such file'),
     (('--clip', 'smell=a.wav'), "error: smell=a.wav has ['smell']"),
+])
+def test_bad_clips_are_one_line_each(infer, args, message):
+    with pytest.raises(SystemExit) as error:
+        infer(*args)
+    assert str(error.value.code).startswith(message)
+
+
+@pytest.mark.parametrize('args, message', [
     (('a.npz', '--device', 'toaster'), "error: device 'toaster' cannot be"),
     (('a.npz', '--cfg-options', 'class_names=[a]'),
      'error: class_names of the config has 1 names'),
     (('a.npz', '--cfg-options', 'model.type=Recognizer2D'),
      'error: the inferencer needs a config whose model'),
 ])
-def test_errors_are_one_line_without_traceback(infer, args, message):
+def test_errors_are_one_line_without_traceback(infer, capsys, args, message):
     with pytest.raises(SystemExit) as error:
         infer(*args)
-    assert str(error.value.code).startswith(message)
+    assert error.value.code == 2
+    told = capsys.readouterr().err
+    assert told.splitlines()[-1].startswith(message)
+    assert 'Traceback' not in told
 
 
 def test_one_bad_clip_does_not_cost_the_others(files, infer, capsys, tmp_path):
@@ -144,7 +160,7 @@ def test_one_bad_clip_does_not_cost_the_others(files, infer, capsys, tmp_path):
     with pytest.raises(SystemExit) as error:
         infer(*clips, '--out', out, '--batch-size', 2)
     table = capsys.readouterr().out
-    report = json.loads(out.read_text('utf-8'))
+    report = read(out.read_text('utf-8'))
     assert report['clips'] == as_json(expected(files))
     assert all(clip['clip'] in table for clip in report['clips'])
     assert [f['clip'] for f in report['failed']] == [
@@ -153,18 +169,22 @@ def test_one_bad_clip_does_not_cost_the_others(files, infer, capsys, tmp_path):
     assert 'error: gone.npz: no such file' in str(error.value.code)
 
 
-def test_wrong_files(files, infer, tmp_path):
+def test_wrong_files(files, infer, capsys, tmp_path):
     folder, clips = files
     (tmp_path / 'config.py').write_text((folder / 'config.py').read_text())
-    with pytest.raises(SystemExit, match='there is no checkpoint file'):
-        infer(*clips, folder=tmp_path)
+
+    def last_line():
+        with pytest.raises(SystemExit) as error:
+            infer(*clips, folder=tmp_path)
+        assert error.value.code == 2
+        return capsys.readouterr().err.splitlines()[-1]
+
+    assert 'error: there is no checkpoint' in last_line()
     whole = (folder / 'model.pth').read_bytes()
     (tmp_path / 'model.pth').write_bytes(whole[:len(whole) // 2])
-    with pytest.raises(SystemExit, match='damaged, incomplete or no check'):
-        infer(*clips, folder=tmp_path)
+    assert 'model.pth is damaged: ' in last_line()
     save_model(trained_model(tiny_config('mlp')), tmp_path / 'model.pth')
-    with pytest.raises(SystemExit, match='head.branches.audio.weight'):
-        infer(*clips, folder=tmp_path)
+    assert 'head.branches.audio.weight' in last_line()
 
 
 def test_trains_then_infers_clips_on_disk(infer, tmp_path):
@@ -195,7 +215,7 @@ def test_trains_then_infers_clips_on_disk(infer, tmp_path):
     infer(
         *paths, mute, '--missing', 'mask', '--out', tmp_path / 'found.json',
         '--clip', f'audio={wave}', f'visual={mute}', folder=tmp_path)
-    report = json.loads((tmp_path / 'found.json').read_text('utf-8'))
+    report = read((tmp_path / 'found.json').read_text('utf-8'))
     clips = report['clips']
     assert report['classes'] == list(CLASSES)
     assert [clip['clip'] for clip in clips] == [

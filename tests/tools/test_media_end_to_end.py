@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from mmbalance_plugin.datasets.prepare import main
+from mmbalance_plugin.cli.prepare import main
 from mmbalance_plugin.datasets.prepare.crema_d import EMOTIONS
 from mmbalance_plugin.datasets.prepare.kinetics_sounds import CLASSES_31
 from tests.datasets import media_trees

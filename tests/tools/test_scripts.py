@@ -45,7 +45,7 @@ def test_dist_train(root, echo):
         root, 'bash', 'tools/dist_train.sh', 'a b.py', 3, '--seed', 1,
         PYTHON=str(echo('python')), PORT='1234')
     words = done.stdout.splitlines()
-    assert words[:2] == ['-m', 'torch.distributed.run']
+    assert words[:2] == ['-m', 'mmbalance_plugin.cli.torchrun']
     assert {'--nproc_per_node=3', '--master_port=1234', '--nnodes=1'} \
         <= set(words)
     assert words[-6:] == [

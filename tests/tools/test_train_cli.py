@@ -12,7 +12,9 @@ from mmengine.config import Config
 
 import mmbalance_plugin.registry  # noqa: F401  reads what was saved
 from mmbalance_plugin import shipped
-from mmbalance_plugin.cli import launch
+from mmbalance_plugin.cli import arguments, launch
+from mmbalance_plugin.cli.environment import require_writable
+from tests.datasets.unprivileged import open_folder, unprivileged
 
 HERE = Path(__file__).parent
 
@@ -88,7 +90,7 @@ def train_cfg_of(root):
     """The config that a command line of train.py leads to."""
 
     def parse(*args):
-        parsed = launch.parse_args(
+        parsed = arguments.parse_args(
             tool(root, 'train').build_parser(), [*map(str, args)])
         cfg = launch.load_config(parsed.config, parsed.cfg_options)
         return launch.apply_train_args(cfg, parsed)
@@ -189,14 +191,39 @@ def test_amp_of_a_stage_with_its_own_wrapper():
     (['toy.py', '--auto-scale-lr'], 'auto_scale_lr=dict(base_batch_size='),
     (['toy.py', '--amp', '--cfg-options', 'optim_wrapper.type=Odd'], "'Odd'"),
     (['toy.py', '--resume', '--work-dir', 'lost'], 'names gone.pth'),
+    (['toy.py', '--cfg-options', 'a'], "--cfg-options: 'a' is not KEY=VALUE"),
+    (['toy.py', '--cfg-options', 'a..b=1'], "'a..b=1' is not KEY=VALUE"),
+    (['toy.py', '--cfg-options', 'a=[1,(2]'], "'a=[1,(2]': "),
+    (['toy.py', '--cfg-options', 'default_scope.a=1'],
+     '--cfg-options: TypeError'),
+    (['toy.py', '--work-dir', 'toy.py/x'], 'toy.py/x: Not a directory'),
+    (['broken.py'], 'broken.py: SyntaxError: '),
+    (['empty.py'], 'empty.py has no model'),
+    (['imports.py'], 'custom_imports: Failed to import no_such_module: No '
+     "module named 'no_such_module'"),
 ])
 def test_errors_name_the_fix(config, main, capsys, args, message):
+    Path('broken.py').write_text('model = = 1\n')
+    Path('empty.py').write_text('')
+    Path('imports.py').write_text(
+        "model = dict()\ncustom_imports = dict(imports=['no_such_module'])")
     Path('lost').mkdir()
     Path('lost/last_checkpoint').write_text('gone.pth')
     with pytest.raises(SystemExit) as stopped:
         main('train', *args)
     assert stopped.value.code == 2
-    assert message in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert message in told.splitlines()[-1]
+    assert 'Traceback' not in told
+
+
+def test_a_folder_that_may_not_be_written():
+    with open_folder() as folder:
+        (folder / 'closed').mkdir(mode=0o555)
+        with pytest.raises(PermissionError, match='nothing can be written'):
+            unprivileged(lambda: require_writable(folder / 'closed'))
+        require_writable(folder / 'new' / 'one')
+        assert not list((folder / 'new' / 'one').iterdir())
 
 
 @pytest.mark.parametrize('args, message', [
@@ -232,9 +259,18 @@ def test_close_names_are_suggested(tmp_path, monkeypatch):
         shipped.find_config('udi_avdigits.py')
 
 
-def test_train_then_test(config, main):
+def test_train_then_test(config, main, capsys):
     main('train', 'toy.py')
     work_dir = Path('work_dirs') / 'toy'
+    # The log file has the config and the hooks, the console their place.
+    console = capsys.readouterr().out
+    log, = work_dir.glob('*/*.log')
+    for introduction in ('System environment', 'train_dataloader = dict(',
+                         'Hooks will be executed'):
+        assert introduction in log.read_text()
+        assert introduction not in console
+    assert str(log.parent) in console
+    assert 'Epoch(val) [2]' in console
     assert (work_dir / 'epoch_2.pth').is_file()
     trained = losses(work_dir)[-1]
     main('test', 'toy.py', work_dir / 'epoch_2.pth', '--work-dir', 'tested',
@@ -251,7 +287,8 @@ def test_train_then_test(config, main):
         {k: v[:0] for k, v in weights.items() if v.dim()}), 'another shape'),
     (None, 'is damaged, incomplete or no checkpoint'),
 ])
-def test_test_refuses_weights_that_do_not_fit(config, main, spoil, message):
+def test_test_refuses_weights_that_do_not_fit(config, main, capsys, spoil,
+                                              message):
     """Initial weights would be tested in their place."""
     cfg = launch.load_config('toy.py')
     weights = launch.build_runner(cfg).model.state_dict()
@@ -260,8 +297,80 @@ def test_test_refuses_weights_that_do_not_fit(config, main, spoil, message):
     else:
         spoil(weights)
         torch.save(dict(state_dict=weights), 'x.pth')
-    with pytest.raises(SystemExit, match=message):
+    with pytest.raises(SystemExit):
         main('test', 'toy.py', 'x.pth')
+    assert message in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_run_that_cannot_begin_ends_with_one_line(config, main, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main('train', 'toy.py', '--cfg-options',
+             'train_dataloader.dataset.type=mmbalance_plugin.AVDigitsDataset',
+             'train_dataloader.dataset.split=train',
+             'train_dataloader.dataset.data_root=nowhere')
+    assert stopped.value.code == 2
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line == (
+        'error: nowhere/manifest.json does not exist. Mend it with python '
+        'tools/prepare_data.py av_digits --out nowhere')
+    log, = Path('work_dirs/toy').glob('*/*.log')
+    assert line in log.read_text()
+
+
+def test_ctrl_c_says_how_to_go_on(config, main, capsys):
+    config.write_text(CONFIG + """
+custom_imports = dict(imports=['cli_toy'])
+custom_hooks = [dict(type='cli_toy.PressCtrlC', epoch=0)]
+""")
+
+    def interrupted(*args):
+        with pytest.raises(SystemExit) as stopped:
+            main('train', 'toy.py', *args)
+        assert stopped.value.code == 130
+        return capsys.readouterr().err.splitlines()[-1]
+
+    work_dir = Path('work_dirs/toy').absolute()
+    assert interrupted() == (
+        f'interrupted: nothing is saved in {work_dir} yet')
+    assert interrupted('--cfg-options', 'custom_hooks.0.epoch=1') == (
+        'interrupted: the same command with --resume goes on from '
+        f'{work_dir / "epoch_1.pth"}')
+    main('train', 'toy.py', '--resume', '--cfg-options',
+         'custom_hooks.0.epoch=9')
+    assert (work_dir / 'epoch_2.pth').is_file()
+
+
+LIGHT = """
+import json, runpy, sys
+statuses = []
+for path, *args in {lines}:
+    sys.argv = [path, *args]
+    try:
+        runpy.run_path(path, run_name='__main__')
+    except SystemExit as end:
+        statuses.append(end.code)
+heavy = ['torch', 'mmengine.runner', 'matplotlib', 'mmaction', 'scipy']
+print()
+print(json.dumps([statuses, [m for m in heavy if m in sys.modules]]))
+"""
+
+
+def test_help_and_first_errors_come_before_heavy_imports(
+        config, root, run_python):
+    tools = {path.stem: str(path) for path in (root / 'tools').glob('*.py')}
+    lines = [(path, '--help') for path in tools.values()]
+    statuses = [0] * len(lines)
+    for name, *args in (
+            ('train', 'nope.py'), ('train', 'toy.py', '--cfg-options', 'a'),
+            ('train', 'toy.py', '--auto-scale-lr'),
+            ('test', 'toy.py', 'no.pth'), ('infer', 'toy.py', 'no.pth', 'a'),
+            ('compare', '.'), ('plot_curves', '.'),
+            ('prepare_data', 'av_digit')):
+        lines.append((tools[name], *args))
+        statuses.append(2)
+    done = run_python('-c', LIGHT.format(lines=lines), cwd=config.parent)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1]) == [statuses, []]
 
 
 def test_distributed_on_the_cpu(config, root, run_python):

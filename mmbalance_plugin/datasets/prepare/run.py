@@ -1,18 +1,8 @@
-"""The command behind ``tools/prepare_data.py``."""
-import argparse
+"""Any data set, prepared by name."""
 import os
-import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import (
-    Callable,
-    Dict,
-    Iterator,
-    NamedTuple,
-    Optional,
-    Sequence,
-    Union,
-)
+from typing import Callable, Dict, Iterator, NamedTuple, Optional, Union
 
 from filelock import FileLock, Timeout
 
@@ -26,7 +16,6 @@ from . import (
 )
 from .errors import PreparationError
 from .media import MediaPreparer
-from .media_verify import CHECKS
 from .store import find_damage, remove_partial
 
 
@@ -124,83 +113,3 @@ def _alone(out: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def main(arguments: Optional[Sequence[str]] = None) -> int:
-    """Parse a command line, prepare, and return the exit status."""
-    parser = argparse.ArgumentParser(
-        argument_default=argparse.SUPPRESS,
-        description='Prepare a data set: fetch it, check it, and write it '
-        'as plain arrays; or, of a set of clips, check every file where it '
-        'lies and write annotations and a manifest. Running it again only '
-        'checks what is there.')
-    parser.add_argument('name', choices=sorted(PREPARERS))
-    parser.add_argument(
-        '--source',
-        metavar='DIR',
-        default=None,
-        help='folder with the files already downloaded (offline); needed '
-        'for sets of clips')
-    parser.add_argument(
-        '--out',
-        metavar='DIR',
-        default=None,
-        help='where to write (default: data/NAME)')
-    add_media_arguments(parser)
-    options = vars(parser.parse_args(arguments))
-    name, source = options.pop('name'), options.pop('source')
-    out = options.pop('out') or f'data/{name}'
-    try:
-        done = prepare(name, source, out, **options)
-    except PreparationError as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print('\ninterrupted; run it again to go on', file=sys.stderr)
-        return 130
-    print(f'{name}: {"prepared" if done else "up to date"} in {out}')
-    return 0
-
-
-def add_media_arguments(parser: argparse.ArgumentParser) -> None:
-    """Flags for data sets of clips.
-
-    Paths are kept for the next time, which may be in another folder.
-    """
-    group = parser.add_argument_group('data sets of clips')
-    group.add_argument(
-        '--accept-missing',
-        action='store_true',
-        help='leave missing and broken clips out instead of failing')
-    group.add_argument(
-        '--check',
-        choices=CHECKS,
-        help='decode every file (default), or only read its header')
-    group.add_argument(
-        '--workers', type=int, metavar='N', help='threads (default: all)')
-    group.add_argument(
-        '--split-csv',
-        nargs='+',
-        type=os.path.abspath,
-        metavar='CSV',
-        help='crema_d: train.csv and test.csv of the paper protocol, or '
-        'their folder')
-    group.add_argument(
-        '--annotations',
-        nargs='+',
-        type=os.path.abspath,
-        metavar='FILE',
-        help='kinetics_sounds, vggsound: annotation files (default: the csv '
-        'files in the source); kinetics_sounds also takes the split files '
-        'of the imbalance papers')
-    group.add_argument(
-        '--classes',
-        type=int,
-        choices=(31, 34),
-        help='kinetics_sounds: class list (default: 31)')
-    group.add_argument(
-        '--flow',
-        type=os.path.abspath,
-        metavar='DIR',
-        help='ucf101: folder of the flow pictures u/ and v/ (default: looked '
-        'for in the source)')

@@ -1,7 +1,8 @@
 """CREMA-D's names, its fair split and the literature's."""
 import pytest
 
-from mmbalance_plugin.datasets.prepare import PreparationError, main
+from mmbalance_plugin.cli.prepare import main
+from mmbalance_plugin.datasets.prepare import PreparationError
 from mmbalance_plugin.datasets.prepare.crema_d import (
     ACTORS,
     EMOTIONS,

@@ -5,12 +5,9 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
+from mmbalance_plugin.cli.prepare import main
 from mmbalance_plugin.datasets import KineticsSoundsDataset
-from mmbalance_plugin.datasets.prepare import (
-    PreparationError,
-    main,
-    prepare,
-)
+from mmbalance_plugin.datasets.prepare import PreparationError, prepare
 from mmbalance_plugin.datasets.prepare.kinetics_rows import read_annotation
 from mmbalance_plugin.datasets.prepare.kinetics_sounds import (
     CLASSES_31,

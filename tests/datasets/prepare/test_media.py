@@ -7,11 +7,11 @@ import shutil
 
 import pytest
 
+from mmbalance_plugin.cli.prepare import main
 from mmbalance_plugin.datasets.prepare import (
     PREPARERS,
     PreparationError,
     PreparedDataError,
-    main,
     media_verify,
 )
 from mmbalance_plugin.datasets.prepare.manifest import load_header

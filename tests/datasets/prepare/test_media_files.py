@@ -4,8 +4,9 @@ import unicodedata
 
 import pytest
 
+from mmbalance_plugin.cli.prepare import main
 from mmbalance_plugin.datasets import VGGSoundDataset
-from mmbalance_plugin.datasets.prepare import PreparationError, main
+from mmbalance_plugin.datasets.prepare import PreparationError
 from mmbalance_plugin.datasets.prepare.media_files import (
     FileIndex,
     find_folder,

@@ -6,12 +6,12 @@ import os
 
 import pytest
 
+from mmbalance_plugin.cli.prepare import main
 from mmbalance_plugin.datasets import (
     AudioVisualDataset,
     KineticsSoundsDataset,
     UCF101Dataset,
 )
-from mmbalance_plugin.datasets.prepare import main
 from mmbalance_plugin.datasets.prepare.errors import PreparedDataError
 from mmbalance_plugin.datasets.transforms import (
     PyAVAudioDecode,

@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
+from mmbalance_plugin.cli.prepare import main
 from mmbalance_plugin.datasets import UCF101Dataset
-from mmbalance_plugin.datasets.prepare import main, media_verify
+from mmbalance_plugin.datasets.prepare import media_verify
 from mmbalance_plugin.datasets.prepare.errors import PreparedDataError
 from mmbalance_plugin.datasets.prepare.media import PlannedClip
 from mmbalance_plugin.datasets.prepare.media_pictures import (

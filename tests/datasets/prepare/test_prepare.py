@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
+from mmbalance_plugin.cli.prepare import NAMES, main
 from mmbalance_plugin.datasets.prepare import (
     PREPARERS,
     PreparationError,
-    main,
     prepare,
     run,
 )
@@ -107,7 +107,9 @@ def test_interruption_exits_130(tmp_path, wheels, name, monkeypatch, capsys):
 
     monkeypatch.setitem(PREPARERS, name,
                         PREPARERS[name]._replace(run=interrupt))
-    assert main([name, '--out', str(tmp_path / 'data')]) == 130
+    with pytest.raises(SystemExit) as stopped:
+        main([name, '--out', str(tmp_path / 'data')])
+    assert stopped.value.code == 130
     assert 'run it again' in capsys.readouterr().err
 
 
@@ -116,7 +118,8 @@ def test_unknown_name(capsys):
         prepare('nothing')
     with pytest.raises(SystemExit) as error:
         main(['nothing'])
-    assert error.value.code
+    assert error.value.code == 2
+    assert sorted(PREPARERS) == list(NAMES)
 
 
 @pytest.mark.parametrize('name', ['multiple_features'])

@@ -1,0 +1,83 @@
+"""How a tool ends: with one line where its user can mend what went wrong."""
+import functools
+import os
+import sys
+import traceback
+from typing import Callable, Optional
+
+from .explain import explain
+from .ranks import speaks
+
+
+class UsageError(ValueError):
+    """A mistake on the command line or in a config."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C, with what to tell about it."""
+
+
+def command(main: Callable) -> Callable:
+    """Make a function the ``main`` of a tool.
+
+    Mistakes in what the user gave (a config, data, a checkpoint, a folder)
+    end with one line on standard error and exit status 2, Ctrl-C with one
+    line and 130. ``--verbose`` on the command line shows the traceback,
+    too. Anything else is a fault of the program: the traceback, and 1.
+    Of several processes only one tells what all of them met.
+
+    Threads that wait for each other sleep instead of spinning, unless
+    ``OMP_WAIT_POLICY`` is set: two of them beside another busy process
+    are up to thirty times slower otherwise.
+
+    Args:
+        main (Callable): Returns the exit status, or None for 0.
+
+    Returns:
+        Callable: The same, never raising but :class:`SystemExit`.
+    """
+
+    @functools.wraps(main)
+    def run(*args) -> Optional[int]:
+        # Read when torch is imported, which is later.
+        os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
+        try:
+            return main(*args)
+        except KeyboardInterrupt as stop:
+            detail = f': {stop}' if str(stop) else ''
+            _end(f'interrupted{detail}', 130, stop)
+        except Exception as error:
+            line = explain(error)
+            if line is None:
+                raise
+            _end(f'error: {line}', 2, error)
+
+    return run
+
+
+def _end(line: str, status: int, error: BaseException) -> None:
+    if speaks(line):
+        if '--verbose' in sys.argv:
+            traceback.print_exception(error)
+        # Whatever was printed before comes before.
+        sys.stdout.flush()
+        _to_log_file(line)
+        print(line, file=sys.stderr, flush=True)
+    sys.exit(status)
+
+
+def _to_log_file(line: str) -> None:
+    """Say it in the log file of the run too, if there is one."""
+    if 'mmengine.logging' not in sys.modules:
+        return
+    import logging
+
+    from mmengine.logging import MMLogger
+    if not MMLogger.check_instance_created('mmengine') and not (
+            MMLogger._instance_dict):
+        return
+    logger = MMLogger.get_current_instance()
+    for handler in logger.handlers:
+        if isinstance(handler, logging.FileHandler):
+            handler.emit(logger.makeRecord(
+                logger.name, logging.ERROR, '', 0, line, (), None))

@@ -1,0 +1,74 @@
+"""One line for a mistake that a user can mend, None for a fault in code."""
+import re
+from types import TracebackType
+from typing import Optional
+
+PACKAGE = 'mmbalance_plugin'
+# Raised on purpose, with a sentence. What else may come out of this
+# package's code (IndexError, AttributeError ...) is a fault.
+SPOKEN = (ValueError, TypeError, KeyError, RuntimeError, NotImplementedError)
+# A data loader hands on what a worker process raised.
+WORKER = re.compile(r'^Caught \w+ in .*?Original Traceback', re.DOTALL)
+FRAME = re.compile(r'^  File "(.+?)", line \d+', re.MULTILINE)
+NOT_REGISTERED = re.compile(r"^'?([\w.]+) is not in the (\S+) registry")
+ARGUMENTS = re.compile(r'\(\) (got an unexpected keyword|missing \d+ requir|'
+                       r'got multiple values)')
+
+
+def explain(error: BaseException) -> Optional[str]:
+    """Put an exception into one line.
+
+    Args:
+        error (BaseException): What ended a tool.
+
+    Returns:
+        str: What is wrong and, where it is known, what mends it; None if
+        the traceback is what its reader needs.
+    """
+    text = str(error)
+    if isinstance(error, KeyError) and error.args:
+        text = str(error.args[0])
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f'{error.filename}: {error.strerror}'
+    own = type(error).__module__.partition('.')[0] == PACKAGE
+    if WORKER.match(text):
+        files = FRAME.findall(text)
+        own = own or f'/{PACKAGE}/' in files[-1].replace('\\', '/')
+        text = _after_the_frames(text)
+    else:
+        own = own or _raised_in(error.__traceback__) == PACKAGE
+    if own and isinstance(error, SPOKEN) or isinstance(error, OSError):
+        return ' '.join(text.split())
+    missing = NOT_REGISTERED.match(text)
+    if missing and isinstance(error, KeyError):
+        return _not_registered(*missing.groups())
+    if isinstance(error, TypeError) and ARGUMENTS.search(text):
+        return text
+    return None
+
+
+def _after_the_frames(text: str) -> str:
+    """The last message of a traceback in words, without its type."""
+    lines = text.rstrip().split('\n')
+    last = max(i for i, line in enumerate(lines) if line.startswith('  '))
+    message = '\n'.join(lines[last + 1:])
+    return re.sub(r'^[\w.]+: ', '', message)
+
+
+def _raised_in(traceback: Optional[TracebackType]) -> Optional[str]:
+    """Package whose code raised."""
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    if traceback is None:
+        return None
+    return traceback.tb_frame.f_globals.get('__name__', '').partition('.')[0]
+
+
+def _not_registered(name: str, registry: str) -> str:
+    from mmbalance_plugin.compat import import_failure
+    reason = import_failure(name)
+    if reason is not None:
+        return f'{name} cannot be built: {reason}'
+    return (f'{name} is not in the {registry} registry: mistyped, without '
+            'its scope (mmbalance_plugin.X), or in a file that '
+            'custom_imports does not name')
