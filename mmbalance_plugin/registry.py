@@ -13,6 +13,7 @@ from mmengine.registry import DATASETS as MMENGINE_DATASETS
 from mmengine.registry import HOOKS as MMENGINE_HOOKS
 from mmengine.registry import LOOPS as MMENGINE_LOOPS
 from mmengine.registry import METRICS as MMENGINE_METRICS
+from mmengine.registry import MODEL_WRAPPERS as MMENGINE_MODEL_WRAPPERS
 from mmengine.registry import MODELS as MMENGINE_MODELS
 from mmengine.registry import OPTIM_WRAPPERS as MMENGINE_OPTIM_WRAPPERS
 from mmengine.registry import TASK_UTILS as MMENGINE_TASK_UTILS
@@ -92,8 +93,7 @@ class PluginRegistry(Registry):
             raise
 
 
-def _registry(name: str, parent: Registry,
-              *locations: str) -> PluginRegistry:
+def _registry(name: str, parent: Registry, *locations: str) -> PluginRegistry:
     return PluginRegistry(
         name,
         parent=parent,
@@ -101,7 +101,11 @@ def _registry(name: str, parent: Registry,
         locations=[f'{SCOPE}.{location}' for location in locations])
 
 
-MODELS = _registry('model', MMENGINE_MODELS, 'models')
+# Training steps and the terms of an objective are built like parts of models.
+MODELS = _registry('model', MMENGINE_MODELS, 'models', 'engine.steps',
+                   'engine.udi')
+MODEL_WRAPPERS = _registry('model_wrapper', MMENGINE_MODEL_WRAPPERS,
+                           'engine.steps')
 DATASETS = _registry('dataset', MMENGINE_DATASETS, 'datasets')
 DATA_SAMPLERS = _registry('data sampler', MMENGINE_DATA_SAMPLERS, 'datasets')
 TRANSFORMS = _registry('transform', MMENGINE_TRANSFORMS,
@@ -116,6 +120,6 @@ TASK_UTILS = _registry('task util', MMENGINE_TASK_UTILS, 'engine.gradients')
 
 __all__ = [
     'DATASETS', 'DATA_SAMPLERS', 'HOOKS', 'LOOPS', 'METRICS', 'MODELS',
-    'OPTIM_WRAPPERS', 'PluginImportError', 'PluginRegistry', 'SCOPE',
-    'TASK_UTILS', 'TRANSFORMS'
+    'MODEL_WRAPPERS', 'OPTIM_WRAPPERS', 'PluginImportError',
+    'PluginRegistry', 'SCOPE', 'TASK_UTILS', 'TRANSFORMS'
 ]

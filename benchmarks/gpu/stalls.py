@@ -8,6 +8,8 @@ from unittest import mock
 
 import torch
 
+from mmbalance_plugin.models.objectives import UnimodalLoss
+
 from .session import Session, Skip, bare
 
 
@@ -45,7 +47,7 @@ def _step(session: Session, name: str) -> None:
     model, guidance = bare(runner), getattr(runner.train_loop, 'guidance',
                                             None)
     if guidance is not None:
-        model.enter_stage((guidance.follower, ), 'unimodal', guidance)
+        model.enter_stage((guidance.follower, ), [UnimodalLoss(), guidance])
     model.train()
     data = model.data_preprocessor(first_batch(runner), True)
     for sample in data['data_samples']:

@@ -2,7 +2,7 @@
 import resource
 import time
 from functools import partial
-from typing import Any, Dict, Mapping, Optional
+from typing import Any, Dict, Iterable, Mapping, Optional
 
 import torch
 from mmengine.dist import all_reduce, get_world_size
@@ -98,20 +98,20 @@ class RunCost:
             self.samples[name] = self.samples.get(name, 0) + count
         self._own = dict.fromkeys(self._own, 0)
 
-    def add_estimators(self, auxiliary: Any) -> None:
-        """Count an epoch's steps of the estimators in a stage's auxiliary.
+    def add_estimators(self, terms: Iterable) -> None:
+        """Count an epoch's steps of the estimators in an objective's terms.
 
-        Of several stages' parameters the most count, as one auxiliary
-        exists at a time.
+        Of several stages' parameters the most count, as those of one stage
+        exist at a time.
         """
-        if not isinstance(auxiliary, nn.Module):
-            return
-        for module in auxiliary.modules():
+        modules = [m for term in terms for e in term.estimators
+                   for m in e.modules()]
+        for module in modules:
             if hasattr(module, 'pop_fit_steps'):
                 self.estimator_steps += module.pop_fit_steps()
+        parameters = {p for m in modules for p in m.parameters()}
         self.estimator_parameters = max(
-            self.estimator_parameters,
-            sum(p.numel() for p in auxiliary.parameters()))
+            self.estimator_parameters, sum(p.numel() for p in parameters))
 
     @property
     def seconds(self) -> float:

@@ -133,7 +133,7 @@ class GradientMethod(metaclass=ABCMeta):
     @property
     def idle(self) -> bool:
         """bool: Whether the stage has no fused prediction to balance."""
-        return getattr(self.model, 'objective', 'fused') != 'fused'
+        return not getattr(self.model, 'fuses', True)
 
     def start(self, model: nn.Module) -> None:
         """Bind to a model and say so, unless that was said already."""

@@ -71,13 +71,9 @@ class StageSyncBuffersHook(SyncBuffersHook):
     @staticmethod
     def _buffers(runner):
         model = runner.train_loop.model
-        trained = runner.train_loop.stage.trained
-        if trained is None or set(trained) == set(model.modalities):
+        if not hasattr(model, 'part_modules'):
             return list(model.buffers())
-        return [
-            buffer for modality in trained
-            for buffer in model.modality_modules(modality).buffers()
-        ]
+        return [b for part in model.part_modules() for b in part.buffers()]
 
 
 def install_stage_hooks(runner, loop) -> None:

@@ -9,6 +9,7 @@ import torch
 from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook, Hook
 
+from ...models.wrappers import recognizer_of
 from ...registry import HOOKS
 from ..cost import RunCost
 from ..scalars import plain_json, scalars
@@ -77,7 +78,7 @@ class SummaryHook(Hook):
     def after_train_epoch(self, runner) -> None:
         """Before the epoch's checkpoint is written."""
         self.cost.reduce()
-        self.cost.add_estimators(getattr(_bare(runner), 'auxiliary', None))
+        self.cost.add_estimators(getattr(_bare(runner), 'terms', ()))
 
     def before_uncounted(self, runner) -> None:
         """Passes follow that are no training."""
@@ -189,7 +190,7 @@ def format_table(summary: Dict[str, Any]) -> str:
 
 
 def _bare(runner) -> torch.nn.Module:
-    return getattr(runner.model, 'module', runner.model)
+    return recognizer_of(runner.model)
 
 
 def _saves_now(runner) -> bool:

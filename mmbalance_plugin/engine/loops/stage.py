@@ -1,8 +1,9 @@
 """A stage of training, as data."""
-from dataclasses import dataclass, field
-from typing import Any, Dict, Optional, Sequence, Tuple
+from dataclasses import dataclass, field, fields
+from typing import Any, Dict, Optional, Tuple
 
-OBJECTIVES = ('fused', 'unimodal')
+from torch import nn
+
 KEEP = ('best', 'last')
 INIT = ('keep', 'scratch')
 
@@ -32,12 +33,15 @@ class Stage:
 
     Args:
         name (str): Shown in logs and in ``summary.json``; unique in a run.
-        train (Sequence[str] | 'all'): The modalities whose encoder and
-            classifier train; everything else is frozen. Defaults to 'all'.
-        objective (str): 'fused', the loss of the fused prediction, or
-            'unimodal', the sum of the trained modalities' own losses.
-            Defaults to 'fused' where all of several modalities train,
-            otherwise to 'unimodal'.
+        train (Sequence[str] | 'all'): What trains; everything else is
+            frozen. A modality stands for its encoder and its branch of the
+            head; parts have dotted names, see :class:`TrainedParts`.
+            Defaults to 'all'.
+        objective (str | list[dict]): What it trains towards: configs of
+            terms, or 'fused' for the loss of the fused prediction, or
+            'unimodal' for the sum of the trained modalities' own losses.
+            Defaults to 'unimodal' where some modalities train, or the only
+            one; otherwise to the model's own objective.
         epochs (int): The most epochs the stage takes. Defaults to the
             loop's ``max_epochs``.
         monitor (str): Validation metric that chooses the best weights and
@@ -59,7 +63,7 @@ class Stage:
     """
     name: str
     train: Any = 'all'
-    objective: Optional[str] = None
+    objective: Any = None
     epochs: int = 0
     monitor: Optional[str] = None
     rule: str = 'greater'
@@ -68,17 +72,16 @@ class Stage:
     early_stopping: Optional[Any] = None
     optim_wrapper: Optional[Dict] = None
     param_scheduler: Optional[Any] = None
-    auxiliary: Any = field(default=None, repr=False)
+    terms: Tuple[str, ...] = field(default=(), init=False, repr=False)
 
     @classmethod
-    def from_cfg(cls, cfg: Dict, modalities: Optional[Sequence[str]],
-                 epochs: int) -> 'Stage':
+    def from_cfg(cls, cfg: Dict, model: nn.Module, epochs: int) -> 'Stage':
         """Build and check a stage.
 
         Args:
             cfg (dict): The stage as written in the config.
-            modalities (Sequence[str] | None): The model's modalities, None
-                for a model without named modalities.
+            model (nn.Module): A recognizer, or a model without named
+                modalities.
             epochs (int): Default for ``epochs``.
 
         Raises:
@@ -87,21 +90,22 @@ class Stage:
         """
         cfg = dict(cfg)
         name = cfg.get('name', '<unnamed>')
-        known = set(cls.__dataclass_fields__) - {'auxiliary'}
+        known = {f.name for f in fields(cls) if f.init}
         unknown = sorted(set(cfg) - known)
         if unknown:
             raise ValueError(f'stage {name!r}: unknown keys {unknown}; known '
                              f'are {sorted(known)}')
         cfg.setdefault('epochs', epochs)
         stage = cls(**cfg)
-        stage._check(modalities)
+        stage._check(model)
         return stage
 
-    def _check(self, modalities: Optional[Sequence[str]]) -> None:
+    def _check(self, model: nn.Module) -> None:
         if isinstance(self.early_stopping, dict):
             self.early_stopping = EarlyStopping(**self.early_stopping)
         if isinstance(self.train, str) and self.train != 'all':
             self.train = [self.train]
+        modalities = getattr(model, 'modalities', None)
         if modalities is None:
             if self.train != 'all':
                 raise ValueError(
@@ -113,22 +117,10 @@ class Stage:
                     f"stage {self.name!r}: init='scratch' needs a "
                     'mmbalance_plugin.MultimodalRecognizer, which can build '
                     'its parts anew')
-            self.objective = self.objective or 'fused'
         else:
-            trained = modalities if self.train == 'all' else self.train
-            unknown = [m for m in trained if m not in modalities]
-            if unknown or not trained:
-                raise ValueError(
-                    f'stage {self.name!r}: cannot train {unknown or trained}; '
-                    f"the model's modalities are {list(modalities)}")
-            # Alone, a modality trains the same way whichever others the model
-            # has: with just one the fused loss is the same up to rounding.
-            whole = set(trained) == set(modalities) and len(modalities) > 1
-            self.train = tuple(m for m in modalities if m in trained)
-            self.objective = self.objective or ('fused'
-                                                if whole else 'unimodal')
-        for key, allowed in (('objective', OBJECTIVES), ('keep', KEEP),
-                             ('init', INIT), ('rule', ('greater', 'less'))):
+            self._check_parts(model)
+        for key, allowed in (('keep', KEEP), ('init', INIT),
+                             ('rule', ('greater', 'less'))):
             if getattr(self, key) not in allowed:
                 raise ValueError(f'stage {self.name!r}: {key} must be one of '
                                  f'{allowed}, got {getattr(self, key)!r}')
@@ -140,7 +132,29 @@ class Stage:
             if self.objective == 'unimodal' and len(self.train) == 1:
                 self.monitor = f'acc/top1_{self.train[0]}'
 
+    def _check_parts(self, model: nn.Module) -> None:
+        try:
+            parts, trained = model.find_parts(self.train)
+            whole = parts == ('', )
+            names = set(model.modalities)
+            if whole or set(self.train) <= names:
+                self.train = trained
+            # Alone, a modality trains the same way whichever others the
+            # model has: with just one the fused loss is the same up to
+            # rounding.
+            if self.objective is None and set(self.train) <= names and (
+                    not whole or len(trained) == 1):
+                self.objective = 'unimodal'
+            # Entered for a moment: what cannot be is told at the start.
+            model.enter_stage(self.train, self.objective)
+            self.terms = tuple(type(t).__name__ for t in model.terms)
+            model.leave_stage()
+        except ValueError as error:
+            raise ValueError(f'stage {self.name!r}: {error}') from error
+
     @property
-    def trained(self) -> Optional[Tuple[str, ...]]:
-        """tuple[str] | None: Trained modalities; None means everything."""
-        return None if self.train == 'all' else tuple(self.train)
+    def objective_name(self) -> str:
+        """str: The objective as logs and ``summary.json`` name it."""
+        names = ' + '.join(self.terms) or 'FusedLoss'
+        return dict(FusedLoss='fused', UnimodalLoss='unimodal').get(
+            names, names)

@@ -92,8 +92,8 @@ class StageProgress:
         """The finished stage as a row of ``summary.json``."""
         return dict(
             name=stage.name,
-            train='all' if stage.trained is None else list(stage.trained),
-            objective=stage.objective,
+            train=stage.train if stage.train == 'all' else list(stage.train),
+            objective=stage.objective_name,
             epochs=self.epoch,
             max_epochs=stage.epochs,
             stopped_early=self.epoch < stage.epochs,

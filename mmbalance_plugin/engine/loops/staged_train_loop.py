@@ -1,5 +1,4 @@
 """The one loop that knows stages, checkpoints, resume and DDP."""
-import copy
 import time
 from contextlib import contextmanager
 from typing import Any, Dict, Iterator, List, Optional, Sequence
@@ -9,9 +8,11 @@ from mmengine.dist import broadcast, get_rank, is_distributed
 from mmengine.model import is_model_wrapper
 from mmengine.runner import EpochBasedTrainLoop
 
+from ...models.wrappers import recognizer_of
 from ...registry import LOOPS
 from ..hooks.stage_hooks import install_stage_hooks
 from ..inference import forward_dataset
+from ..steps.distributed import stepping_wrapper
 from .seeding import reseed_workers, seed_everything, set_sampler_epoch
 from .stage import Stage
 from .stage_optimiser import StageOptimiser
@@ -76,7 +77,8 @@ class StagedTrainLoop(EpochBasedTrainLoop):
                  val_interval: int = 1) -> None:
         self.default_epochs = int(max_epochs)
         self._optimiser = StageOptimiser(runner)
-        self._model = unwrap(runner.model)
+        self._outer = unwrap(runner.model)
+        self._model = recognizer_of(runner.model)
         self.stages = self.plan(stages)
         names = [stage.name for stage in self.stages]
         if len(set(names)) != len(names):
@@ -101,20 +103,20 @@ class StagedTrainLoop(EpochBasedTrainLoop):
         if not stages:
             stages = [dict(name='joint', train='all')]
         return [
-            Stage.from_cfg(cfg, self.modalities, self.default_epochs)
+            Stage.from_cfg(cfg, self.model, self.default_epochs)
             for cfg in stages
         ]
 
     def to_be_reset(self) -> Sequence[str]:
-        """Modalities whose parts some stage may start from scratch."""
-        return sorted({m for stage in self.stages if stage.init == 'scratch'
-                       for m in stage.trained})
+        """Parts that some stage may start from scratch."""
+        return sorted({
+            part
+            for stage in self.stages if stage.init == 'scratch'
+            for part in self.model.find_parts(stage.train)[0]
+        })
 
     def prepare_stage(self) -> None:
         """Before a stage begins for the first time (not on resume)."""
-
-    def start_stage(self) -> None:
-        """Before a stage's first epoch in this process, resumed or not."""
 
     def extra_state(self) -> Dict[str, Any]:
         """What a subclass adds to the checkpoint: plain data and tensors."""
@@ -130,13 +132,20 @@ class StagedTrainLoop(EpochBasedTrainLoop):
     # ---- where the run stands ------------------------------------------
     @property
     def model(self) -> torch.nn.Module:
-        """nn.Module: The model without its DDP wrapper."""
+        """nn.Module: The recognizer, without wrappers."""
         return self._model
 
     @property
     def modalities(self) -> Optional[Sequence[str]]:
         """Sequence[str] | None: The model's modalities, if it names any."""
         return getattr(self._model, 'modalities', None)
+
+    @property
+    def terms(self) -> Sequence:
+        """Sequence[ObjectiveTerm]: What the running stage trains towards;
+        nothing once all are done, or for a model without terms."""
+        running = self.stage_index < len(self.stages)
+        return getattr(self._model, 'terms', ()) if running else ()
 
     @property
     def stage(self) -> Stage:
@@ -188,7 +197,7 @@ class StagedTrainLoop(EpochBasedTrainLoop):
         self.prepare_stage()
         stage = self.stage
         if stage.init == 'scratch':
-            self.model.reset_parts(stage.trained)
+            self.model.reset_parts(self.model.find_parts(stage.train)[0])
         self._configure_stage()
         self._compile_afresh()
         # Scalars of another stage would be printed as if they were news.
@@ -199,15 +208,13 @@ class StagedTrainLoop(EpochBasedTrainLoop):
     def _configure_stage(self) -> None:
         """Freeze, wrap and build the optimiser, fresh or before a resume."""
         runner, stage = self.runner, self.stage
-        if stage.trained is not None:
-            self.model.enter_stage(stage.trained, stage.objective,
-                                   stage.auxiliary)
+        if self.modalities is not None:
+            self.model.enter_stage(stage.train, stage.objective)
         if is_model_wrapper(runner.model):
             # DDP fixes at construction which parameters it reduces.
-            runner.model = self.model
+            runner.model = self._outer
             runner.model = runner.wrap_model(
-                copy.deepcopy(runner.cfg.get('model_wrapper_cfg')),
-                self.model)
+                stepping_wrapper(runner.cfg), self._outer)
         self._optimiser.build(runner, stage)
 
     def _compile_afresh(self) -> None:
@@ -226,14 +233,15 @@ class StagedTrainLoop(EpochBasedTrainLoop):
     def _run_stage(self) -> None:
         runner, stage, progress = self.runner, self.stage, self.progress
         self._begin_accumulation()
-        trained = 'everything' if stage.trained is None else ', '.join(
-            stage.trained)
+        trained = 'everything' if stage.train == 'all' else ', '.join(
+            stage.train)
         runner.logger.info(
             f'Stage {self.stage_index + 1}/{len(self.stages)} '
-            f'"{stage.name}": {trained} trains, {stage.objective} objective, '
-            f'epoch {progress.epoch} of {stage.epochs} done, best weights '
-            f'by {stage.monitor}')
-        self.start_stage()
+            f'"{stage.name}": {trained} trains, {stage.objective_name} '
+            f'objective, epoch {progress.epoch} of {stage.epochs} done, '
+            f'best weights by {stage.monitor}')
+        for term in self.terms:
+            term.start_stage(self)
         runner.call_hook('before_stage', stage=stage)
         if progress.pending:
             self._validate()
@@ -293,12 +301,29 @@ class StagedTrainLoop(EpochBasedTrainLoop):
         progress.epoch += 1
         progress.pending = self._due(progress.epoch)
         progress.seconds += time.perf_counter() - begin
-        self.end_epoch()
+        self._end_epoch()
         runner.call_hook('after_train_epoch')
         self._epoch += 1
 
-    def end_epoch(self) -> None:
-        """After an epoch's last step, before its checkpoint is written."""
+    def run_iter(self, idx, data_batch) -> None:
+        """One step."""
+        for term in self.terms:
+            term.before_batch(self, idx, data_batch)
+        super().run_iter(idx, data_batch)
+
+    def _end_epoch(self) -> None:
+        """Log what the terms have to say, before the checkpoint is written.
+        """
+        record: Dict[str, float] = {}
+        for term in self.terms:
+            record.update(term.end_epoch())
+        if not record:
+            return
+        self.progress.history.append(dict(epoch=self.progress.epoch, **record))
+        self.runner.visualizer.add_scalars(record, step=self.epoch + 1)
+        text = ', '.join(f'{k} {v:.4g}' for k, v in record.items())
+        self.runner.logger.info(
+            f'{self.stage.name}, epoch {self.progress.epoch}: {text}')
 
     def _validate(self) -> None:
         begin = time.perf_counter()
@@ -313,13 +338,9 @@ class StagedTrainLoop(EpochBasedTrainLoop):
             self.progress.update(self.stage, metrics, self._trained_state())
 
     def _trained_state(self) -> Dict[str, torch.Tensor]:
-        trained = self.stage.trained
-        if trained is None or set(trained) == set(self.modalities):
+        if self.modalities is None:
             return self.model.state_dict()
-        state = {}
-        for modality in trained:
-            state.update(self.model.modality_state_dict(modality))
-        return state
+        return self.model.part_state_dict()
 
     def _finish_stage(self) -> None:
         runner, stage, progress = self.runner, self.stage, self.progress
@@ -376,6 +397,7 @@ class StagedTrainLoop(EpochBasedTrainLoop):
             sampler_seed=getattr(self.dataloader.sampler, 'seed', None),
             init_seed=getattr(self.model, 'init_seed', None),
             initial=self.model.initial_state() if self.to_be_reset() else None,
+            terms=[term.state_dict() for term in self.terms],
             extra=self.extra_state())
 
     def load_state_dict(self, state: Dict[str, Any]) -> None:
@@ -408,6 +430,8 @@ class StagedTrainLoop(EpochBasedTrainLoop):
         self._resumed = True
         if self.stage_index < len(self.stages):
             self._configure_stage()
+            for term, saved in zip(self.terms, state['terms']):
+                term.load_state_dict(saved)
 
 
 def unwrap(model: torch.nn.Module) -> torch.nn.Module:

@@ -1,16 +1,11 @@
 """UDI: train an anchor alone, then followers guided by it."""
-from contextlib import nullcontext
 from typing import Any, Dict, List, Optional, Sequence, Union
 
-from ...registry import LOOPS, MODELS
-from ...utils import stream_seed
-from ...utils.run_state import run_seed
+from ...registry import LOOPS
 from ..inference import forward_dataset
 from ..udi import (
-    AlphaController,
     AnchorChoice,
     AnchorGuidance,
-    build_anchor_cache,
     choose_anchor,
 )
 from .stage import Stage
@@ -116,16 +111,21 @@ class UDITrainLoop(StagedTrainLoop):
             raise ValueError("anchor='auto' needs validation: drop "
                              '--no-validate, give anchor_dataloader, or name '
                              'the anchor')
+        if cache_anchor not in ('auto', True, False):
+            raise ValueError("cache_anchor must be 'auto', True or False, "
+                             f'got {cache_anchor!r}')
         self.follower_epochs = follower_epochs or int(max_epochs)
         self.wanted_anchor = anchor
         self.anchor_tolerance = anchor_tolerance
         self.anchor_dataloader = anchor_dataloader
         self.follower_start = follower_start
-        self.consistency_cfg = consistency
-        self.complementarity_cfg = complementarity
-        self.controller = AlphaController(**(controller or {}))
-        self.cache_anchor = cache_anchor
-        self.cache_device = cache_device
+        self.guidance_cfg = dict(
+            type='mmbalance_plugin.AnchorGuidance',
+            consistency=consistency,
+            complementarity=complementarity,
+            controller=controller,
+            cache=cache_anchor,
+            cache_device=cache_device)
         self.early_stopping = early_stopping
         self.choice: Optional[AnchorChoice] = None
         self.guidance: Optional[AnchorGuidance] = None
@@ -135,10 +135,6 @@ class UDITrainLoop(StagedTrainLoop):
             max_epochs=max_epochs,
             val_begin=val_begin,
             val_interval=val_interval)
-        # A typing error in phase 2 should not wait for phase 1 to end.
-        for cfg in (consistency, complementarity):
-            if cfg is not None and MODELS.get(cfg['type']) is None:
-                raise ValueError(f'{cfg["type"]} is not a registered loss')
 
     # ---- stages --------------------------------------------------------
     def plan(self, stages: Optional[Sequence[Dict]]) -> List[Stage]:
@@ -156,34 +152,46 @@ class UDITrainLoop(StagedTrainLoop):
             for m in modalities
         ]
         # The order of the followers is known, their names are not yet: any
-        # modality stands in for them until the anchor is chosen.
+        # pair stands in for them until the anchor is chosen.
         followers = [
-            self._stage(f'follower_{i}', modalities[i], self.follower_epochs)
-            for i in range(1, len(modalities))
+            self._follower(m, modalities[0], f'follower_{i}')
+            for i, m in enumerate(modalities[1:], 1)
         ]
         return alone + followers
 
-    def _stage(self, name: str, modality: str, epochs: int) -> Stage:
-        return Stage.from_cfg(
-            dict(
-                name=name,
-                train=[modality],
-                objective='unimodal',
-                early_stopping=self.early_stopping), self.modalities, epochs)
+    def _stage(self, name: str, modality: str, epochs: int,
+               **kwargs) -> Stage:
+        cfg = dict(
+            name=name,
+            train=[modality],
+            monitor=f'acc/top1_{modality}',
+            early_stopping=self.early_stopping,
+            **kwargs)
+        return Stage.from_cfg(cfg, self.model, epochs)
+
+    def _follower(self, modality: str, anchor: str, name: str) -> Stage:
+        objective = [dict(type='mmbalance_plugin.UnimodalLoss')]
+        if self.guidance_cfg['consistency'] or \
+                self.guidance_cfg['complementarity']:
+            objective.append(
+                dict(self.guidance_cfg, anchor=anchor, follower=modality))
+        return self._stage(
+            name,
+            modality,
+            self.follower_epochs,
+            objective=objective,
+            init='scratch' if self.follower_start == 'scratch' else 'keep')
 
     def _name_followers(self) -> None:
-        first = len(self.modalities)
-        followers = [m for m in self.modalities if m != self.choice.anchor]
-        for i, follower in enumerate(followers):
-            stage = self._stage(f'follower_{follower}', follower,
-                                self.follower_epochs)
-            stage.init = ('scratch'
-                          if self.follower_start == 'scratch' else 'keep')
-            self.stages[first + i] = stage
+        anchor = self.choice.anchor
+        followers = [m for m in self.modalities if m != anchor]
+        self.stages[len(self.modalities):] = [
+            self._follower(m, anchor, f'follower_{m}') for m in followers
+        ]
 
     def to_be_reset(self) -> Sequence[str]:
         """Every modality may become a follower."""
-        return self.modalities if self.follower_start == 'scratch' else ()
+        return ('', ) if self.follower_start == 'scratch' else ()
 
     @property
     def in_phase_two(self) -> bool:
@@ -191,14 +199,11 @@ class UDITrainLoop(StagedTrainLoop):
         return (len(self.modalities) <= self.stage_index < len(self.stages))
 
     def prepare_stage(self) -> None:
-        """Choose the anchor after phase 1; give a follower its guidance."""
-        if not self.in_phase_two:
-            return
-        if self.choice is None:
+        """Choose the anchor after phase 1."""
+        if self.in_phase_two and self.choice is None:
             self.choice = self._choose_anchor()
             self.runner.logger.info(f'UDI: {self.choice.reason}')
             self._name_followers()
-        self._build_guidance()
 
     def _choose_anchor(self) -> AnchorChoice:
         runner, model = self.runner, self.model
@@ -227,107 +232,24 @@ class UDITrainLoop(StagedTrainLoop):
                 f'by validation it would be: {choice.reason}')
         return choice
 
-    def _build_guidance(self) -> None:
-        model, anchor = self.model, self.choice.anchor
-        follower = self.stage.train[0]
-        if not self.consistency_cfg and not self.complementarity_cfg:
-            self.guidance = None
-            return
-        consistency = complementarity = None
-        if self.consistency_cfg:
-            consistency = MODELS.build(self.consistency_cfg)
-        if self.complementarity_cfg:
-            cfg = dict(self.complementarity_cfg)
-            if 'CLUB' in cfg['type']:
-                cfg.setdefault('x_channels',
-                               model.encoders[anchor].out_channels)
-                cfg.setdefault('y_channels',
-                               model.encoders[follower].out_channels)
-                cfg.setdefault(
-                    'seed',
-                    stream_seed(run_seed(), 'estimator', follower))
-            complementarity = MODELS.build(cfg)
-        device = next(model.parameters()).device
-        self.guidance = AnchorGuidance(
-            anchor, follower, consistency, complementarity,
-            self.controller.start).to(device)
-        self.stage.auxiliary = self.guidance
-
-    def start_stage(self) -> None:
-        """Cache the anchor's outputs once its weights are in place."""
-        if not self.in_phase_two or self.guidance is None:
-            return
-        # Filled again after a resume: the checkpoint has counted it.
-        again = self.progress.epoch > 0
-        with self.uncounted() if again else nullcontext():
-            self.guidance.cache = build_anchor_cache(
-                self.model, self.dataloader, self.choice.anchor,
-                self.cache_anchor, self.cache_device, self.runner.logger)
-
-    # ---- epochs --------------------------------------------------------
-    def run_iter(self, idx, data_batch) -> None:
-        """One step; the first of an epoch updates the weights before."""
-        if idx == 0 and self.in_phase_two and self.guidance is not None:
-            self._update_alphas(data_batch)
-        super().run_iter(idx, data_batch)
-
-    def _update_alphas(self, data_batch) -> None:
-        guidance, follower = self.guidance, self.guidance.follower
-        record = {}
-        if self.controller.due(self.progress.epoch):
-            aligned = self.controller.update(self.model, guidance, data_batch)
-            record = {f'align_{k}_{follower}': v for k, v in aligned.items()}
-        record.update({
-            f'alpha_{k}_{follower}': v
-            for k, v in guidance.alphas.items()
-        })
-        self._epoch_record = record
-
-    def end_epoch(self) -> None:
-        """Log the epoch's weights, alignments and estimator."""
-        if not self.in_phase_two or self.guidance is None:
-            return
-        record, follower = dict(self._epoch_record), self.guidance.follower
-        club = self.guidance.complementarity
-        if hasattr(club, 'end_epoch'):
-            record.update({
-                f'club_{key}_{follower}': value
-                for key, value in club.end_epoch().items()
-            })
-        self.progress.history.append(dict(epoch=self.progress.epoch, **record))
-        self.runner.visualizer.add_scalars(record, step=self.epoch + 1)
-        text = ', '.join(f'{k} {v:.4g}' for k, v in record.items())
-        self.runner.logger.info(f'UDI epoch {self.progress.epoch}: {text}')
+    def _configure_stage(self) -> None:
+        super()._configure_stage()
+        self.guidance = next(
+            (t for t in self.model.terms if isinstance(t, AnchorGuidance)),
+            None)
 
     # ---- checkpoints ---------------------------------------------------
     def extra_state(self) -> Dict[str, Any]:
-        """Anchor, weights, estimator and its optimiser."""
-        guidance = None
-        if self.guidance is not None and self.in_phase_two:
-            guidance = dict(
-                alphas=dict(self.guidance.alphas),
-                modules=self.guidance.state_dict())
+        """The anchor and why."""
         return dict(
-            choice=None if self.choice is None else self.choice._asdict(),
-            guidance=guidance)
+            choice=None if self.choice is None else self.choice._asdict())
 
     def load_extra_state(self, state: Dict[str, Any]) -> None:
-        """Rebuild the guidance and give it the saved state."""
-        if not state:  # another loop's: its stages differ, the caller says so
-            return
-        self._saved_guidance = state['guidance']
-        if state['choice'] is not None:
+        """Name the followers of the saved anchor."""
+        # Another loop's has none: its stages differ, the caller says so.
+        if state.get('choice') is not None:
             self.choice = AnchorChoice(**state['choice'])
             self._name_followers()
-
-    def _configure_stage(self) -> None:
-        saved = getattr(self, '_saved_guidance', None)
-        if saved is not None:
-            self._build_guidance()
-            self.guidance.load_state_dict(saved['modules'])
-            self.guidance.alphas = dict(saved['alphas'])
-            self._saved_guidance = None
-        super()._configure_stage()
 
     def summary(self) -> Dict[str, Any]:
         """The anchor and why."""

@@ -1,13 +1,14 @@
 """How much each interaction term weighs in the coming epoch."""
 from contextlib import contextmanager
-from typing import Dict, Iterator, List
+from typing import Dict, Iterator
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ...functional import gradient_alignments, weights_from_alignments
-from ...utils.dist import reduce_gradients
-from .guidance import AnchorGuidance
+from ...models.objectives import BatchRecord
+from ...models.recognizers.labels import stack_labels
+from ..steps.per_loss import average_gradients, per_loss_gradients
 
 _PARAMETERS = ('encoder', 'all')
 _FALLBACKS = ('previous', 'zero')
@@ -66,7 +67,7 @@ class AlphaController:
         """Whether the weights change at the start of a stage's epoch."""
         return self.dynamic and epoch >= self.begin
 
-    def update(self, model: nn.Module, guidance: AnchorGuidance,
+    def update(self, model: nn.Module, guidance,
                data_batch: dict) -> Dict[str, float]:
         """Set the guidance's weights from one mini-batch.
 
@@ -92,7 +93,7 @@ class AlphaController:
             guidance.alphas = {name: 0. for name in names}
         return dict(zip(names, values))
 
-    def gradients(self, model: nn.Module, guidance: AnchorGuidance,
+    def gradients(self, model: nn.Module, guidance,
                   data_batch: dict):
         """Gradients of the task loss and of each term, averaged over ranks.
 
@@ -105,43 +106,24 @@ class AlphaController:
             part = model.encoders[follower]
         parameters = [p for p in part.parameters() if p.requires_grad]
         data = model.data_preprocessor(data_batch, True)
-        inputs, samples = data['inputs'], data['data_samples']
         present = data.get('present')
         with _no_trace(model), torch.enable_grad():
-            features = model.extract_feat(inputs, (follower, ), present)
-            logits = model.head.unimodal_logits(features, (follower, ))
-            targets = torch.cat([sample.gt_label for sample in samples])
-            targets = targets.to(logits[follower].device)
-            task = model.unimodal_loss(follower, logits[follower], targets,
-                                       present)
-            terms = guidance.terms(
-                model,
-                inputs,
-                features,
-                logits,
-                samples,
-                update_estimator=False,
-                present=present)
-            g_task = _grad(task, parameters)
-            g_aux = {k: _grad(term, parameters) for k, term in terms.items()}
-        return reduce_gradients(g_task), {
-            k: reduce_gradients(grads)
-            for k, grads in g_aux.items()
-        }
-
-
-def _grad(loss: Tensor, parameters: List[Tensor]) -> List[Tensor]:
-    # A term without gradient (CLUB while its estimate is not positive), or
-    # one that misses a parameter, counts as zero there; ranks then agree on
-    # what there is to reduce.
-    grads = [None] * len(parameters)
-    if loss.requires_grad:
-        grads = torch.autograd.grad(
-            loss, parameters, retain_graph=True, allow_unused=True)
-    return [
-        torch.zeros_like(p) if g is None else g
-        for p, g in zip(parameters, grads)
-    ]
+            features = model.extract_feat(data['inputs'], (follower, ),
+                                          present)
+            targets = stack_labels(data['data_samples'],
+                                   model.head.num_classes,
+                                   features[follower].device)
+            record = BatchRecord(model, data['inputs'], data['data_samples'],
+                                 targets, features, present)
+            losses = dict(
+                task=record.mean(model.head.criterion, (follower, ),
+                                 record.unimodal[follower], targets),
+                **guidance.terms(record, update_estimator=False))
+            # A term without gradient (CLUB while its estimate is not
+            # positive) counts as zero.
+            gradients = per_loss_gradients(losses, parameters)
+        gradients = average_gradients(gradients)
+        return gradients.pop('task'), gradients
 
 
 @contextmanager

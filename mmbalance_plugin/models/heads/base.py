@@ -225,24 +225,6 @@ class MultimodalHead(BaseModule, metaclass=ABCMeta):
             return F.cross_entropy(logits, targets)
         return self.loss_cls(logits, targets)
 
-    def loss(
-            self,
-            features: Dict[str, Tensor],
-            targets: Tensor,
-            present: Optional[Dict[str, Tensor]] = None) -> Dict[str, Tensor]:
-        """The joint objective.
-
-        Args:
-            features (dict[str, Tensor]): Feature (B, D_m) of every modality.
-            targets (Tensor): True classes (B, ).
-            present (dict[str, Tensor], optional): See :meth:`fused_logits`.
-
-        Returns:
-            dict[str, Tensor]: ``{'loss_cls': scalar}``.
-        """
-        fused = self.fused_logits(features, present)
-        return dict(loss_cls=self.criterion(fused, targets))
-
     def fit(self,
             logits: Dict[str, Tensor],
             targets: Tensor,

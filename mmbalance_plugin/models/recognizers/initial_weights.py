@@ -1,7 +1,7 @@
 """The weights a run started from, and the way back to them."""
 import hashlib
 import logging
-from typing import Any, Dict, Iterable, Mapping, Optional
+from typing import Any, Dict, Iterable, List, Mapping, Optional
 
 import torch
 from mmengine.logging import print_log
@@ -20,39 +20,38 @@ class InitialWeights(SeededParts):
     therefore needs no other file to go on from, unless ``init_cfg`` names
     one; that one must still give the same weights, which a digest tells.
 
-    Needs ``modalities`` and ``prefixes``.
     """
 
     _noted: Optional[Dict[str, Any]] = None
 
     @torch.no_grad()
-    def note_initial_weights(self, modalities: Iterable[str]) -> None:
+    def note_initial_weights(self, parts: Iterable[str]) -> None:
         """Take the present weights for the initial ones.
 
         To be called before the first step, on every rank.
 
         Args:
-            modalities (Iterable[str]): Those that may be reset later.
+            parts (Iterable[str]): Those that may be reset later; dotted
+                names of modules, as :meth:`find_parts` gives them.
         """
         fresh, mine = self.built_anew(), named_values(self)
         self._noted = dict(
             given={
                 name: mine[name].to('cpu', copy=True)
-                for name in self._names(fresh, modalities)
+                for name in self._names(fresh, parts)
                 if not torch.equal(mine[name], fresh[name])
             },
             digest=_digest(fresh),
             built_on=_builder(fresh))
 
     @torch.no_grad()
-    def initial_weights(self, modalities: Iterable[str]) -> Dict[str, Tensor]:
+    def initial_weights(self, parts: Iterable[str]) -> Dict[str, Tensor]:
         """The weights from which the run started, or would start.
 
         Under distributed training every rank must call this.
 
         Args:
-            modalities (Iterable[str]): Whose parts: encoders, their branches
-                of the head and, if all modalities are named, the whole head.
+            parts (Iterable[str]): See :meth:`note_initial_weights`.
 
         Returns:
             dict[str, Tensor]: Name to value of parameters and buffers.
@@ -61,7 +60,7 @@ class InitialWeights(SeededParts):
             RuntimeError: They cannot be built as they were.
         """
         fresh = self.built_anew()
-        names = self._names(fresh, modalities)
+        names = self._names(fresh, parts)
         if self._noted is None:
             return {name: fresh[name] for name in names}
         self._check(fresh)
@@ -72,17 +71,17 @@ class InitialWeights(SeededParts):
         }
 
     @torch.no_grad()
-    def reset_parts(self, modalities: Iterable[str]) -> None:
+    def reset_parts(self, parts: Iterable[str]) -> None:
         """Put parts back to their initial weights, bit for bit.
 
         Values are copied, so parameters keep their identity and may be in an
         optimiser or in DDP.
 
         Args:
-            modalities (Iterable[str]): See :meth:`initial_weights`.
+            parts (Iterable[str]): See :meth:`note_initial_weights`.
         """
         mine = named_values(self)
-        for name, value in self.initial_weights(modalities).items():
+        for name, value in self.initial_weights(parts).items():
             mine[name].copy_(value)
 
     def initial_state(self) -> Optional[Dict[str, Any]]:
@@ -101,12 +100,9 @@ class InitialWeights(SeededParts):
         self._noted = dict(state, given=given)
         self._check(self.built_anew())
 
-    def _names(self, values: Iterable[str],
-               modalities: Iterable[str]) -> Iterable[str]:
-        modalities = tuple(modalities)
-        prefixes = tuple(p for m in modalities for p in self.prefixes(m))
-        if set(modalities) == set(self.modalities):
-            prefixes = ('', )
+    @staticmethod
+    def _names(values: Iterable[str], parts: Iterable[str]) -> List[str]:
+        prefixes = tuple(f'{part}.' if part else '' for part in parts)
         return [name for name in values if name.startswith(prefixes)]
 
     def _check(self, fresh: Mapping[str, Tensor]) -> None:

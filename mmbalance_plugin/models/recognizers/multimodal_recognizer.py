@@ -11,26 +11,25 @@ from mmbalance_plugin.utils.eager import eager
 from ..data_preprocessors import MultimodalDataPreprocessor
 from ..encoders.partial_batch import encode_some
 from ..modalities import check_modality_names
+from ..objectives import BatchRecord
 from ..presence import Presence
 from .initial_weights import InitialWeights
 from .labels import stack_labels
+from .parts import Objective, TrainedParts
 from .predictions import write_predictions
 from .scores import UnimodalScores
-from .stages import StagedParts
-
-# Callables of others that must not become sub-modules, even if they are
-# modules: they would enter the state dict, DDP and the optimiser.
-FOREIGN = ('auxiliary', 'feature_transform')
+from .stepping import Stepping
 
 
 @MODELS.register_module()
-class MultimodalRecognizer(InitialWeights, UnimodalScores, StagedParts,
-                           BaseModel):
+class MultimodalRecognizer(InitialWeights, UnimodalScores, TrainedParts,
+                           Stepping, BaseModel):
     """One encoder a modality, and a head that fuses the features.
 
     Initial weights are described at :class:`SeededParts` and
-    :class:`InitialWeights`, training in stages at :class:`StagedParts`, the
-    unimodal scores at :class:`UnimodalScores`.
+    :class:`InitialWeights`, what trains towards what at
+    :class:`TrainedParts`, who does it at :class:`Stepping`, the unimodal
+    scores at :class:`UnimodalScores`.
 
     A sample may lack modalities. They are not encoded, have no part in its
     fused prediction, and the sample has no unimodal loss, score or prediction
@@ -50,17 +49,20 @@ class MultimodalRecognizer(InitialWeights, UnimodalScores, StagedParts,
             encoders, their backbones and the head. Defaults to None.
         score (str, optional): Initial ``score_mode``. Defaults to 'auto';
             None takes no scores, and logs none, until something reads them.
+        objective (list[dict], optional): Configs of the terms it trains
+            towards where a stage says nothing else. Defaults to None:
+            :class:`FusedLoss`.
+        step (dict, optional): Config of the training step. Defaults to None:
+            :class:`TrainStep`.
         init_seed (int, optional): Base seed of the initial weights. Defaults
             to None: torch's initial seed.
 
     Attributes:
         modalities (tuple[str]): Names of all modalities.
-        batch_present (Presence | None): Who has what in the latest batch
-            that had losses; None where every sample had everything.
-        feature_transform (Callable | None): Called in joint training as
-            ``feature_transform(features, model)`` after the scores are taken
-            and before the loss; returns the features to be fused. Here a
-            wrapper may drop features. Never registered as a sub-module.
+        feature_transforms (list[Callable]): Each is called in joint training
+            as ``transform(features, record)``, in order, after the scores
+            are taken and before fusion; returns the features to be fused.
+            Here a wrapper may drop features.
 
     Raises:
         ValueError: A part of the config does not fit; the message names it.
@@ -72,6 +74,8 @@ class MultimodalRecognizer(InitialWeights, UnimodalScores, StagedParts,
                  data_preprocessor: Optional[Union[dict, nn.Module]] = None,
                  init_cfg: Optional[Union[dict, list]] = None,
                  score: Optional[str] = 'auto',
+                 objective: Objective = None,
+                 step: Optional[dict] = None,
                  init_seed: Optional[int] = None) -> None:
         modalities = check_modality_names(encoders, 'MultimodalRecognizer')
         if data_preprocessor is None:
@@ -80,16 +84,10 @@ class MultimodalRecognizer(InitialWeights, UnimodalScores, StagedParts,
         super().__init__(data_preprocessor, init_cfg)
         self.modalities = modalities
         self._build_parts(encoders, head, init_cfg, init_seed)
-        self.batch_present: Optional[Presence] = None
-        self.feature_transform: Optional[Callable] = None
+        self.feature_transforms: List[Callable] = []
         self._init_scores(score)
-        self._init_stages()
-
-    def __setattr__(self, name: str, value) -> None:
-        if name in FOREIGN:
-            object.__setattr__(self, name, value)
-        else:
-            super().__setattr__(name, value)
+        self._init_step(step)
+        self._init_training(objective)
 
     def extract_feat(
             self,
@@ -203,10 +201,12 @@ class MultimodalRecognizer(InitialWeights, UnimodalScores, StagedParts,
                 every sample has everything.
 
         Returns:
-            dict[str, Tensor]: 'loss_cls' of the fused prediction, or
-            'loss_cls_<modality>' of each trained modality and what the
-            auxiliary adds.
+            dict[str, Tensor]: The losses of each term, by name, unsummed.
+
+        Raises:
+            ValueError: Two terms give a loss of the same name.
         """
+        self._check_stepping()
         device = next((value.device for value in inputs.values()), None)
         targets = stack_labels(data_samples, self.head.num_classes, device)
         losses = self._losses if present is None else self._partial_losses
@@ -215,63 +215,29 @@ class MultimodalRecognizer(InitialWeights, UnimodalScores, StagedParts,
     def _losses(self, inputs: Dict[str, Tensor], targets: Tensor,
                 data_samples: List[ActionDataSample],
                 present: Optional[Presence]) -> Dict[str, Tensor]:
-        self.batch_present = present
         features = self.extract_feat(inputs, present=present)
         sizes = {name: len(value) for name, value in features.items()}
         if set(sizes.values()) != {len(targets)}:
             raise ValueError(f'{len(targets)} labels for batches of {sizes}')
-        if self.objective == 'fused':
-            losses = self._features_to_losses(features, targets)
-            if self.training and self.score_mode is not None:
-                self._hand_out_scores()
-            return losses
-        logits = self.head.unimodal_logits(features)
-        losses = {
-            f'loss_cls_{name}': self.unimodal_loss(name, value, targets,
-                                                   present)
-            for name, value in logits.items()
-        }
-        if self.auxiliary is not None:
-            losses.update(
-                self.auxiliary(self, inputs, features, logits, targets,
-                               data_samples))
+        record = BatchRecord(self, inputs, data_samples, targets, features,
+                             present)
+        scored = self.training and self.fuses and self.score_mode is not None
+        if scored:
+            self._take_scores(record)
+        losses: Dict[str, Tensor] = {}
+        for term in self.terms:
+            found = term(record)
+            repeated = sorted(set(found) & set(losses))
+            if repeated:
+                raise ValueError(
+                    f'two terms of the objective give {repeated}')
+            losses.update(found)
+        if scored:
+            self._hand_out_scores()
         return losses
 
     # Other samples lack something in every batch: never the same code twice.
     _partial_losses = eager(_losses)
-
-    def _features_to_losses(self, features: Dict[str, Tensor],
-                            targets: Tensor) -> Dict[str, Tensor]:
-        """Joint objective; scores see the features before the transform."""
-        if self.training and self.score_mode is not None:
-            self._take_scores(features, targets)
-        if self.training and self.feature_transform is not None:
-            features = self.feature_transform(features, self)
-        if self.batch_present is not None:
-            return self.head.loss(features, targets, self.batch_present.masks)
-        return self.head.loss(features, targets)
-
-    def unimodal_loss(self,
-                      name: str,
-                      logits: Tensor,
-                      targets: Tensor,
-                      present: Optional[Presence] = None) -> Tensor:
-        """A modality's classification loss.
-
-        Args:
-            name (str): The modality.
-            logits (Tensor): What it says alone, (B, C).
-            targets (Tensor): True classes (B, ).
-            present (Presence, optional): Who has what. Defaults to None:
-                every sample has everything.
-
-        Returns:
-            Tensor: The mean over the batch, 0-d, to which samples without
-            the modality contribute 0.
-        """
-        if present is None or not present.lacks(name):
-            return self.head.criterion(logits, targets)
-        return present.mean(self.head.criterion, (name, ), logits, targets)
 
     def predict(
         self,

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from ...utils.dist import global_scores
 from ...utils.eager import eager
+from ..objectives import BatchRecord
 from ..presence import Presence
 from .score_log import ScoreLog
 
@@ -88,7 +89,7 @@ class UnimodalScores:
     readers add the answers up on the device: one that looks every few
     micro-batches gets the sums of all of them. One reader is the model's own
     log (:class:`ScoreLog`). A sample that lacks a modality has no score of
-    it. Needs ``head``, ``modalities`` and ``batch_present``.
+    it. Needs ``head`` and ``modalities``.
 
     Attributes:
         batch_scores (dict[str, Tensor]): Summed softmax probability of the
@@ -194,10 +195,10 @@ class UnimodalScores:
             return dict(zip(logits, scores.sum(dim=1).unbind()))
 
     @eager
-    def _take_scores(self, features: Dict[str, Tensor],
-                     targets: Tensor) -> None:
-        present = self.batch_present
-        self.batch_scores = self.unimodal_scores(features, targets, present)
+    def _take_scores(self, record: BatchRecord) -> None:
+        targets, present = record.targets, record.present
+        self.batch_scores = self.unimodal_scores(record.features, targets,
+                                                 present)
         self.batch_counts = {
             name: len(targets) if present is None else present.count(name)
             for name in self.batch_scores

@@ -1,4 +1,4 @@
-"""Models that wrap a recognizer."""
 from .opm import OPM
+from .recognizer_wrapper import RecognizerWrapper, recognizer_of
 
-__all__ = ['OPM']
+__all__ = ['OPM', 'RecognizerWrapper', 'recognizer_of']

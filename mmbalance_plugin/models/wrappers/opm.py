@@ -20,15 +20,16 @@ from ...utils.dist import global_scores
 from ...utils.eager import eager
 from ...utils.run_state import current_epoch, current_iter, run_seed
 from ...utils.streams import stream, stream_seed
+from ..objectives import BatchRecord
 from ..presence import Presence
-from .shared_parts import SharedPartsModel
+from .recognizer_wrapper import RecognizerWrapper, recognizer_of
 
 _SOURCES = ('current', 'previous')
 _PREVIOUS = 'opm_previous_ratios'
 
 
 @MODELS.register_module()
-class OPM(SharedPartsModel):
+class OPM(RecognizerWrapper):
     """Drop the features of modalities that are ahead (arXiv 2410.11582).
 
     While a modality supports the true class better than the others do
@@ -131,35 +132,29 @@ class OPM(SharedPartsModel):
         self._seed: Optional[int] = None
         self._position: Tuple[int, int, int] = (-1, -1, 0)
         self._previous: Optional[Dict[str, Tensor]] = None
-        if recognizer.score_mode is None:
-            recognizer.score_mode = 'auto'
-        recognizer.feature_transform = self.modulate
-
-    def enter_stage(self, *args, **kwargs) -> None:
-        """The recognizer's, forgetting the ratios of the stage before."""
-        # On resume the hub is restored after this, with this stage's ratios.
-        MessageHub.get_current_instance().runtime_info.pop(_PREVIOUS, None)
-        self._previous = None
-        self.log.clear('opm_')
-        self.recognizer.enter_stage(*args, **kwargs)
+        inner = recognizer_of(recognizer)
+        if inner.score_mode is None:
+            inner.score_mode = 'auto'
+        inner.feature_transforms.append(self.modulate)
 
     @eager
     def modulate(self, features: Dict[str, Tensor],
-                 recognizer: nn.Module) -> Dict[str, Tensor]:
+                 record: BatchRecord) -> Dict[str, Tensor]:
         """Drop features of one training batch.
 
         The recognizer calls this between scoring and fusion.
 
         Args:
             features (dict[str, Tensor]): Features (B, D_m).
-            recognizer (nn.Module): The recognizer, with this batch's scores.
+            record (BatchRecord): The batch, its model with the scores.
 
         Returns:
             dict[str, Tensor]: Features for the head, of the same shapes.
         """
         position = self._advance()
-        ratios = discrepancy_ratios(*global_scores(recognizer.batch_scores,
-                                                   recognizer.batch_counts))
+        model = record.model
+        ratios = discrepancy_ratios(*global_scores(model.batch_scores,
+                                                   model.batch_counts))
         used = ratios
         if self.ratio_from == 'previous':
             used = self._exchange_previous(ratios)
@@ -168,7 +163,7 @@ class OPM(SharedPartsModel):
             probabilities = opm_drop_probabilities(used, self.q_base,
                                                    self.lam)
             return self._drop(features, ratios, probabilities, position,
-                              recognizer.batch_present)
+                              record.present)
         self._record(ratios, probabilities, probabilities)
         return features
 
@@ -184,6 +179,11 @@ class OPM(SharedPartsModel):
         here = current_epoch(), current_iter()
         again = self._position[2] + 1 if self._position[:2] == here else 0
         self._position = (*here, again)
+        if here[1] == 0 and again == 0:
+            # A stage begins: what the one before left is no news.
+            self._previous = None
+            MessageHub.get_current_instance().runtime_info.pop(_PREVIOUS, None)
+            self.log.clear('opm_')
         return self._position
 
     def _warn_if_idle(self) -> None:

@@ -3,32 +3,44 @@ import pytest
 import torch
 
 from mmbalance_plugin.engine.loops import Stage, StageProgress
+from tests.models.recognizers.toy import build
 
-MODALITIES = ('audio', 'visual', 'depth')
+MODALITIES = ('rgb', 'flow', 'sound')
 
 
 def stage(**cfg):
-    return Stage.from_cfg(dict(name='s', **cfg), MODALITIES, epochs=5)
+    model = build(MODALITIES, cfg.pop('head', 'DecisionHead'))
+    return Stage.from_cfg(dict(name='s', **cfg), model, epochs=5)
 
 
 def test_defaults_of_a_stage_that_trains_everything():
     s = stage()
-    assert s.trained == MODALITIES
-    assert (s.objective, s.monitor, s.epochs) == ('fused', 'acc/top1', 5)
+    assert s.train == MODALITIES
+    assert (s.objective_name, s.monitor, s.epochs) == ('fused', 'acc/top1',
+                                                       5)
 
 
 def test_defaults_of_a_stage_that_trains_one_modality():
-    s = stage(train='visual')
-    assert s.trained == ('visual', )
-    assert (s.objective, s.monitor) == ('unimodal', 'acc/top1_visual')
+    s = stage(train='flow')
+    assert s.train == ('flow', )
+    assert (s.objective_name, s.monitor) == ('unimodal', 'acc/top1_flow')
 
 
 def test_trained_modalities_stand_in_the_models_order():
-    assert stage(train=['depth', 'audio']).trained == ('audio', 'depth')
+    assert stage(train=['sound', 'rgb']).train == ('rgb', 'sound')
+
+
+def test_parts_train_towards_the_models_own_objective():
+    s = stage(train=['head'], head='ConcatHead')
+    assert (s.objective_name, s.monitor) == ('fused', 'acc/top1')
+    terms = [dict(type='mmbalance_plugin.FusedLoss'),
+             dict(type='mmbalance_plugin.UnimodalLoss')]
+    s = stage(train='encoders.flow', objective=terms)
+    assert s.objective_name == 'FusedLoss + UnimodalLoss'
 
 
 @pytest.mark.parametrize('cfg, words', [
-    (dict(train=['smell']), ['smell', 'audio']),
+    (dict(train=['smell']), ['smell', 'sound']),
     (dict(epoch=3), ['epoch', 'epochs']),
     (dict(objective='both'), ['both', 'unimodal']),
     (dict(keep='all'), ['all', 'best']),
@@ -56,7 +68,7 @@ def run(progress, s, scores):
 
 def test_best_weights_are_those_of_the_first_best_epoch():
     progress = StageProgress()
-    s = stage(train='audio')
+    s = stage(train='rgb')
     assert run(progress, s, [.2, .5, .5, .4, .6, .6]) == [1, 2, 5]
     assert progress.best_weights['w'].item() == 5
     assert progress.best_score == .6
@@ -90,8 +102,8 @@ def test_early_stopping_counts_validations_without_improvement():
 
 
 def test_missing_metric_is_an_error_that_lists_what_there_is():
-    with pytest.raises(KeyError, match='acc/top1_audio.*acc/top1'):
-        StageProgress().update(stage(train='audio'), {'acc/top1': .5}, {})
+    with pytest.raises(KeyError, match='acc/top1_rgb.*acc/top1'):
+        StageProgress().update(stage(train='rgb'), {'acc/top1': .5}, {})
 
 
 def test_state_survives_a_safe_load(tmp_path):

@@ -20,6 +20,8 @@ class Sample(dict):
 class Model(nn.Module):
     """Two linear encoders with linear classifiers: small enough to check."""
 
+    num_classes = 2
+
     def __init__(self):
         super().__init__()
         g = torch.Generator().manual_seed(0)
@@ -41,14 +43,12 @@ class Model(nn.Module):
     def extract_feat(self, inputs, modalities, present=None):
         return {m: self.encoders[m](inputs[m]) for m in modalities}
 
-    def unimodal_logits(self, features, modalities):
-        return {m: self.branches[m](features[m]) for m in modalities}
+    def unimodal_logits(self, features, modalities=None):
+        names = modalities or features
+        return {m: self.branches[m](features[m]) for m in names}
 
     def criterion(self, logits, targets):
         return F.cross_entropy(logits, targets)
-
-    def unimodal_loss(self, name, logits, targets, present=None):
-        return self.criterion(logits, targets)
 
     def modality_modules(self, m):
         return nn.ModuleDict(
@@ -67,8 +67,7 @@ def batch(n=8):
 
 def guidance(**kwargs):
     club = CLUBLoss(4, 4, seed=0, clamp=False, **kwargs)
-    return AnchorGuidance('anchor', 'follower', JSDivergenceLoss(), club,
-                          dict(con=.5, com=.5))
+    return AnchorGuidance('anchor', 'follower', JSDivergenceLoss(), club)
 
 
 def js_by_hand(p, q):
@@ -152,8 +151,7 @@ def test_no_positive_alignment_takes_the_fallback(fallback, expected):
     model = Model()
     # Features and logits coincide, so both terms oppose the task.
     model.branches['follower'].weight.data = torch.eye(2, 4)
-    guide = AnchorGuidance('anchor', 'follower', Against(), Against(),
-                           dict(con=.5, com=.5))
+    guide = AnchorGuidance('anchor', 'follower', Against(), Against())
     aligned = AlphaController(fallback=fallback).update(model, guide, batch())
     assert all(value < 0 for value in aligned.values())
     assert guide.alphas == expected
@@ -165,13 +163,13 @@ def test_the_pass_leaves_no_trace():
         model.encoders['follower'], nn.BatchNorm1d(4), nn.Dropout(.5))
     model.train()
     before = {k: v.clone() for k, v in model.state_dict().items()}
-    q = {k: v.clone() for k, v in guide.named_parameters()}
+    q = {k: v.clone() for k, v in guide.losses.named_parameters()}
     random = torch.get_rng_state()
     AlphaController().update(model, guide, data)
     assert torch.equal(random, torch.get_rng_state())
     for key, value in model.state_dict().items():
         assert torch.equal(before[key], value), key
-    for key, value in guide.named_parameters():
+    for key, value in guide.losses.named_parameters():
         assert torch.equal(q[key], value), key
     assert guide.complementarity.fit_steps == 0
     assert all(p.grad is None for p in model.parameters())

@@ -7,6 +7,7 @@ from mmengine.optim import OptimWrapper
 from mmbalance_plugin.engine.udi import AlphaController, AnchorGuidance
 from mmbalance_plugin.functional import js_divergence
 from mmbalance_plugin.models.losses import CLUBLoss, JSDivergenceLoss
+from mmbalance_plugin.models.objectives import UnimodalLoss
 from tests.dist_utils import run_ranks
 from tests.models.recognizers.toy import snapshot
 from tests.models.test_presence import alone, data, toy
@@ -19,9 +20,13 @@ NONE = {i: ('rgb', 'flow')[i % 2:i % 2 + 1] for i in range(8)}
 def guided():
     model = toy()
     club = CLUBLoss(8, 9, seed=0, clamp=False)
-    guide = AnchorGuidance('rgb', 'flow', JSDivergenceLoss(), club,
-                           dict(con=.3, com=.7))
-    model.enter_stage(['flow'], 'unimodal', guide)
+    guide = AnchorGuidance(
+        'rgb',
+        'flow',
+        JSDivergenceLoss(),
+        club,
+        controller=dict(start=dict(con=.3, com=.7)))
+    model.enter_stage(['flow'], [UnimodalLoss(), guide])
     return model, guide
 
 
@@ -47,14 +52,14 @@ def test_terms_are_about_samples_that_have_both():
 
 def test_no_sample_has_both():
     model, guide = guided()
-    before = {k: v.clone() for k, v in guide.named_parameters()}
+    before = {k: v.clone() for k, v in guide.losses.named_parameters()}
     losses = model(
         **model.data_preprocessor(data(lacks=NONE), True), mode='loss')
     assert losses['loss_con_flow'] == losses['loss_com_flow'] == 0
     losses['loss_con_flow'].backward(retain_graph=True)
     losses['loss_com_flow'].backward()
     assert not model.encoders['flow'].backbone.layers[0].weight.grad.any()
-    for name, value in guide.named_parameters():
+    for name, value in guide.losses.named_parameters():
         assert torch.equal(before[name], value)
     AlphaController(begin=0).update(model, guide, data(lacks=NONE))
     assert guide.alphas == dict(con=.3, com=.7)
@@ -90,7 +95,7 @@ def follow(share=None):
         [p for p in model.parameters() if p.requires_grad], lr=.5))
     for lacks in BY_STEP:
         wrapped.train_step(data(lacks=lacks, rows=share), wrapper)
-    q = {k: v.clone() for k, v in guide.named_parameters()}
+    q = {k: v.clone() for k, v in guide.losses.named_parameters()}
     return snapshot(model), q
 
 

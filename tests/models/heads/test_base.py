@@ -20,11 +20,10 @@ def test_logits_loss_and_gradients(name, count):
     logits = head(given)
     assert logits.shape == (5, 7)
     targets = torch.tensor([0, 1, 2, 3, 6])
-    losses = head.loss(given, targets)
-    assert list(losses) == ['loss_cls']
+    loss = head.criterion(logits, targets)
     expected = -logits.log_softmax(1)[torch.arange(5), targets].mean()
-    torch.testing.assert_close(losses['loss_cls'], expected)
-    losses['loss_cls'].backward()
+    torch.testing.assert_close(loss, expected)
+    loss.backward()
     for key, value in head.named_parameters():
         assert value.grad is not None and value.grad.abs().sum() > 0, key
     for key, value in given.items():
@@ -81,7 +80,7 @@ def test_loss_may_come_from_a_registry():
         loss_cls=dict(type='mmaction.CrossEntropyLoss', class_weight=weight))
     given, targets = features(), torch.tensor([0, 1, 2, 3, 6])
     torch.testing.assert_close(
-        head.loss(given, targets)['loss_cls'],
+        head.criterion(head(given), targets),
         F.cross_entropy(head(given), targets, torch.tensor(weight)))
 
 

@@ -33,7 +33,7 @@ def test_joint_objective_is_the_nll_of_the_fused_probability(combine):
     given, targets = features(), torch.tensor([0, 1, 2, 3, 6])
     probs = head(given).exp()[torch.arange(5), targets]
     torch.testing.assert_close(
-        head.loss(given, targets)['loss_cls'], -probs.log().mean())
+        head.criterion(head(given), targets), -probs.log().mean())
 
 
 def test_branches_speak_for_themselves():
@@ -55,14 +55,14 @@ def test_fitted_weights_live_in_the_checkpoint(pool):
     given = features(batch=40)
     alone = head.unimodal_logits(given)
     targets = (8 * alone['flow'] + alone['rgb']).argmax(1)
-    before = head.loss(given, targets)['loss_cls']
+    before = head.criterion(head(given), targets)
     # The order in which a caller collects them must not matter.
     head.fit(dict(reversed(list(alone.items()))), targets)
     expected = fit_pool_weights(alone, targets, pool)
     torch.testing.assert_close(head.weights.double(), expected, atol=1e-4,
                                rtol=0)
     assert head.weights[1] > .6
-    assert head.loss(given, targets)['loss_cls'] < before
+    assert head.criterion(head(given), targets) < before
     other = build('DecisionHead', combine='fitted', pool=pool)
     other.load_state_dict(head.state_dict())
     assert torch.equal(other(given), head(given))

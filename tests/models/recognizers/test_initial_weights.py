@@ -6,7 +6,15 @@ from mmengine.runner import save_checkpoint
 from mmbalance_plugin.models.recognizers import initial_weights
 from tests.dist_utils import run_ranks
 from tests.models.recognizers.test_seeded_parts import ALL, disturb
-from tests.models.recognizers.toy import build, changed, snapshot
+from tests.models.recognizers.toy import (
+    build,
+    changed,
+    own_state,
+    snapshot,
+)
+
+RGB = ('encoders.rgb', 'head.branches.rgb')
+FLOW = ('encoders.flow', 'head.branches.flow')
 
 
 def loaded(part='encoders.rgb.'):
@@ -22,50 +30,50 @@ def loaded(part='encoders.rgb.'):
 def test_what_was_loaded_comes_back_and_nothing_else_is_kept():
     model = loaded()
     initial = snapshot(model)
-    model.note_initial_weights(ALL)
+    model.note_initial_weights([''])
     given = model.initial_state()['given']
     assert set(given) == {k for k in initial if k.startswith('encoders.rgb.')}
     disturb(model)
-    model.reset_parts(['rgb'])
-    model.reset_parts(ALL)
+    model.reset_parts(RGB)
+    model.reset_parts([''])
     assert not changed(model, initial)
 
 
 def test_only_what_may_be_reset_is_kept():
     model = loaded('')
-    model.note_initial_weights(['flow'])
+    model.note_initial_weights(FLOW)
     assert set(model.initial_state()['given']) == set(
-        model.modality_state_dict('flow'))
+        own_state(model, 'flow'))
 
 
 def test_nothing_is_kept_of_what_can_be_built_anew():
     model = build(ALL)
-    model.note_initial_weights(ALL)
+    model.note_initial_weights([''])
     assert model.initial_state()['given'] == {}
 
 
 def test_another_process_knows_them(tmp_path):
     model = loaded()
     initial = snapshot(model)
-    model.note_initial_weights(ALL)
+    model.note_initial_weights([''])
     path = tmp_path / 'state.pth'
     torch.save(model.initial_state(), path)
     other = build(ALL)
     disturb(other)
     other.load_initial_state(torch.load(path, weights_only=True))
-    other.reset_parts(ALL)
+    other.reset_parts([''])
     assert not changed(other, initial)
 
 
 def test_weights_are_given_out_without_a_change():
     model = loaded()
     initial = snapshot(model)
-    model.note_initial_weights(ALL)
+    model.note_initial_weights([''])
     disturb(model)
     before = snapshot(model)
-    values = model.initial_weights(['rgb'])
+    values = model.initial_weights(RGB)
     assert not changed(model, before)
-    assert set(values) == set(model.modality_state_dict('rgb'))
+    assert set(values) == set(own_state(model, 'rgb'))
     assert all(torch.equal(v, initial[k]) for k, v in values.items())
 
 
@@ -74,21 +82,21 @@ def test_a_file_of_init_cfg_that_has_changed_is_noticed(tmp_path):
     cfg = dict(init_cfg=dict(type='Pretrained', checkpoint=path))
     save_checkpoint(dict(state_dict=build(ALL, seed=3).state_dict()), path)
     model = build(ALL, **cfg)
-    model.note_initial_weights(ALL)
+    model.note_initial_weights([''])
     state = model.initial_state()
     assert state['given'] == {}
     again = build(ALL, **cfg)
     again.load_initial_state(state)
     save_checkpoint(dict(state_dict=build(ALL, seed=4).state_dict()), path)
     with pytest.raises(RuntimeError, match='init_cfg names has changed'):
-        model.reset_parts(['rgb'])
+        model.reset_parts(RGB)
     with pytest.raises(RuntimeError, match='init_cfg names has changed'):
         build(ALL, **cfg).load_initial_state(state)
 
 
 def test_another_device_that_draws_other_numbers_is_told(monkeypatch, capfd):
     model = loaded()
-    model.note_initial_weights(ALL)
+    model.note_initial_weights([''])
     state = model.initial_state()
     other = build(ALL, seed=1)  # as if it drew other numbers
     monkeypatch.setattr(initial_weights, '_builder', lambda _: 'Card X')
@@ -97,7 +105,7 @@ def test_another_device_that_draws_other_numbers_is_told(monkeypatch, capfd):
     assert 'CPU' in text and 'now with Card X' in text
     # What was given is as it was.
     disturb(other)
-    other.reset_parts(['rgb'])
+    other.reset_parts(RGB)
     assert set(changed(other, snapshot(model))).isdisjoint(state['given'])
 
 
@@ -108,7 +116,7 @@ def note_on_ranks():
         # As MMEngine's runner: every rank has rank 0's weights.
         for value in model.state_dict().values():
             torch.distributed.broadcast(value, 0)
-    model.note_initial_weights(ALL)
+    model.note_initial_weights([''])
     return model.initial_state()
 
 

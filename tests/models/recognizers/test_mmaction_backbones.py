@@ -4,6 +4,7 @@ import torch
 from mmaction.structures import ActionDataSample
 
 from mmbalance_plugin.registry import MODELS
+from tests.models.recognizers.toy import own_state, reset
 
 HEADS = [
     'ConcatHead', 'SumHead', 'FiLMHead', 'GatedHead', 'MLPHead', 'DecisionHead'
@@ -71,13 +72,13 @@ def test_one_step_of_a_stage(visual):
     model.enter_stage(['visual'], 'unimodal')
     audio = {
         k: v.clone()
-        for k, v in model.modality_state_dict('audio').items()
+        for k, v in own_state(model, 'audio').items()
     }
     losses, before = one_step(model, modalities)
     assert list(losses) == ['loss_cls_visual']
-    for key, value in model.modality_state_dict('audio').items():
+    for key, value in own_state(model, 'audio').items():
         assert torch.equal(value, audio[key]), key
-    own = model.modality_state_dict('visual')
+    own = own_state(model, 'visual')
     for name, value in model.named_parameters():
         assert (value.grad is not None) == (name in own), name
 
@@ -105,6 +106,6 @@ def test_reset_restores_the_backbone_bit_for_bit(visual):
     model = build(modalities, 'DecisionHead')
     initial = {k: v.clone() for k, v in model.state_dict().items()}
     one_step(model, modalities)
-    model.reset_parts(['visual'])
-    for key in model.modality_state_dict('visual'):
+    reset(model, 'visual')
+    for key in own_state(model, 'visual'):
         assert torch.equal(model.state_dict()[key], initial[key]), key

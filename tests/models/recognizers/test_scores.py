@@ -180,35 +180,36 @@ def test_only_joint_training_is_scored():
         model.score_mode = 'shapley'
 
 
-class Transform(torch.nn.Module):
+class Transform:
 
-    def __init__(self):
-        super().__init__()
-        self.scale = torch.nn.Parameter(torch.zeros(()))
+    def __init__(self, factor):
+        self.factor = factor
         self.seen = None
 
-    def forward(self, features, model):
-        self.seen = dict(model.batch_scores)
-        return dict(features, rgb=features['rgb'] * self.scale)
+    def __call__(self, features, record):
+        self.seen = dict(record.model.batch_scores)
+        return dict(features, rgb=features['rgb'] * self.factor)
 
 
-def test_a_transform_sees_scores_of_the_features_before_it():
+def test_transforms_compose_and_see_scores_of_the_features_before():
     model = build(head='ConcatHead', score='auto')
     keys = list(model.state_dict())
     inputs, samples = batch()
     expected = by_hand(model, inputs, 'auto')
-    model.feature_transform = Transform()
+    first, second = Transform(2.), Transform(.25)
+    model.feature_transforms += [first, second]
     assert list(model.state_dict()) == keys
     features = model.extract_feat(inputs)
-    dropped = dict(features, rgb=torch.zeros_like(features['rgb']))
+    dropped = dict(features, rgb=.5 * features['rgb'])
     loss = model.loss(inputs, samples)['loss_cls']
     torch.testing.assert_close(
-        loss, model.head.loss(dropped, targets())['loss_cls'])
-    assert {m: v.item() for m, v in model.feature_transform.seen.items()
-            } == pytest.approx(expected)
+        loss, model.head.criterion(model.head(dropped), targets()))
+    for transform in (first, second):
+        assert {m: v.item() for m, v in transform.seen.items()
+                } == pytest.approx(expected)
+        transform.seen = None
     # In training only.
-    seen, model.feature_transform.seen = model.feature_transform.seen, None
     model.eval()
     model.loss(inputs, samples)
     model.predict(inputs)
-    assert seen and model.feature_transform.seen is None
+    assert first.seen is None

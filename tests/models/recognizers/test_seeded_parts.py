@@ -11,6 +11,8 @@ from tests.models.recognizers.toy import (
     build,
     changed,
     config,
+    own_state,
+    reset,
     snapshot,
 )
 
@@ -29,9 +31,9 @@ def disturb(model):
 def test_a_modality_starts_alike_whatever_stands_beside_it(alone, initialise):
     small = build((alone, ), initialise=initialise)
     big = build(ALL, initialise=initialise)
-    expected = small.modality_state_dict(alone)
+    expected = own_state(small, alone)
     assert len(expected) > 4
-    got = big.modality_state_dict(alone)
+    got = own_state(big, alone)
     assert list(got) == list(expected)
     for key, value in expected.items():
         assert torch.equal(value, got[key]), key
@@ -88,9 +90,9 @@ def test_reset_is_bit_exact_and_touches_one_modality(head, initialise):
     # A later draw or seed must not matter.
     torch.manual_seed(99)
     state = torch.get_rng_state()
-    model.reset_parts(['flow'])
+    reset(model, 'flow')
     assert torch.equal(torch.get_rng_state(), state)
-    own = set(model.modality_state_dict('flow'))
+    own = set(own_state(model, 'flow'))
     assert own & changed(model, trained) and own >= changed(model, trained)
     assert not own & changed(model, initial)
     assert identities == {id(value) for value in model.parameters()}
@@ -100,18 +102,7 @@ def test_reset_of_a_single_modality_resets_the_head_too():
     model = build(('rgb', ), 'MLPHead')
     initial = snapshot(model)
     disturb(model)
-    model.reset_parts(['rgb'])
-    assert not changed(model, initial)
-
-
-def test_a_head_without_branches_is_reset_with_all_modalities():
-    model = build(ALL, 'ConcatHead')
-    initial = snapshot(model)
-    disturb(model)
-    model.reset_parts(ALL[:2])
-    assert {k.split('.')[0] for k in changed(model, initial)} == {
-        'encoders', 'head'}
-    model.reset_parts(ALL)
+    reset(model, 'rgb')
     assert not changed(model, initial)
 
 
@@ -119,7 +110,7 @@ def test_reset_keeps_what_is_frozen_frozen():
     model = build()
     model.enter_stage(['flow'], 'unimodal')
     flags = [value.requires_grad for value in model.parameters()]
-    model.reset_parts(['flow'])
+    reset(model, 'flow')
     assert flags == [value.requires_grad for value in model.parameters()]
     assert not model.encoders['rgb'].training
 
@@ -128,9 +119,9 @@ def test_reset_follows_a_seed_that_was_set():
     expected = build(seed=8)
     model = build(seed=0)
     model.init_seed = 8
-    model.reset_parts(['rgb'])
+    reset(model, 'rgb')
     differing = changed(model, snapshot(expected))
-    assert differing and differing <= set(model.modality_state_dict('flow'))
+    assert differing and differing <= set(own_state(model, 'flow'))
 
 
 def test_pretrained_backbone_and_model(tmp_path):
@@ -154,7 +145,7 @@ def test_pretrained_backbone_and_model(tmp_path):
         f'encoders.rgb.backbone.{key}' for key in mine.state_dict()
     }
     disturb(model)
-    model.reset_parts(['rgb'])
+    reset(model, 'rgb')
     assert not changed(mine, snapshot(backbone))
 
     file = str(tmp_path / 'all.pth')
@@ -162,8 +153,8 @@ def test_pretrained_backbone_and_model(tmp_path):
     loaded = build(seed=7, init_cfg=dict(type='Pretrained', checkpoint=file))
     assert not changed(loaded, snapshot(model))
     disturb(loaded)
-    loaded.reset_parts(['flow'])
-    loaded.reset_parts(['rgb'])
+    reset(loaded, 'flow')
+    reset(loaded, 'rgb')
     assert not changed(loaded, snapshot(model))
 
 
@@ -186,13 +177,13 @@ def test_misfits_of_the_config():
 def reset_with_unequal_seeds():
     rank = torch.distributed.get_rank()
     model = build(seed=rank)
-    model.reset_parts(['rgb'])
+    reset(model, 'rgb')
     return snapshot(model)
 
 
 def test_ranks_agree_after_a_reset():
     first, second = run_ranks(reset_with_unequal_seeds, 2)
-    expected = build(seed=0).modality_state_dict('rgb')
+    expected = own_state(build(seed=0), 'rgb')
     for key, value in expected.items():
         assert torch.equal(first[key], value), key
         assert torch.equal(second[key], value), key

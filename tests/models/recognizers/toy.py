@@ -65,3 +65,23 @@ def changed(module, before):
     """Keys whose values are not what they were."""
     state = module.state_dict()
     return {k for k, v in state.items() if not torch.equal(v, before[k])}
+
+
+def own_state(model, modality):
+    """The entries of the state dict that are a modality's alone."""
+    alone = ('head.', ) if len(model.modalities) == 1 else ()
+    return {
+        k: v
+        for k, v in model.state_dict().items()
+        if f'.{modality}.' in k or k.startswith(alone)
+    }
+
+
+def reset(model, modality):
+    """Put a modality's own parts back to their initial weights."""
+    names = ['encoders.' + modality]
+    if len(model.modalities) == 1:
+        names.append('head')
+    elif model.head.branches is not None:
+        names.append('head.branches.' + modality)
+    model.reset_parts(names)

@@ -2,6 +2,9 @@
 import torch
 from mmengine.logging import MessageHub
 
+from mmbalance_plugin.models.objectives import BatchRecord
+from mmbalance_plugin.models.wrappers import recognizer_of
+
 ALWAYS = dict(warmup_epochs=0, p_exe=1.)
 
 
@@ -20,4 +23,10 @@ def modulate(model, size=8, **score_sums):
         m: torch.tensor(s) for m, s in score_sums.items()
     }
     model.recognizer.batch_counts = dict.fromkeys(score_sums, size)
-    return model.modulate(features, model.recognizer), features
+    return model.modulate(features, record_of(model)), features
+
+
+def record_of(model, features=None, present=None):
+    """A batch of which only features are known."""
+    return BatchRecord(
+        recognizer_of(model), {}, [], torch.zeros(0), features, present)

@@ -12,7 +12,7 @@ from tests.engine.modulation_toy import (
     gradients,
     ogm,
 )
-from tests.models.wrappers.opm_toy import ALWAYS, hub_at, modulate
+from tests.models.wrappers.opm_toy import ALWAYS, hub_at, modulate, record_of
 
 TRIPLE = ('rgb', 'flow', 'depth')
 
@@ -105,7 +105,7 @@ def test_gradients_of_kept_samples_only():
     model.recognizer.batch_scores = dict(
         rgb=torch.tensor(2.), flow=torch.tensor(1.))
     model.recognizer.batch_counts = dict(rgb=50, flow=50)
-    out = model.modulate(features, model.recognizer)
+    out = model.modulate(features, record_of(model))
     sum(v.sum() for v in out.values()).backward()
     assert torch.equal(features['rgb'].grad, out['rgb'].detach())
     assert torch.equal(features['flow'].grad, out['flow'].detach())
@@ -239,8 +239,7 @@ def test_previous_ratios_of_a_stage_before_are_forgotten():
     model = build(opm=dict(ALWAYS, ratio_from='previous'))
     hub_at(step=3)
     modulate(model, rgb=3., flow=1.)
-    model.enter_stage()
-    hub_at(step=4)
+    hub_at(step=0)
     modulate(model, rgb=1., flow=3.)
     assert model.last['probabilities']['rgb'].item() == 0
 

@@ -1,8 +1,8 @@
-"""Stages: what trains, what stays frozen, what runs."""
+"""What trains in a stage, what stays frozen, what runs."""
 import pytest
 import torch
-from torch import nn
 
+from mmbalance_plugin.models.objectives import ObjectiveTerm, UnimodalLoss
 from mmbalance_plugin.registry import MODELS
 from tests.models.recognizers.toy import (
     batch,
@@ -43,13 +43,16 @@ def test_a_unimodal_stage_moves_its_modalities_only(trained, head):
     model.train()
     losses = step(model)
     assert list(losses) == [f'loss_cls_{m}' for m in trained]
-    own = {k for m in trained for k in model.modality_state_dict(m)}
+    own = set(model.part_state_dict())
+    assert own == {
+        k
+        for k in model.state_dict() if any(m in k for m in trained)
+    }
     assert changed(model, before) == own
     assert trainable(model) == everything & own
     model.leave_stage()
     assert trainable(model) == everything
-    assert (model.objective, model.trained, model.auxiliary) == ('fused', ALL,
-                                                                 None)
+    assert model.trained == model.active == ALL and model.fuses
 
 
 def test_losses_are_those_of_the_modality_trained_alone():
@@ -128,44 +131,69 @@ def test_norms_that_were_built_frozen_stay_frozen():
     assert trainable(model) == expected
 
 
-class Auxiliary(nn.Module):
-    """A loss with a weight of its own, as an estimator would have."""
+@pytest.mark.parametrize('head, parts', [
+    ('ConcatHead', ['encoders.flow']),
+    ('ConcatHead', ['head']),
+    ('MLPHead', ['encoders.rgb', 'head']),
+    ('DecisionHead', ['head.branches.sound', 'encoders.rgb']),
+])
+def test_any_set_of_parts_trains_towards_the_fused_loss(head, parts):
+    model = build(ALL, head)
+    model.enter_stage(parts, 'fused')
+    assert model.active == ALL and model.fuses
+    before = snapshot(model)
+    losses = step(model.train())
+    assert list(losses) == ['loss_cls']
+    expected = {
+        k
+        for k in model.state_dict()
+        if k.startswith(tuple(f'{p}.' for p in parts))
+    }
+    assert changed(model, before) == expected == set(model.part_state_dict())
+    for name, module in model.encoders.items():
+        assert module.training == (f'encoders.{name}' in parts)
+
+
+class Watching(ObjectiveTerm):
+    """A loss with a weight of its own, which no optimiser may see."""
 
     def __init__(self):
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(()))
-        self.calls = []
+        self.weight = torch.nn.Parameter(torch.ones(()))
+        self.records = []
 
-    def forward(self, *args):
-        self.calls.append(args)
-        model, inputs = args[0], args[1]
-        with torch.no_grad():
-            model.extract_feat(inputs, ['rgb'])
-        return dict(loss_aux=self.weight * args[2]['flow'].sum() * 0 + 2)
+    def needs(self, model):
+        return model.trained
+
+    def __call__(self, record):
+        self.records.append(record)
+        return dict(loss_mine=self.weight * 2)
 
 
-def test_auxiliary_is_called_but_never_owned():
+def test_a_term_sees_the_batch_and_is_not_owned():
     model = build(ALL)
-    keys, count = list(model.state_dict()), len(list(model.parameters()))
-    auxiliary = Auxiliary()
-    model.enter_stage(['flow'], 'unimodal', auxiliary)
-    assert model.auxiliary is auxiliary
+    keys = list(model.state_dict())
+    term = Watching()
+    model.enter_stage(['flow'], [UnimodalLoss(), term])
     assert list(model.state_dict()) == keys
-    assert len(list(model.parameters())) == count
-    assert auxiliary not in list(model.modules())
+    assert not any(p is term.weight for p in model.parameters())
     inputs, samples = batch(ALL)
     losses = model.loss(inputs, samples)
-    assert list(losses) == ['loss_cls_flow', 'loss_aux']
-    assert losses['loss_aux'].item() == 2
-    (who, given, features, logits, labels, passed), = auxiliary.calls
-    assert who is model and given is inputs and passed is samples
-    assert list(features) == list(logits) == ['flow']
-    assert features['flow'].shape == (6, 9) and logits['flow'].shape == (6, 5)
-    assert features['flow'].requires_grad
-    assert torch.equal(labels, targets())
+    assert list(losses) == ['loss_cls_flow', 'loss_mine']
+    record, = term.records
+    assert record.inputs is inputs and record.samples is samples
+    assert list(record.features) == list(record.unimodal) == ['flow']
+    assert record.features['flow'].requires_grad
+    assert torch.equal(record.targets, targets())
+    assert record.sample_ids.tolist() == list(range(100, 106))
     model.leave_stage()
-    assert model.auxiliary is None
     assert list(model.loss(inputs, samples)) == ['loss_cls']
+
+
+def test_two_terms_may_not_give_one_loss():
+    model = build(ALL)
+    model.enter_stage(None, [UnimodalLoss(), UnimodalLoss(['rgb'])])
+    with pytest.raises(ValueError, match=r"two terms .*\['loss_cls_rgb'\]"):
+        model.loss(*batch(ALL))
 
 
 def test_modules_and_state_of_a_modality():
@@ -178,7 +206,8 @@ def test_modules_and_state_of_a_modality():
     ]
     single = build(('rgb', ), 'ConcatHead')
     assert single.modality_modules('rgb')['head'] is single.head
-    state = model.modality_state_dict('rgb')
+    model.enter_stage('rgb', 'unimodal')
+    state = model.part_state_dict()
     assert len(state) == sum(
         len(part.state_dict()) for part in parts.values())
     with torch.no_grad():
@@ -190,17 +219,15 @@ def test_stages_that_cannot_be():
     model = build()
     with pytest.raises(ValueError, match=r"trains \['heat'\].*'flow'"):
         model.enter_stage(['heat'], 'unimodal')
-    with pytest.raises(ValueError, match="objective='unimodal'"):
-        model.enter_stage(['rgb'])
     with pytest.raises(ValueError, match="got 'joint'"):
         model.enter_stage(None, 'joint')
-    with pytest.raises(ValueError, match='at least one'):
+    with pytest.raises(ValueError, match='name at least one'):
         model.enter_stage([], 'unimodal')
-    with pytest.raises(ValueError, match='auxiliary'):
-        model.enter_stage(auxiliary=print)
+    with pytest.raises(ValueError, match='at least one term'):
+        model.enter_stage(None, [])
+    with pytest.raises(ValueError, match=r"needs \['heat'\]"):
+        model.enter_stage(['rgb'], [UnimodalLoss(['heat'])])
     with pytest.raises(ValueError, match='ConcatHead.*DecisionHead'):
         build(head='ConcatHead').enter_stage(['rgb'], 'unimodal')
-    with pytest.raises(ValueError, match="'heat'"):
-        model.reset_parts(['heat'])
     # A refused stage changes nothing.
-    assert model.objective == 'fused' and model.trained == ('rgb', 'flow')
+    assert model.fuses and model.trained == ('rgb', 'flow')

@@ -9,24 +9,47 @@ from mmengine.runner import load_checkpoint, save_checkpoint
 from mmengine.runner.checkpoint import get_state_dict, weights_to_cpu
 from torch import nn
 
-from mmbalance_plugin.models.wrappers.shared_parts import SharedPartsModel
+from mmbalance_plugin.models.recognizers import MultimodalRecognizer
+from mmbalance_plugin.models.wrappers import RecognizerWrapper, recognizer_of
 from tests.engine.modulation_toy import (
     assert_same,
     batches,
     build,
+    config,
     ogm,
     weights,
 )
+from tests.models.recognizers.toy import reset
 
 OPM = dict(warmup_epochs=0, p_exe=1.)
 
 
-def test_same_names_in_the_same_order():
+def test_checkpoints_keep_the_bare_names_in_the_same_order():
     bare, wrapped = build(norm=True), build(norm=True, opm=OPM)
-    for kind in ('named_parameters', 'named_buffers', 'named_children'):
-        names = [[n for n, _ in getattr(m, kind)()] for m in (bare, wrapped)]
-        assert names[0] == names[1]
-    assert_same(weights(bare), weights(wrapped))
+    twice = RecognizerWrapper(build(norm=True, opm=OPM))
+    for model in (wrapped, twice):
+        assert list(model.state_dict()) == list(bare.state_dict())
+        assert list(get_state_dict(model)) == list(bare.state_dict())
+        assert_same(weights(bare), weights(model))
+        assert recognizer_of(model).modalities == ('rgb', 'flow')
+    other = build(norm=True, seed=4)
+    twice.load_state_dict(other.state_dict(), strict=True)
+    assert_same(weights(other), weights(twice))
+    assert [n for n, _ in wrapped.named_parameters()] == [
+        f'recognizer.{n}' for n, _ in bare.named_parameters()]
+
+
+def test_a_training_step_that_would_be_bypassed_is_refused():
+    class Own(MultimodalRecognizer):
+
+        def train_step(self, data, optim_wrapper):
+            return {}
+
+    torch.manual_seed(0)
+    cfg = config()
+    cfg.pop('type')
+    with pytest.raises(TypeError, match='Own has a train_step of its own'):
+        RecognizerWrapper(Own(**cfg))
 
 
 @pytest.mark.parametrize('ratio_from', ['current', 'previous'])
@@ -64,17 +87,13 @@ def test_predictions_are_the_bare_recognizers():
     assert torch.equal(*outputs)
 
 
-def test_questions_and_settings_reach_the_recognizer():
+def test_questions_reach_the_recognizer():
     model = build(opm=OPM)
     inner = model.recognizer
     assert model.modalities == ('rgb', 'flow')
     assert model.head is inner.head and model.encoders is inner.encoders
     assert model.active == ('rgb', 'flow') and model.complete
-    model.init_seed = 77
-    model.score_mode = 'zero_out'
-    assert (inner.init_seed, inner.score_mode) == (77, 'zero_out')
-    model.mine = 3
-    assert not hasattr(inner, 'mine')
+    assert model.init_seed == inner.init_seed
     with pytest.raises(AttributeError, match='nonsense'):
         model.nonsense  # noqa: B018
 
@@ -85,7 +104,7 @@ def test_stages_and_frozen_parts():
     model.train()
     assert model.training and model.encoders['flow'].training
     assert not model.encoders['rgb'].training
-    assert model.objective == 'unimodal' and model.trained == ('flow', )
+    assert model.trained == ('flow', )
     assert not any(p.requires_grad for p in model.encoders['rgb'].parameters())
     losses = model(**model.data_preprocessor(batches(1)[0]), mode='loss')
     assert set(losses) == {'loss_cls_flow'}
@@ -100,7 +119,7 @@ def test_a_modality_can_be_reset():
     with torch.no_grad():
         for p in model.parameters():
             p.add_(1)
-    model.reset_parts(['rgb'])
+    reset(model, 'rgb')
     after = weights(model)
     for key, value in after.items():
         assert torch.equal(value, before[key]) == ('rgb' in key), key
@@ -123,7 +142,7 @@ def test_a_copy_is_whole(copied):
     other = copied(model)
     assert other.recognizer is not model.recognizer
     assert other.encoders is other.recognizer.encoders
-    assert other.recognizer.feature_transform.__self__ is other
+    assert other.recognizer.feature_transforms[0].__self__ is other
     with torch.no_grad():
         other.head.fc.weight.add_(1)
     assert torch.equal(other.recognizer.head.fc.weight,
@@ -152,14 +171,3 @@ def test_in_ddp(tmp_path):
         alone.train_step(copy.deepcopy(batch), wrapper)
         ddp.train_step(batch, ddp_wrapper)
     assert_same(weights(alone), weights(ddp))
-
-
-def test_parts_the_recognizer_gets_later():
-    inner = nn.Module()
-    inner.data_preprocessor = nn.Identity()
-    inner.scale = nn.Parameter(torch.ones(()))
-    model = SharedPartsModel(inner)
-    inner.late = nn.Linear(2, 2)
-    inner.register_buffer('count', torch.zeros(()))
-    assert model.state_dict().keys() == inner.state_dict().keys()
-    assert {'scale', 'late.weight', 'count'} <= model.state_dict().keys()

@@ -1,0 +1,105 @@
+"""Several gradients, one update."""
+from abc import abstractmethod
+from typing import Dict, List, Optional
+
+import torch
+from mmengine.optim import OptimWrapper
+from torch import Tensor, nn
+
+from mmbalance_plugin.models.wrappers import recognizer_of
+
+from .per_loss import average_gradients, per_loss_gradients
+from .train_step import Losses, TrainStep
+
+Gradients = Dict[str, List[Tensor]]
+
+
+class CombinedGradientStep(TrainStep):
+    """Base of steps that combine the gradients of several losses.
+
+    A subclass says which losses belong together (:meth:`group`) and how
+    their gradients become one (:meth:`combine`). One forward, one backward
+    pass per group.
+
+    Note:
+        * **DDP**: the gradients are averaged over ranks before they are
+          combined, in one collective per dtype; all ranks combine the same.
+        * **Accumulation**: each group's gradient adds up over the
+          micro-batches; they are combined once per update.
+        * **AMP**: all groups carry one loss scale, which :meth:`combine`
+          must let pass: it is homogeneous of degree 1. The wrapper unscales
+          what it gave, and skips the update if that is not finite.
+        * **Resume**: nothing to keep between updates.
+    """
+
+    averages_gradients = True
+
+    def __init__(self) -> None:
+        self._waiting: Optional[Gradients] = None
+
+    @abstractmethod
+    def group(self, losses: Losses) -> Losses:
+        """Sum losses into groups.
+
+        Args:
+            losses (dict[str, Tensor]): Losses by name.
+
+        Returns:
+            dict[str, Tensor]: A scalar per group, the same names on all
+            ranks and in every batch.
+        """
+
+    @abstractmethod
+    def combine(self, model: nn.Module, names: List[str],
+                gradients: Gradients) -> List[Tensor]:
+        """One gradient of several.
+
+        Args:
+            model (nn.Module): The model without its DDP wrapper.
+            names (list[str]): Names of the parameters that train.
+            gradients (dict[str, list[Tensor]]): Of each group, averaged over
+                ranks and summed over micro-batches, in the order of
+                ``names``.
+
+        Returns:
+            list[Tensor]: The gradient of each parameter.
+        """
+
+    def update(self, model: nn.Module, losses: Losses,
+               optim_wrapper: OptimWrapper) -> Dict[str, Tensor]:
+        """See :meth:`TrainStep.update`."""
+        inner = recognizer_of(model)
+        log_vars = inner.parse_losses(losses)[1]
+        named = [(n, p) for n, p in inner.named_parameters()
+                 if p.requires_grad]
+        names, parameters = [n for n, _ in named], [p for _, p in named]
+        scaled = {
+            name: self._scale(loss, optim_wrapper)
+            for name, loss in self.group(losses).items()
+        }
+        self._add(per_loss_gradients(scaled, parameters))
+        # What OptimWrapper.backward does beside the backward pass.
+        optim_wrapper._inner_count += 1
+        if optim_wrapper.should_update():
+            gradients = average_gradients(self._waiting)
+            self._waiting = None
+            for parameter, grad in zip(
+                    parameters, self.combine(inner, names, gradients)):
+                parameter.grad = grad
+            optim_wrapper.step()
+            optim_wrapper.zero_grad()
+        return log_vars
+
+    @staticmethod
+    def _scale(loss: Tensor, optim_wrapper: OptimWrapper) -> Tensor:
+        """By the micro-batches of an update, and by AMP's scale."""
+        loss = optim_wrapper.scale_loss(loss)
+        scaler = getattr(optim_wrapper, 'loss_scaler', None)
+        return loss if scaler is None else scaler.scale(loss)
+
+    def _add(self, gradients: Gradients) -> None:
+        if self._waiting is None:
+            self._waiting = gradients
+            return
+        for name, grads in gradients.items():
+            torch._foreach_add_(self._waiting[name], grads)

@@ -1,0 +1,97 @@
+"""What happens with a batch: forward, backward, update."""
+from contextlib import contextmanager
+from typing import Dict, Iterator
+
+from mmengine.model import detect_anomalous_params, is_model_wrapper
+from mmengine.optim import OptimWrapper
+from torch import Tensor, nn
+
+from mmbalance_plugin.models.wrappers import recognizer_of
+from mmbalance_plugin.registry import MODELS
+
+Losses = Dict[str, Tensor]
+
+
+@MODELS.register_module()
+class TrainStep:
+    """One forward, one backward, one update: the step of joint training.
+
+    The recognizer's key ``step`` names it, and every loop honours it. It is
+    given the model with its DDP wrapper, if any, and gets the losses by
+    name, before anybody sums them. A subclass overrides
+
+    * :meth:`update`, to take several gradients for one update (better:
+      :class:`CombinedGradientStep`, which solves accumulation, DDP and mixed
+      precision), or
+    * :meth:`__call__`, for several updates per batch.
+
+    The wrapper's ``step()`` unscales, modulates, clips and updates, whoever
+    made the gradients.
+
+    Note:
+        MMEngine's own DDP wrapper does what this class does, and nothing of
+        what a subclass does. Distributed runs use
+        :class:`MultimodalDistributedDataParallel`, which calls the step;
+        under a wrapper that does not, a subclass stops the first batch.
+    """
+
+    averages_gradients = False
+    """bool: Whether the step averages gradients over ranks by itself; DDP
+    then leaves them alone."""
+
+    def __call__(self, model: nn.Module, data_batch: dict,
+                 optim_wrapper: OptimWrapper) -> Dict[str, Tensor]:
+        """Train on a batch.
+
+        Args:
+            model (nn.Module): The model the runner holds.
+            data_batch (dict): As the data loader gives it.
+            optim_wrapper (OptimWrapper): The runner's.
+
+        Returns:
+            dict[str, Tensor]: What is logged: each loss, and their sum.
+        """
+        losses = self.forward(model, data_batch, optim_wrapper)
+        return self.update(model, losses, optim_wrapper)
+
+    def forward(self, model: nn.Module, data_batch: dict,
+                optim_wrapper: OptimWrapper) -> Losses:
+        """Preprocess a batch and compute its losses.
+
+        Returns:
+            dict[str, Tensor]: Losses by name.
+        """
+        inner = recognizer_of(model)
+        with self.context(model, optim_wrapper):
+            data = inner.data_preprocessor(data_batch, True)
+            return model(**data, mode='loss')
+
+    def update(self, model: nn.Module, losses: Losses,
+               optim_wrapper: OptimWrapper) -> Dict[str, Tensor]:
+        """From losses to weights.
+
+        Args:
+            model (nn.Module): The model the runner holds.
+            losses (dict[str, Tensor]): Losses by name.
+            optim_wrapper (OptimWrapper): The runner's.
+
+        Returns:
+            dict[str, Tensor]: What is logged.
+        """
+        total, log_vars = recognizer_of(model).parse_losses(losses)
+        optim_wrapper.update_params(total)
+        if getattr(model, 'detect_anomalous_params', False):
+            detect_anomalous_params(total, model=model)
+        return log_vars
+
+    @contextmanager
+    def context(self, model: nn.Module,
+                optim_wrapper: OptimWrapper) -> Iterator[None]:
+        """Where forwards run: autocast, ``no_sync`` while accumulating."""
+        inner = recognizer_of(model)
+        with optim_wrapper.optim_context(model), inner.stepping():
+            if self.averages_gradients and is_model_wrapper(model):
+                with model.no_sync():
+                    yield
+            else:
+                yield

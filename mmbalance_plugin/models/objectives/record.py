@@ -1,0 +1,92 @@
+"""What is known of a batch, computed once."""
+from functools import cached_property
+from typing import Callable, Dict, Optional, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from ..presence import Presence
+
+
+class BatchRecord:
+    """A batch on its way through the model, as terms and methods see it.
+
+    Logits are computed when first asked for, and kept.
+
+    Args:
+        model (MultimodalRecognizer): The model.
+        inputs (dict[str, Tensor]): The preprocessed inputs.
+        samples (Sequence[ActionDataSample]): The samples.
+        targets (Tensor): True classes (B, ).
+        features (dict[str, Tensor]): Features (B, D_m) of the active
+            modalities, zeros where a sample lacks one.
+        present (Presence, optional): Who has what. Defaults to None: every
+            sample has everything.
+
+    Attributes:
+        model, inputs, samples, targets, features, present: As given.
+    """
+
+    def __init__(self, model: nn.Module, inputs: Dict[str, Tensor],
+                 samples: Sequence, targets: Tensor,
+                 features: Dict[str, Tensor],
+                 present: Optional[Presence] = None) -> None:
+        self.model = model
+        self.inputs = inputs
+        self.samples = samples
+        self.targets = targets
+        self.features = features
+        self.present = present
+
+    @cached_property
+    def fusion_features(self) -> Dict[str, Tensor]:
+        """dict[str, Tensor]: What the head fuses: the features, and in
+        training what :attr:`feature_transforms` make of them."""
+        features = self.features
+        if self.model.training:
+            for transform in self.model.feature_transforms:
+                features = transform(features, self)
+        return features
+
+    @cached_property
+    def fused(self) -> Tensor:
+        """Tensor: Logits (B, C) of the fused prediction."""
+        masks = None if self.present is None else self.present.masks
+        return self.model.head.fused_logits(self.fusion_features, masks)
+
+    @cached_property
+    def unimodal(self) -> Dict[str, Tensor]:
+        """dict[str, Tensor]: Logits (B, C) of each active modality alone,
+        by the head."""
+        return self.model.head.unimodal_logits(self.features)
+
+    def mean(self, loss: Callable[..., Tensor], modalities: Sequence[str],
+             *values: Tensor) -> Tensor:
+        """Mean loss over the batch, of the samples that have modalities.
+
+        Args:
+            loss (Callable): Takes rows of each value, returns their mean.
+            modalities (Sequence[str]): What a sample must have; the others
+                contribute 0 and are counted.
+            values (Tensor): (B, ...) each.
+
+        Returns:
+            Tensor: 0-d.
+        """
+        if self.present is None or not any(
+                map(self.present.lacks, modalities)):
+            return loss(*values)
+        return self.present.mean(loss, modalities, *values)
+
+    @cached_property
+    def sample_ids(self) -> Tensor:
+        """Tensor: Positions (B, ) in the data set, on the CPU.
+
+        Raises:
+            KeyError: The samples carry no ``sample_idx``.
+        """
+        try:
+            return torch.tensor([s.sample_idx for s in self.samples])
+        except AttributeError:
+            raise KeyError('samples carry no sample_idx; add it to meta_keys '
+                           'of the packing transform') from None
