@@ -3,7 +3,7 @@ import functools
 import os
 import sys
 import traceback
-from typing import Callable, Optional
+from typing import Callable, NoReturn, Optional
 
 from .explain import explain
 from .ranks import speaks
@@ -55,7 +55,7 @@ def command(main: Callable) -> Callable:
     return run
 
 
-def _end(line: str, status: int, error: BaseException) -> None:
+def _end(line: str, status: int, error: BaseException) -> NoReturn:
     if speaks(line):
         if '--verbose' in sys.argv:
             traceback.print_exception(error)

@@ -45,7 +45,7 @@ def load_config(name: str, cfg_options: Optional[dict] = None) -> Config:
     """
     install_config_packages_shim()
     path = find_config(name)
-    with _naming(path):
+    with _naming(str(path)):
         cfg = Config.fromfile(path, import_custom_modules=False)
     if cfg_options:
         with _naming('--cfg-options'):

@@ -27,9 +27,9 @@ def main(argv: Optional[List[str]] = None) -> int:
         ChildFailedError,
     )
     args = run.parse_args(argv)
-    for name, logger in logging.root.manager.loggerDict.items():
+    for name in [*logging.root.manager.loggerDict]:
         if name.startswith('torch.distributed.elastic'):
-            logger.disabled = True
+            logging.getLogger(name).disabled = True
     try:
         run.run(args)
     except ChildFailedError as error:

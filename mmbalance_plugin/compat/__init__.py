@@ -39,6 +39,7 @@ def apply_shims() -> None:
         from .last_checkpoint import install_last_checkpoint_shim
         from .multimodal import install_multimodal_shim
         from .optimizer_counters import install_optimizer_counters_shim
+        from .pretty_text import install_pretty_text_shim
         from .strict_loading import install_strict_loading_shim
     except ImportError as error:
         # MMEngine swallows those: "X is not in the registry".
@@ -49,6 +50,7 @@ def apply_shims() -> None:
     install_config_packages_shim()
     install_checkpoint_shim()
     install_config_text_shim()
+    install_pretty_text_shim()
     install_last_checkpoint_shim()
     install_strict_loading_shim()
     install_optimizer_counters_shim()

@@ -5,6 +5,7 @@ import pickle
 import socket
 import sys
 from pathlib import Path
+from unittest import mock
 
 import pytest
 import torch
@@ -215,6 +216,31 @@ def test_errors_name_the_fix(config, main, capsys, args, message):
     told = capsys.readouterr().err
     assert message in told.splitlines()[-1]
     assert 'Traceback' not in told
+
+
+@pytest.mark.parametrize('args', [
+    ['--deterministic'], ['--cfg-options', 'randomness.deterministic=True']])
+def test_deterministic_sets_what_cublas_wants(
+        config, main, monkeypatch, capsys, args):
+    """It is an error of PyTorch's at the first product on a GPU, else."""
+    name = 'CUBLAS_WORKSPACE_CONFIG'
+    monkeypatch.setenv(name, ':0:0')
+    with pytest.raises(SystemExit) as stopped:
+        main('train', 'toy.py', *args)
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        f'error: {name}=:0:0 is not deterministic: unset it, or set it to '
+        ':4096:8 or :16:8')
+    monkeypatch.delenv(name)
+    # The run itself would make this process deterministic.
+    with mock.patch('mmengine.runner.Runner.from_cfg', side_effect=OSError):
+        with pytest.raises(SystemExit):
+            main('train', 'toy.py', *args)
+    assert os.environ.pop(name) == ':4096:8'
+    with mock.patch('mmengine.runner.Runner.from_cfg', side_effect=OSError):
+        with pytest.raises(SystemExit):
+            main('train', 'toy.py')
+    assert name not in os.environ
 
 
 def test_a_folder_that_may_not_be_written():
