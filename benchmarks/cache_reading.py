@@ -8,6 +8,7 @@ beside it, bare reads of as many frames. Needs Linux, and a disk below DIR.
 docs/datasets.md says what it showed.
 """
 import argparse
+import sys
 import tempfile
 from statistics import median
 
@@ -27,6 +28,8 @@ def main() -> None:
                         metavar=('HEIGHT', 'WIDTH'))
     parser.add_argument('--rounds', type=int, default=5)
     args = parser.parse_args()
+    if sys.platform != 'linux':
+        parser.error('only Linux tells what was read from the disk')
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory(dir=args.folder) as folder:
         cold = ColdCache(folder, args.clips, (args.frames, *args.size, 3))

@@ -63,7 +63,7 @@ def main() -> None:
     if args.json:
         ratios = {f'{row.loop} / {row.reference}': throughput_ratios(
             times.cpu, row) for row in ROWS}
-        with open(args.json, 'w') as file:
+        with open(args.json, 'w', encoding='utf-8') as file:
             json.dump(dict(**times._asdict(), ratios=ratios), file, indent=1)
 
 

@@ -42,7 +42,8 @@ class NoiseFrames(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Make ``results['array']`` of the file's number."""
-        rng = np.random.default_rng(int(Path(results['filename']).read_text()))
+        number = Path(results['filename']).read_text('ascii')
+        rng = np.random.default_rng(int(number))
         results.update(
             array=rng.integers(0, 256, self.shape, np.uint8),
             total_frames=self.shape[0], start_index=0)
@@ -129,7 +130,7 @@ class ColdCache:
 
 def _bytes_read() -> int:
     """Bytes that this process made the disk deliver."""
-    for line in Path('/proc/self/io').read_text().splitlines():
+    for line in Path('/proc/self/io').read_text('ascii').splitlines():
         key, value = line.split(':')
         if key == 'read_bytes':
             return int(value)

@@ -105,7 +105,7 @@ def build_loops(config: str, clips: Sequence[Clip],
     kept_visual = into_folder(cfg.visual_train, f'{folder}/cache')
     kept_audio = into_folder(cfg.audio, f'{folder}/cache')
     ann_file = Path(folder) / 'clips.csv'
-    with open(ann_file, 'w', newline='') as file:
+    with open(ann_file, 'w', newline='', encoding='utf-8') as file:
         rows = csv.writer(file)
         rows.writerow(['video', 'audio', 'label'])
         rows.writerows([clip.video, clip.audio, 0] for clip in clips)

@@ -57,7 +57,7 @@ def main() -> None:
     if args.json:
         ratios = {f'{row.loop} / {row.reference}': paired_ratios(
             times.wall, row.loop, row.reference) for row in rows}
-        with open(args.json, 'w') as f:
+        with open(args.json, 'w', encoding='utf-8') as f:
             json.dump(dict(**times._asdict(), ratios=ratios), f, indent=1)
 
 

@@ -111,7 +111,7 @@ def run_trial(trial: Trial,
     for name in ('work_dir', 'experiment_name'):
         key.pop(name)
     if osp.isfile(done):
-        with open(done) as f:
+        with open(done, encoding='utf-8') as f:
             kept = json.load(f)
         if kept['key'] == key:
             return Outcome(kept['val'], kept['records'], kept['extra'])
@@ -119,10 +119,10 @@ def run_trial(trial: Trial,
     if probe is not None:
         runner.register_hook(probe)
     runner.train()
-    with open(osp.join(work_dir, 'summary.json')) as f:
+    with open(osp.join(work_dir, 'summary.json'), encoding='utf-8') as f:
         val = json.load(f)['val']['best']
     outcome = Outcome(val, read_scalars(work_dir), getattr(probe, 'found', []))
-    with open(done + '.partial', 'w') as f:
+    with open(done + '.partial', 'w', encoding='utf-8') as f:
         json.dump(dict(key=key, **outcome._asdict()), f)
     os.replace(done + '.partial', done)
     return outcome

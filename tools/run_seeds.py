@@ -46,7 +46,7 @@ def main() -> None:
                    '--seed', str(seed), '--resume']
         if args.cfg_options:
             command += ['--cfg-options', *args.cfg_options]
-        with open(osp.join(work_dir, 'output.txt'), 'a') as output:
+        with open(osp.join(work_dir, 'output.txt'), 'ab') as output:
             code = subprocess.run(command, stdout=output,
                                   stderr=subprocess.STDOUT).returncode
         if code != 0:

@@ -27,7 +27,7 @@ def collect_runs(folder: str) -> List[Run]:
                                 'something with --work-dir there first')
     runs = []
     for path in paths:
-        with open(path) as f:
+        with open(path, encoding='utf-8') as f:
             run = json.load(f)
         run['method'] = osp.splitext(osp.basename(run['config'] or path))[0]
         runs.append(run)

@@ -73,7 +73,7 @@ def read_scalars(work_dir: str) -> Records:
         glob(osp.join(work_dir, '*', 'vis_data', 'scalars.json')))
     records: Records = []
     for file in files:
-        with open(file) as f:
+        with open(file, encoding='utf-8') as f:
             lines = [json.loads(line) for line in f if line.strip()]
         if lines and records:
             start = {kind: min((r['step'] for r in lines

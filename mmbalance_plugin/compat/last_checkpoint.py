@@ -8,6 +8,8 @@ goes first, and ours are written with a relative path.
 import os.path as osp
 from typing import Optional
 
+from mmbalance_plugin.utils.files import portable
+
 POINTER = 'last_checkpoint'
 
 
@@ -31,7 +33,8 @@ def pointer_to(checkpoint: str, work_dir: str) -> str:
     """
     path, folder = osp.realpath(checkpoint), osp.realpath(work_dir)
     inside = path.startswith(osp.join(folder, ''))
-    return osp.relpath(path, folder) if inside else osp.abspath(checkpoint)
+    return (portable(osp.relpath(path, folder))
+            if inside else osp.abspath(checkpoint))
 
 
 def find_latest_checkpoint(path: str) -> Optional[str]:
@@ -50,7 +53,7 @@ def find_latest_checkpoint(path: str) -> Optional[str]:
     pointer = osp.join(path, POINTER)
     if not osp.isfile(pointer):
         return None
-    with open(pointer) as file:
+    with open(pointer, encoding='utf-8') as file:
         named = file.read().strip()
     # By its name alone: an absolute path of before a move or a copy.
     candidates = [osp.join(path, osp.basename(named)),

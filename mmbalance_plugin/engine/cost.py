@@ -1,5 +1,4 @@
 """What a run costs, counted in one place whatever the method."""
-import resource
 import time
 from functools import partial
 from typing import Any, Dict, Iterable, Mapping, Optional
@@ -7,6 +6,8 @@ from typing import Any, Dict, Iterable, Mapping, Optional
 import torch
 from mmengine.dist import all_reduce, get_world_size
 from torch import Tensor, nn
+
+from ..utils.memory import peak_resident
 
 
 class EncoderTally:
@@ -126,8 +127,8 @@ class RunCost:
         """
         if torch.cuda.is_available() and torch.cuda.is_initialized():
             now = torch.cuda.max_memory_allocated()
-        else:  # kilobytes on Linux
-            now = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        else:
+            now = peak_resident()
         return max(self._peak, now)
 
     # ---- reporting -----------------------------------------------------

@@ -36,6 +36,11 @@ def write_atomic(path: Union[str, Path],
         partial.unlink(missing_ok=True)
 
 
+def portable(path: str) -> str:
+    """A path with the slashes that every system understands."""
+    return path.replace(os.sep, '/')
+
+
 def sha256_file(path: Union[str, Path]) -> str:
     """Hash a file without holding it in memory."""
     digest = hashlib.sha256()

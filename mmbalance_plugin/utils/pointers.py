@@ -40,7 +40,7 @@ def pointer_file(path: Union[str, os.PathLike]) -> Optional[str]:
     """
     try:
         if os.path.islink(path) and not os.path.exists(path):
-            target = os.readlink(path).replace(os.sep, '/')
+            target = os.readlink(os.fspath(path)).replace(os.sep, '/')
             found = target.find(os.fsdecode(_ANNEX))
             return pointer_content(os.fsencode(target[found:])[:99])
         if not os.path.isfile(path) or os.path.getsize(path) > LONGEST:

@@ -18,7 +18,7 @@ class FileState(NamedTuple):
         mtime_ns (int): Time of change of the content, in nanoseconds.
         ctime_ns (int): That of the directory entry. Programs cannot set it
             back, so that other bytes are noticed even where size and
-            ``mtime`` were restored.
+            ``mtime`` were restored. On Windows it is the time of creation.
     """
     path: str
     size: int

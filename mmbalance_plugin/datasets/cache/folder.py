@@ -61,6 +61,12 @@ class CacheFolder:
             try:
                 self._write(self.path(name), pieces)
                 return True
+            except PermissionError as error:
+                # Windows does not replace what another process reads; then
+                # it is there.
+                if os.path.exists(self.path(name)):
+                    return True
+                self._give_up(error)
             except FileNotFoundError as error:
                 # The folder may just have been deleted by somebody.
                 if last:

@@ -10,7 +10,7 @@ import shlex
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence, Union
 
-from mmbalance_plugin.utils.files import write_atomic
+from mmbalance_plugin.utils.files import portable, write_atomic
 from mmbalance_plugin.utils.pointers import pointer_file
 
 from .errors import PreparationError, PreparedDataError
@@ -207,7 +207,7 @@ def source_entry(source: Path, out: Path) -> str:
     """
     source, out = source.resolve(), out.resolve()
     if source == out or out in source.parents:
-        return os.path.relpath(source, out)
+        return portable(os.path.relpath(source, out))
     return str(source)
 
 

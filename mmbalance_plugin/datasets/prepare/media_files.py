@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from mmbalance_plugin.utils import text
+from mmbalance_plugin.utils.files import portable
 
 from .errors import PreparationError
 
@@ -48,7 +49,7 @@ class FileIndex:
                 stem, suffix = os.path.splitext(name)
                 if suffix.lower() in suffixes:
                     self._add(self._key(stem), name if place == '.' else
-                              os.path.join(place, name))
+                              f'{portable(place)}/{name}')
 
     def _walk(self, folder: Path) -> Iterator[Tuple[str, List[str]]]:
         """Each folder and the sorted names in it."""

@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 from typing import Dict, List, Optional
 
+from mmbalance_plugin.utils.files import portable
+
 from .errors import PreparationError
 from .media import PICTURES, MediaPreparer, Plan, PlannedClip, Verdict
 from .media_files import FileIndex, find_folder, read_lines, subfolders
@@ -114,7 +116,7 @@ def _below(path: Path, source: Path) -> str:
     """Relative to the source where it lies in it, else absolute."""
     path = path.absolute()
     if source in path.parents:
-        return os.path.relpath(path, source)
+        return portable(os.path.relpath(path, source))
     return str(path)
 
 

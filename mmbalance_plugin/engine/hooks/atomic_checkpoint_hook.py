@@ -159,7 +159,7 @@ class AtomicCheckpointHook(CheckpointHook):
         if not is_main_process():
             return
         pointer = osp.join(runner.work_dir, POINTER)
-        with open(pointer + _PARTIAL, 'w') as f:
+        with open(pointer + _PARTIAL, 'w', encoding='utf-8') as f:
             f.write(pointer_to(self.last_ckpt, runner.work_dir))
         _replace(pointer + _PARTIAL, pointer)
         for old in outdated:
@@ -226,7 +226,8 @@ def _same(path: str, other: str) -> bool:
 
 
 def _replace(source: str, target: str) -> None:
-    with open(source, 'rb') as f:
+    # Windows flushes only what is open for writing.
+    with open(source, 'r+b') as f:
         os.fsync(f.fileno())
     os.replace(source, target)
 

@@ -33,7 +33,8 @@ class SummaryHook(Hook):
     but those of validation; ``estimator_steps`` of auxiliary estimators;
     ``wall_seconds`` from start to end of training, validation included;
     ``peak_memory_bytes`` of one process (GPU memory where there is one,
-    else resident memory); parameters in training and at inference.
+    else resident memory, 0 on Windows); parameters in training and at
+    inference.
 
     Args:
         test (bool): Whether to run the test data. Defaults to True.
@@ -142,7 +143,7 @@ class SummaryHook(Hook):
             test=test,
             cost=cost)
         path = osp.join(runner.work_dir, self.filename)
-        with open(path + '.partial', 'w') as f:
+        with open(path + '.partial', 'w', encoding='utf-8') as f:
             json.dump(plain_json(summary), f, indent=2, allow_nan=False)
             f.write('\n')
         os.replace(path + '.partial', path)
