@@ -27,7 +27,7 @@ def pointer_content(data: bytes) -> Optional[str]:
     return None
 
 
-def pointer_file(path: Union[str, os.PathLike]) -> Optional[str]:
+def pointer_file(path: Union[str, 'os.PathLike[str]']) -> Optional[str]:
     """What is wrong with a path that leads to a pointer.
 
     Args:

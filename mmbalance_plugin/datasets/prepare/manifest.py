@@ -1,8 +1,8 @@
-"""Manifest of a media data set: every clip, its files and what they hold.
+"""Manifest of a media data set: where its clips lie and whether all do.
 
 Unlike the data sets of ``store``, nothing is copied: the clips stay where
-they lie, and the manifest says where that is and what was found there. It is
-written last, in one piece, so that a folder without one is not prepared.
+they are. The manifest is written last, in one piece, and says that a set is
+not complete while what it describes is replaced.
 """
 import json
 import os
@@ -16,11 +16,8 @@ from mmbalance_plugin.utils.pointers import pointer_file
 from .errors import PreparationError, PreparedDataError
 from .store import MANIFEST
 
-#: What was known before, while the files that belong to it are replaced.
-OUTDATED = '.manifest.json.outdated'
-#: Version of what :func:`write_manifest` writes.
-LAYOUT = 1
-_FILES = '"files": {'
+#: Version of what preparation writes.
+LAYOUT = 2
 _SHOWN = 5
 
 
@@ -69,49 +66,32 @@ def write_text(path: Path, text: str) -> bool:
     return True
 
 
-def manifest_text(header: dict, files: Dict[str, dict], clips: List[dict],
-                  problems: List[dict], accepted: bool) -> str:
-    """The manifest as text, one clip a line, the same for the same facts.
+def manifest_text(header: dict, problems: List[dict], accepted: bool) -> str:
+    """The manifest as text, the same for the same facts.
 
     Args:
         header (dict): ``dataset``, ``source``, ``arguments`` and whatever
             else describes the whole.
-        files (Dict[str, dict]): Path relative to the source -> its facts.
-        clips (List[dict]): ``clip``, ``label``, ``files`` and ``splits``.
         problems (List[dict]): ``clip`` and ``problem``.
         accepted (bool): Whether the user goes on without those clips.
     """
-    head = dict(
-        header,
-        version=LAYOUT,
-        complete=not problems or accepted,
-        missing_accepted=bool(problems) and accepted)
-    lines = [f'{json.dumps(k)}: {json.dumps(v)}' for k, v in head.items()]
-    rows = [
-        f'{json.dumps(name, ensure_ascii=False)}: '
-        f'{json.dumps(files[name], ensure_ascii=False)}'
-        for name in sorted(files)
-    ]
-    lines.append(_FILES + _block(rows) + '}')
-    for key, values in (('clips', clips), ('problems', problems)):
-        rows = [json.dumps(value, ensure_ascii=False) for value in values]
-        lines.append(f'"{key}": [' + _block(rows) + ']')
-    return '{\n' + ',\n'.join(lines) + '\n}\n'
+    return json.dumps(
+        dict(
+            header,
+            version=LAYOUT,
+            complete=not problems or accepted,
+            missing_accepted=bool(problems) and accepted,
+            problems=problems),
+        ensure_ascii=False,
+        indent=1) + '\n'
 
 
-def _block(rows: Sequence[str]) -> str:
-    return '\n' + ',\n'.join(rows) + '\n' if rows else ''
-
-
-def load_manifest(root: Union[str, Path],
-                  dataset: str,
-                  name: str = MANIFEST) -> dict:
+def load_manifest(root: Union[str, Path], dataset: str) -> dict:
     """Read the manifest of a media data set.
 
     Args:
         root (str | Path): Folder of the prepared data.
         dataset (str): Name that ``tools/prepare_data.py`` knows.
-        name (str): Name of the file. Defaults to ``manifest.json``.
 
     Returns:
         dict: See :func:`manifest_text`.
@@ -119,72 +99,36 @@ def load_manifest(root: Union[str, Path],
     Raises:
         PreparedDataError: It is not there, unreadable, or another one.
     """
-    path = Path(root) / name
-    problem = pointer_file(path)
-    if problem is not None:
-        raise PreparedDataError(path, problem, f'{dataset} --source DIR',
-                                root)
+    path, problem = Path(root) / MANIFEST, None
     try:
+        problem = pointer_file(path)
         content = json.loads(path.read_text(encoding='utf-8'))
-        found = content['dataset'], content['version']
-        content['files'], content['clips'], content['problems']
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise PreparedDataError(path, 'does not exist', f'{dataset} '
-                                '--source DIR', root) from error
-    except OSError as error:
-        raise PreparedDataError(path, f'cannot be read ({error.strerror})',
-                                f'{dataset} --source DIR', root) from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise PreparedDataError(path, f'cannot be read ({error!r})',
-                                f'{dataset} --source DIR', root) from error
-    if found != (dataset, LAYOUT):
-        raise PreparedDataError(
-            path, f'describes {found[0]} in layout {found[1]}, needed is '
-            f'{dataset} in layout {LAYOUT}', f'{dataset} --source DIR', root)
-    return content
-
-
-def load_header(root: Union[str, Path], dataset: str) -> dict:
-    """What a manifest says of the whole: all but its files and clips.
-
-    Of 200,000 clips those take a gigabyte of memory, in every process of a
-    training.
-
-    Args:
-        root (str | Path): Folder of the prepared data.
-        dataset (str): Name that ``tools/prepare_data.py`` knows.
-
-    Raises:
-        PreparedDataError: See :func:`load_manifest`.
-    """
-    lines = []
-    try:
-        with open(Path(root) / MANIFEST, encoding='utf-8') as file:
-            for line in file:
-                if line.startswith(_FILES):
-                    break
-                lines.append(line)
-        content = json.loads(''.join(lines).rstrip().rstrip(',') + '}')
         if (content['dataset'], content['version']) == (dataset, LAYOUT):
             return content
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    # In another form than it was written, or with something to say about.
-    return load_manifest(root, dataset)
+        problem = (f'describes {content["dataset"]} in layout '
+                   f'{content["version"]}, needed is {dataset} in layout '
+                   f'{LAYOUT}')
+    except (FileNotFoundError, NotADirectoryError):
+        problem = problem or 'does not exist'
+    except OSError as error:
+        problem = f'cannot be read ({error.strerror})'
+    except (ValueError, KeyError, TypeError) as error:
+        problem = problem or f'cannot be read ({error!r})'
+    raise PreparedDataError(path, problem, f'{dataset} --source DIR', root)
 
 
 def require_complete(root: Union[str, Path], dataset: str) -> dict:
-    """The header of the manifest of a data set that can be trained on.
+    """The manifest of a data set that can be trained on.
 
     Raises:
         IncompleteDataError: Clips were missing or broken when it was
             prepared, and that was not accepted.
         PreparedDataError: There is no usable manifest.
     """
-    content = load_header(root, dataset)
+    content = load_manifest(root, dataset)
     if not content['complete']:
-        problems = load_manifest(root, dataset)['problems']
-        raise IncompleteDataError(root, problems, mend(root, content))
+        raise IncompleteDataError(root, content['problems'],
+                                  mend(root, content))
     return content
 
 

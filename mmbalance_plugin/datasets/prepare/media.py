@@ -1,11 +1,9 @@
 """From the clips of a media data set to its annotation and manifest."""
-import os
 from pathlib import Path
-from typing import Callable, Dict, Iterable, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
 from .errors import PreparationError, PreparedDataError
 from .manifest import (
-    OUTDATED,
     command_line,
     count_problems,
     find_source,
@@ -24,7 +22,7 @@ from .media_plan import (
     counts,
     table,
 )
-from .media_verify import Verifier
+from .media_verify import FILES, Verifier, facts_text
 from .store import MANIFEST, remove_partial
 
 __all__ = ['MediaPreparer', 'Plan', 'PlannedClip', 'Verdict', 'PICTURES']
@@ -91,16 +89,13 @@ class MediaPreparer:
                 raise PreparationError(
                     f'the name of {printable(str(path))} is not in UTF-8')
         plan = self.plan(source, **options)
-        verifier = Verifier(
-            out, source, old.get('files', {}), check, workers)
+        verifier = Verifier(out, source, check, workers)
         files = verifier.run(
             name for clip in plan.clips for name in clip.files.values()
             if name is not None)
         clips = [(clip, plan.judge(clip, files)) for clip in plan.clips]
-        changed = self._write(out, source, plan, clips, files, options,
-                              accept_missing, old)
-        verifier.forget()
-        return changed
+        return self._write(out, source, plan, clips, files, options,
+                           accept_missing, old)
 
     def _known_options(self, options: dict) -> dict:
         options = {k: v for k, v in options.items() if v is not None}
@@ -111,12 +106,10 @@ class MediaPreparer:
         return options
 
     def _old(self, out: Path) -> dict:
-        for name in (MANIFEST, OUTDATED):
-            try:
-                return load_manifest(out, self.dataset, name)
-            except PreparedDataError:
-                pass
-        return {}
+        try:
+            return load_manifest(out, self.dataset)
+        except PreparedDataError:
+            return {}
 
     def _write(self, out: Path, source: Path, plan: Plan,
                clips: List[Tuple[PlannedClip, Verdict]],
@@ -139,6 +132,7 @@ class MediaPreparer:
             texts[f'{folder}/classes.txt'] = '\n'.join(plan.classes) + '\n'
         texts[PROBLEMS] = table(problems, ('clip', 'problem'))
         texts[NOTES] = table(notes, ('clip', 'note'))
+        texts[FILES] = facts_text(files)
         arguments = _arguments(source, options)
         header = dict(
             dataset=self.dataset,
@@ -147,34 +141,26 @@ class MediaPreparer:
             options=options,
             classes=list(plan.classes),
             counts=counts([clip for clip, _ in good]))
-        rows = [
-            dict(clip=c.name, label=c.label, files=c.files, splits=c.splits)
-            for c in plan.clips
-        ]
         changed = self._replace(
-            out, manifest_text(header, files, rows, problems, accepted),
-            texts, set(old.get('counts', ())) - set(header['counts']))
+            out, {**texts, MANIFEST: manifest_text(header, problems, accepted)
+                  }, old)
+        for name in set(old.get('counts', ())) - set(header['counts']):
+            (out / f'{name}.csv').unlink(missing_ok=True)
         self._report(out, header, problems, notes, accepted)
         return changed
 
-    def _replace(self, out: Path, manifest: str, texts: Dict[str, str],
-                 gone: Iterable[str]) -> bool:
+    def _replace(self, out: Path, texts: Dict[str, str], old: dict) -> bool:
         """Write all files, the manifest last; False if nothing changes."""
         path = out / MANIFEST
-        changed = not path.is_file() or path.read_text(
-            encoding='utf-8') != manifest
-        if changed and path.is_file():
-            # From here on it could describe other annotations; what it
-            # knows about the clips is still worth keeping.
-            os.replace(path, out / OUTDATED)
-        changed |= any([
-            write_text(out / name, text) for name, text in texts.items()
-        ])
-        for name in gone:
-            (out / f'{name}.csv').unlink(missing_ok=True)
-        write_text(path, manifest)
-        (out / OUTDATED).unlink(missing_ok=True)
-        return changed
+        if path.is_file() and path.read_bytes() != texts[MANIFEST].encode():
+            # From here on it could describe other annotations. What it knows
+            # of the last time is still worth keeping.
+            problem = dict(clip=self.dataset, problem='interrupted: it was '
+                           'being prepared anew')
+            write_text(path, manifest_text(
+                old or dict(dataset=self.dataset), [problem], False))
+        return any([write_text(out / name, text)
+                    for name, text in texts.items()])
 
     def _report(self, out: Path, header: dict, problems: List[dict],
                 notes: List[dict], accepted: bool) -> None:

@@ -14,7 +14,8 @@ from mmbalance_plugin.utils.progress import progress
 
 from .media_pictures import inspect_pictures, list_pictures, signature
 
-JOURNAL = '.verified.jsonl'
+#: What is known of each file, a line each; added to as they are inspected.
+FILES = 'files.jsonl'
 CHECKS = ('decode', 'header')
 _DIGITS = 3  # of seconds, so that facts do not depend on rounding
 _KEYS = ('size', 'mtime_ns', 'listing')  # what tells that a file is the same
@@ -75,16 +76,15 @@ def _rounded(value: Optional[float]) -> Optional[float]:
 
 
 class Verifier:
-    """Inspects files, remembering in a journal what is done.
+    """Inspects files, remembering in ``files.jsonl`` what is done.
 
     A line is added for each file as it is finished. A process killed at any
     moment leaves at most one line cut short, which is read over, and the
     next one goes on where it stopped.
 
     Args:
-        out (Path): Folder of the journal.
+        out (Path): Prepared folder.
         source (Path): Folder that the files are relative to.
-        known (Dict[str, dict]): Facts of an earlier manifest.
         check (str): See :func:`inspect_file`. Defaults to ``'decode'``.
         workers (int, optional): Threads; decoding and hashing run outside
             of Python's lock. Defaults to None: one a core.
@@ -93,29 +93,19 @@ class Verifier:
     def __init__(self,
                  out: Path,
                  source: Path,
-                 known: Dict[str, dict],
                  check: str = 'decode',
                  workers: Optional[int] = None) -> None:
-        self.path, self.source, self.check = out / JOURNAL, source, check
+        self.path, self.source, self.check = out / FILES, source, check
         self.workers = workers or os.cpu_count() or 1
-        self.known = dict(known)
-        self._read_journal()
-
-    def _read_journal(self) -> None:
-        try:
-            with open(self.path, 'rb') as journal:
-                for line in journal:
-                    self._remember(line)
-        except FileNotFoundError:
-            pass
-
-    def _remember(self, line: bytes) -> None:
-        try:
-            source, name, facts = json.loads(line)
-        except ValueError:
-            return  # cut short by a kill
-        if source == str(self.source):
-            self.known[name] = facts
+        self.known: Dict[str, dict] = {}
+        if self.path.is_file():
+            with open(self.path, 'rb') as lines:
+                for line in lines:
+                    try:
+                        name, facts = json.loads(line)
+                    except ValueError:
+                        continue  # cut short by a kill
+                    self.known[name] = facts
 
     def run(self, names: Iterable[str]) -> Dict[str, dict]:
         """Inspect files, those already known only by size and time.
@@ -142,8 +132,7 @@ class Verifier:
             journal.write(b'\n')
             for name, facts in facts_of:
                 done[name] = facts
-                row = json.dumps([str(self.source), name, facts])
-                journal.write(row.encode() + b'\n')
+                journal.write(facts_text({name: facts}).encode())
                 journal.flush()
                 advance()
         return done
@@ -183,9 +172,12 @@ class Verifier:
             return False
         return all(state.get(key) == facts.get(key) for key in _KEYS)
 
-    def forget(self) -> None:
-        """Remove the journal, once a manifest has its contents."""
-        self.path.unlink(missing_ok=True)
+
+def facts_text(files: Dict[str, dict]) -> str:
+    """Lines of what is known of files, sorted by name."""
+    return ''.join(
+        json.dumps([name, files[name]], ensure_ascii=False) + '\n'
+        for name in sorted(files))
 
 
 def _state(path: Path) -> dict:

@@ -12,9 +12,13 @@ from mmbalance_plugin.datasets.prepare import (
     PREPARERS,
     PreparationError,
     PreparedDataError,
+    media,
     media_verify,
 )
-from mmbalance_plugin.datasets.prepare.manifest import load_header
+from mmbalance_plugin.datasets.prepare.manifest import (
+    load_manifest,
+    require_complete,
+)
 from mmbalance_plugin.datasets.prepare.media import MediaPreparer
 from mmbalance_plugin.datasets.prepare.media_splits import carve, shuffled
 from mmbalance_plugin.datasets.prepare.run import prepare
@@ -52,6 +56,11 @@ def manifest(out):
     return json.loads((out / 'manifest.json').read_text())
 
 
+def facts(out):
+    lines = (out / 'files.jsonl').read_text().splitlines()
+    return dict(map(json.loads, lines))
+
+
 def table(path):
     with open(path, newline='') as file:
         return list(csv.DictReader(file))
@@ -77,18 +86,23 @@ def test_prepare_and_prepare_again(trees, tmp_path, name, capsys):
     assert snapshot(out) == before
     content = manifest(out)
     assert content['complete']
-    for row in content['clips']:
-        for path in row['files'].values():
-            facts = content['files'][path]
-            assert len(facts['sha256']) == 64
-            if 'pictures' in facts:  # see test_media_pictures
-                continue
-            assert facts['size'] == (trees(name) / path).stat().st_size
-            assert facts['duration'] == pytest.approx(.6, abs=.15)
-            assert not facts['has_video'] or facts['fps'] == 10
-            assert not facts['has_video'] or facts['frames'] == 6
-            assert not facts['has_audio'] or facts['sample_rate'] == 8000
-        assert row['label'] and row['splits']
+    rows = [row for split in content['counts']
+            for row in table(out / f'{split}.csv')]
+    assert len(rows) == sum(content['counts'].values()) > 0
+    known = facts(out)
+    for row in rows:
+        assert row['label'] in content['classes']
+        for column in {'path', 'video', 'audio', 'flow_u'} & set(row):
+            assert row[column] in known
+    for path, found in known.items():
+        assert len(found['sha256']) == 64
+        if 'pictures' in found:  # see test_media_pictures
+            continue
+        assert found['size'] == (trees(name) / path).stat().st_size
+        assert found['duration'] == pytest.approx(.6, abs=.15)
+        assert not found['has_video'] or found['fps'] == 10
+        assert not found['has_video'] or found['frames'] == 6
+        assert not found['has_audio'] or found['sample_rate'] == 8000
 
 
 @pytest.mark.parametrize('name', SETS)
@@ -185,13 +199,13 @@ def test_only_changed_files_are_read_again(crema, monkeypatch):
         'header', '--accept-missing')
     seen.clear()
     run('crema_d', source, tmp, '--accept-missing')
-    assert len(seen) == len(manifest(tmp)['files'])
+    assert len(seen) == len(facts(tmp))
 
 
 def test_moved_clips_are_not_read_again(crema, monkeypatch):
     source, out = crema
     run('crema_d', source, out, '--accept-missing')
-    before = manifest(out)
+    before, known = manifest(out), facts(out)
     moved = source.rename(source.with_name('moved'))
     with pytest.raises(PreparationError, match='is gone: pass the folder'):
         prepare('crema_d', None, out)
@@ -199,7 +213,7 @@ def test_moved_clips_are_not_read_again(crema, monkeypatch):
     assert run('crema_d', moved, out, '--accept-missing') == 0
     after = manifest(out)
     assert after['source'] == str(moved) != before['source']
-    assert after['files'] == before['files']
+    assert facts(out) == known
 
 
 def test_options_of_the_last_time_are_kept_and_added_to(trees, tmp_path):
@@ -248,22 +262,40 @@ def test_wrong_numbers_of_threads_are_refused(trees, tmp_path, capsys):
     assert '--workers is a positive number' in capsys.readouterr().err
 
 
-def test_training_reads_the_head_of_the_manifest_only(trees, tmp_path):
+def test_a_manifest_that_is_damaged_or_anothers(trees, tmp_path):
     run('crema_d', trees('crema_d'), tmp_path, '--accept-missing')
-    whole = manifest(tmp_path)
-    head = load_header(tmp_path, 'crema_d')
-    assert head == {key: value for key, value in whole.items()
-                    if key not in ('files', 'clips', 'problems')}
-    # In another form it is understood as well.
     path = tmp_path / 'manifest.json'
-    path.write_text(json.dumps(whole, indent=4))
-    assert load_header(tmp_path, 'crema_d')['counts'] == whole['counts']
-    path.write_text(path.read_text()[:-20])
-    with pytest.raises(PreparedDataError, match='cannot be read'):
-        load_header(tmp_path, 'crema_d')
+    text = path.read_text()
+    assert load_manifest(tmp_path, 'crema_d') == json.loads(text)
     with pytest.raises(PreparedDataError, match='needed is ucf101'):
-        path.write_text(json.dumps(whole))
-        load_header(tmp_path, 'ucf101')
+        load_manifest(tmp_path, 'ucf101')
+    path.write_text(text[:-20])
+    with pytest.raises(PreparedDataError, match='cannot be read'):
+        load_manifest(tmp_path, 'crema_d')
+
+
+def test_training_does_not_start_while_it_is_prepared_anew(
+        trees, tmp_path, monkeypatch):
+    prepare('crema_d', trees('crema_d'), tmp_path, accept_missing=True)
+
+    def interrupted(path, *args):
+        if path.name == 'train.csv':
+            raise KeyboardInterrupt
+        return write_text(path, *args)
+
+    (tmp_path / 'fair/train.csv').unlink()
+    path = tmp_path / 'manifest.json'
+    path.write_text(path.read_text().replace('neutral', 'other'))
+    write_text = media.write_text
+    with monkeypatch.context() as patch:
+        patch.setattr(media, 'write_text', interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            prepare('crema_d', None, tmp_path, accept_missing=True)
+    with pytest.raises(PreparedDataError, match='being prepared anew'):
+        require_complete(tmp_path, 'crema_d')
+    # What the last time was like is known still.
+    prepare('crema_d', None, tmp_path, accept_missing=True)
+    assert require_complete(tmp_path, 'crema_d')['classes'][0] == 'neutral'
 
 
 def test_the_source_may_lie_inside_and_move_with_the_rest(trees, tmp_path):

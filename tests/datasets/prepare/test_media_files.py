@@ -100,7 +100,7 @@ def test_two_copies_of_a_clip_are_in_the_notes(tmp_path):
           str(tmp_path / 'out'), '--accept-missing'])
     notes = (tmp_path / 'out' / 'notes.csv').read_text()
     assert f'video/{path.name} is used, not zz/{path.name}' in notes
-    assert path.name in (tmp_path / 'out' / 'manifest.json').read_text()
+    assert path.name in (tmp_path / 'out' / 'files.jsonl').read_text()
 
 
 def test_folders_are_found_in_any_case(tmp_path):

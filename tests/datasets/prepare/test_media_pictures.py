@@ -42,8 +42,9 @@ def run(source, out, *flags):
                  *flags])
 
 
-def manifest(out):
-    return json.loads((out / 'manifest.json').read_text())
+def facts_of(out):
+    lines = (out / 'files.jsonl').read_text().splitlines()
+    return dict(map(json.loads, lines))
 
 
 def table(path):
@@ -57,7 +58,7 @@ def picture(path, value=9, size=(24, 36)):
 def test_facts_are_those_of_the_pictures(ucf):
     source, out = ucf
     assert run(source, out, '--accept-missing') == 0
-    facts = manifest(out)['files']
+    facts = facts_of(out)
     assert len(facts) == 30
     for name in (U, V):
         paths = sorted((source / name).iterdir())
@@ -80,7 +81,7 @@ def test_headers_alone_only_count(ucf, monkeypatch):
     source, out = ucf
     (source / U / 'frame000002.jpg').write_bytes(b'no picture')
     assert run(source, out, '--accept-missing', '--check', 'header') == 0
-    found = manifest(out)['files'][U]
+    found = facts_of(out)[U]
     assert found['pictures'] == 5 and 'sha256' not in found
     assert f'{CLIP},' not in (out / 'problems.csv').read_text()
     # Decoding is more than what is known.
@@ -204,7 +205,7 @@ def test_a_picture_written_over_is_noticed_and_only_its_folder_read(
         return inspect(path, check)
 
     monkeypatch.setattr(media_verify, 'inspect_file', spy)
-    before = manifest(out)['files']
+    before = facts_of(out)
     run(source, out, '--accept-missing')
     assert seen == []
     changed, folder = source / U / 'frame000003.jpg', source / U
@@ -214,7 +215,7 @@ def test_a_picture_written_over_is_noticed_and_only_its_folder_read(
     assert folder.stat().st_mtime_ns == time
     run(source, out, '--accept-missing')
     assert seen == [U]
-    after = manifest(out)['files']
+    after = facts_of(out)
     assert after[U]['sha256'] != before[U]['sha256']
     assert {n for n in after if after[n] != before[n]} == {U}
     # An older one of the same size, as a backup has it.
