@@ -40,7 +40,7 @@ class MediaPreparer:
         plan (Callable): ``plan(source, **options)`` gives a :class:`Plan`;
             raises :class:`PreparationError` where there is nothing to plan.
         options (Sequence[str]): Names of options it takes, see
-            ``add_media_arguments`` of ``run.py``. Defaults to ().
+            ``cli.prepare``. Defaults to ().
     """
 
     def __init__(self, dataset: str, plan: Callable[..., Plan],
