@@ -34,7 +34,7 @@ from .prediction_modulation import (
     opm_dropped_share,
     opm_rescale_factor,
 )
-from .relearning import relearning_strength
+from .relearning import cluster_purity, relearning_strength
 from .shapley import coalitions, shapley_values
 from .standardization import feature_moments, standardize
 from .tcmax import tcmax_from_sums, tcmax_loss, tcmax_sums
@@ -42,13 +42,14 @@ from .tcmax import tcmax_from_sums, tcmax_loss, tcmax_sums
 __all__ = [
     'agm_coefficients', 'alignment_weights', 'club_against',
     'club_log_likelihood', 'club_log_likelihood_gradients', 'club_sampled',
-    'club_upper_bound', 'coalitions', 'discrepancy_ratios', 'ece',
-    'feature_moments', 'fit_pool_weights', 'g_blend_weights',
-    'gradient_alignments', 'js_divergence', 'mean_probability', 'mimo_loss',
-    'mla_projection', 'mla_weights', 'mlb_coefficients', 'mmpareto_direction',
-    'ogm_coefficients', 'opm_drop_probabilities', 'opm_dropped_share',
-    'opm_rescale_factor', 'pmr_coefficients', 'pool_weighted',
-    'predictive_entropy', 'relearning_strength', 'shapley_values',
-    'standardize', 'sum_log_probability', 'sum_logits', 'tcmax_from_sums',
-    'tcmax_loss', 'tcmax_sums', 'weights_from_alignments'
+    'club_upper_bound', 'cluster_purity', 'coalitions',
+    'discrepancy_ratios', 'ece', 'feature_moments', 'fit_pool_weights',
+    'g_blend_weights', 'gradient_alignments', 'js_divergence',
+    'mean_probability', 'mimo_loss', 'mla_projection', 'mla_weights',
+    'mlb_coefficients', 'mmpareto_direction', 'ogm_coefficients',
+    'opm_drop_probabilities', 'opm_dropped_share', 'opm_rescale_factor',
+    'pmr_coefficients', 'pool_weighted', 'predictive_entropy',
+    'relearning_strength', 'shapley_values', 'standardize',
+    'sum_log_probability', 'sum_logits', 'tcmax_from_sums', 'tcmax_loss',
+    'tcmax_sums', 'weights_from_alignments'
 ]

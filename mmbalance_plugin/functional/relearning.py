@@ -23,3 +23,29 @@ def relearning_strength(gap: Tensor, lam: float) -> Tensor:
     if lam < 0:
         raise ValueError(f'lam must not be negative, got {lam}')
     return torch.tanh(lam * torch.as_tensor(gap).abs())
+
+
+def cluster_purity(clusters: Tensor, targets: Tensor) -> float:
+    r"""Share of samples that belong to their cluster's largest class.
+
+    .. math::
+        \frac{1}{N} \sum_k \max_c |\{i : k_i = k, y_i = c\}|
+
+    Args:
+        clusters (Tensor): Cluster of each sample, integers (N, ).
+        targets (Tensor): Class of each sample, integers (N, ).
+
+    Returns:
+        float: In (0, 1].
+
+    Raises:
+        ValueError: There is no sample.
+    """
+    if not len(targets):
+        raise ValueError('purity needs samples, got none')
+    classes = int(targets.max()) + 1
+    pairs = torch.bincount(
+        clusters.long() * classes + targets.long(),
+        minlength=(int(clusters.max()) + 1) * classes)
+    largest = pairs.view(-1, classes).max(dim=1).values
+    return float(largest.sum()) / len(targets)

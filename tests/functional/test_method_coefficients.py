@@ -4,6 +4,7 @@ import torch
 
 from mmbalance_plugin.functional import (
     agm_coefficients,
+    cluster_purity,
     g_blend_weights,
     mimo_loss,
     mla_projection,
@@ -167,9 +168,19 @@ class TestRelearning:
         theta = (1 - strength[1]) * 2 + strength[1] * .5
         assert theta.item() == pytest.approx(1.482179, abs=1e-6)
 
-    def test_refuses_a_negative_factor(self):
+    def test_golden_purity(self):
+        clusters = torch.tensor([0, 0, 0, 1, 2, 2])
+        targets = torch.tensor([0, 0, 1, 1, 2, 2])
+        assert cluster_purity(clusters, targets) == pytest.approx(.833333,
+                                                                  abs=1e-6)
+        assert cluster_purity(targets, targets) == 1
+        assert cluster_purity(torch.zeros(6), targets) == pytest.approx(1 / 3)
+
+    def test_refuses_what_means_nothing(self):
         with pytest.raises(ValueError, match='lam'):
             relearning_strength(torch.tensor(.1), -1)
+        with pytest.raises(ValueError, match='none'):
+            cluster_purity(torch.zeros(0), torch.zeros(0))
 
 
 class TestGBlend:
