@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from mmbalance_plugin.compat.plain import to_plain
+from tests.pretended_card import CARD, waits_for_the_card
 
 Point = namedtuple('Point', 'x y')
 
@@ -64,3 +65,13 @@ def test_keep_and_drop():
     assert to_plain(state, drop_callables=True) == dict(step=1)
     point = Point(1, 2)
     assert to_plain([point], keep={Point})[0] is point
+
+
+def test_tensors_come_to_the_cpu():
+    here = torch.ones(2)
+    there = torch.zeros(2, device=CARD, requires_grad=True)
+    with waits_for_the_card():
+        plain = to_plain(dict(a=[here], b=(there, )))
+    assert plain['a'][0] is here
+    assert plain['b'][0].device.type == 'cpu'
+    assert not plain['b'][0].requires_grad

@@ -4,11 +4,11 @@ import os
 import warnings
 from contextlib import contextmanager
 from typing import Iterator
-from unittest import mock
 
 import torch
 
 from mmbalance_plugin.models.objectives import UnimodalLoss
+from mmbalance_plugin.utils.transfer import stack_for
 
 from .session import Session, Skip, bare
 
@@ -21,7 +21,7 @@ def run(session: Session) -> None:
     session.check('no wait inside a step (UDI follower, resumed)', _step,
                   'resumed UDITrainLoop')
     session.check('where a whole train_step waits (to read)', _whole_step)
-    session.check('pinned inputs stay pinned until they are copied', _pinned)
+    session.check('batches are put together in pinned memory', _pinned)
 
 
 @contextmanager
@@ -42,19 +42,18 @@ def first_batch(runner) -> dict:
 
 
 def _step(session: Session, name: str) -> None:
-    """Forward, backward and update on a batch that is on the device."""
+    """Preprocessing, forward, backward and update of a loaded batch."""
     runner = session.runs[name]
     model, guidance = bare(runner), getattr(runner.train_loop, 'guidance',
                                             None)
     if guidance is not None:
         model.enter_stage((guidance.follower, ), [UnimodalLoss(), guidance])
     model.train()
-    data = model.data_preprocessor(first_batch(runner), True)
-    for sample in data['data_samples']:
-        sample.gt_label = sample.gt_label.to(session.device)
+    batch = first_batch(runner)
     # The first round allocates what the second one only uses.
     for mode in ('default', 'error'):
         with waiting(session, mode):
+            data = model.data_preprocessor(batch, True)
             losses = model(**data, mode='loss')
             sum(losses.values()).backward()
             runner.optim_wrapper.step()
@@ -77,17 +76,4 @@ def _whole_step(session: Session) -> str:
 def _pinned(session: Session) -> None:
     if not session.cuda:
         raise Skip('the CPU has no pinned memory')
-    preprocessor = bare(session.runs['joint']).data_preprocessor
-    stack, pinned = torch.stack, []
-
-    def spy(*args, **kwargs):
-        stacked = stack(*args, **kwargs)
-        pinned.append(stacked.is_pinned())
-        return stacked
-
-    with mock.patch.object(torch, 'stack', spy):
-        preprocessor._stack(
-            preprocessor.modalities[0],
-            [torch.ones(1, 8, 8).pin_memory() for _ in range(4)], None)
-    assert all(pinned), ('torch.stack of pinned tensors gives pageable '
-                         'memory: non_blocking has no effect')
+    assert stack_for(session.device, [torch.ones(2)] * 3).is_pinned()

@@ -3,6 +3,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Dict, List, Optional, Sequence, Tuple
 
+import torch
 from torch import Tensor
 
 
@@ -100,20 +101,24 @@ def assemble_predictions(clips: Sequence[str], classes: Sequence[str],
     Raises:
         ValueError: A probability is not finite.
     """
-    fused, baseline = fused.tolist(), baseline.tolist()
-    alone = {m: scores.tolist() for m, scores in alone.items()}
-    shares = {m: share.tolist() for m, share in shares.items()}
+    columns = [fused, *alone.values(), torch.stack(
+        [baseline, *(shares[m] for m in alone)], dim=1)]
+    # One copy from the device.
+    parts = torch.cat(columns, dim=1).cpu().split(
+        [column.shape[1] for column in columns], dim=1)
+    fused, *scores, values = (part.tolist() for part in parts)
     results = []
     for index, clip in enumerate(clips):
         parts = dict.fromkeys(modalities)
-        for m, scores in alone.items():
+        base, *share = values[index]
+        for m, rows, part in zip(alone, scores, share):
             parts[m] = ModalityPrediction(
-                **_best(scores[index], classes, clip), share=shares[m][index])
+                **_best(rows[index], classes, clip), share=part)
         results.append(
             ClipPrediction(
                 clip=clip,
                 **_best(fused[index], classes, clip),
-                baseline=baseline[index],
+                baseline=base,
                 modalities=parts))
     return results
 

@@ -104,8 +104,7 @@ def _plain_state_dict(state_dict: dict, keep: Set[type], warn) -> dict:
     # in an attribute that a rebuilt one would lose.
     plain = copy.copy(state_dict)
     for name, value in state_dict.items():
-        if not isinstance(value, torch.Tensor):  # a module's extra state
-            plain[name] = to_plain(value, f'.state_dict.{name}', keep, warn)
+        plain[name] = to_plain(value, f'.state_dict.{name}', keep, warn)
     return plain
 
 

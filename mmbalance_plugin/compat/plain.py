@@ -10,8 +10,7 @@ import torch
 _SCALARS = (bool, int, float, complex, str, bytes)
 # Containers that safe loading knows by name, and keeps as they are.
 _MAPPINGS = (dict, OrderedDict, Counter)
-_KEPT = (torch.Tensor, torch.device, torch.dtype, torch.Size, bytearray,
-         type(None))
+_KEPT = (torch.device, torch.dtype, torch.Size, bytearray, type(None))
 
 
 def to_plain(value: Any,
@@ -22,8 +21,9 @@ def to_plain(value: Any,
     """Rebuild ``value`` from types that ``torch.load`` accepts safely.
 
     NumPy scalars and arrays become numbers and lists, mappings dicts, named
-    tuples tuples, paths strings. Tensors stay the same objects. The input
-    is not changed.
+    tuples tuples, paths strings. Tensors come to the CPU, so that the file can
+    be read on a machine without the device; those that are there stay the
+    same objects. The input is not changed.
 
     Args:
         value (Any): Nested containers.
@@ -46,6 +46,8 @@ def to_plain(value: Any,
 
     if type(value) in _SCALARS or type(value) in keep:
         return value
+    if isinstance(value, torch.Tensor):
+        return value if value.device.type == 'cpu' else value.detach().cpu()
     if isinstance(value, _KEPT):
         return value
     if isinstance(value, np.generic):

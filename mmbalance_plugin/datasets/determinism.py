@@ -11,7 +11,7 @@ from mmengine.dataset import (
     RepeatDataset,
 )
 from torch.utils.data import ConcatDataset as TorchConcatDataset
-from torch.utils.data import Dataset, Subset
+from torch.utils.data import Subset
 
 # Transforms of MMAction2 and MMCV that draw nothing, whatever their
 # arguments are. A transform that is not here counts as random.
@@ -52,7 +52,7 @@ def is_deterministic(transforms: Sequence[Callable]) -> bool:
     return not _random_ones(transforms)
 
 
-def why_random(dataset: Dataset) -> Optional[str]:
+def why_random(dataset: Any) -> Optional[str]:
     """Tell why an index need not give the same sample each time.
 
     A data set says so itself with an attribute ``deterministic`` (bool);
@@ -94,7 +94,7 @@ def why_random(dataset: Dataset) -> Optional[str]:
             'if it does, give it an attribute deterministic=True')
 
 
-def source_of(dataset: Dataset) -> Dataset:
+def source_of(dataset: Any) -> Any:
     """The data set whose positions ``sample_idx`` of the samples are.
 
     Args:

@@ -4,6 +4,8 @@ from typing import Callable, Dict, List, Sequence, Tuple
 import torch
 from torch import Tensor
 
+from mmbalance_plugin.utils.transfer import to_device
+
 
 class Presence:
     """Which samples of a batch have which modality.
@@ -34,7 +36,7 @@ class Presence:
         masks = torch.zeros(len(rows), size, dtype=torch.bool)
         for mask, there in zip(masks, self._rows.values()):
             mask[list(there)] = True
-        masks = masks.to(device, non_blocking=True)
+        masks = to_device(masks, device)
         self.masks: Dict[str, Tensor] = dict(zip(rows, masks))
         self._device = masks.device
         self._index: Dict[Tuple[int, ...], Tensor] = {}
@@ -128,7 +130,6 @@ class Presence:
 
     def _on_device(self, rows: Tuple[int, ...]) -> Tensor:
         if rows not in self._index:
-            self._index[rows] = torch.tensor(
-                rows, dtype=torch.long).to(
-                    self._device, non_blocking=True)
+            self._index[rows] = to_device(
+                torch.tensor(rows, dtype=torch.long), self._device)
         return self._index[rows]

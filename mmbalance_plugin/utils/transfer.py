@@ -1,5 +1,5 @@
 """From the host to the device without waiting."""
-from typing import List, Union
+from typing import Sequence, Union
 
 import torch
 from torch import Tensor
@@ -27,23 +27,23 @@ def to_device(tensor: Tensor, device: Union[str, torch.device]) -> Tensor:
     return tensor.to(device, non_blocking=True)
 
 
-def stack_to_device(tensors: List[Tensor],
-                    device: Union[str, torch.device]) -> Tensor:
-    """Stack tensors of the host and move them as :func:`to_device` does.
-
-    The batch is put together in pinned memory, where ``torch.stack`` would
-    take pageable memory even for pinned tensors.
+def stack_for(device: Union[str, torch.device],
+              tensors: Sequence[Tensor]) -> Tensor:
+    """Stack tensors where a copy to a device can start from at once.
 
     Args:
-        tensors (List[Tensor]): Of one shape.
-        device (str | torch.device): Where to.
+        device (str | torch.device): Where the batch will go.
+        tensors (Sequence[Tensor]): Of one shape.
 
     Returns:
-        Tensor: The batch, on ``device``.
+        Tensor: The batch; of tensors on the host, in pinned memory if a card
+        is its target. ``torch.stack`` alone would take pageable memory even
+        for pinned tensors.
     """
-    device, first = torch.device(device), tensors[0]
-    if device.type != 'cuda' or first.device.type != 'cpu':
-        return to_device(torch.stack(tensors), device)
-    batch = torch.empty((len(tensors), *first.shape), dtype=first.dtype,
+    first = tensors[0]
+    if torch.device(device).type != 'cuda' or first.device.type != 'cpu':
+        return torch.stack(tuple(tensors))
+    batch = torch.empty((len(tensors), *first.shape),
+                        dtype=first.dtype,
                         pin_memory=True)
-    return to_device(torch.stack(tensors, out=batch), device)
+    return torch.stack(tuple(tensors), out=batch)

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from mmbalance_plugin.registry import MODELS
 from mmbalance_plugin.utils.eager import eager
+from mmbalance_plugin.utils.transfer import stack_for, to_device
 
 from ..modalities import check_modality_names
 from ..presence import Presence
@@ -34,13 +35,13 @@ class MultimodalDataPreprocessor(MultiModalDataPreprocessor):
         check_finite (bool): Whether to look for NaN and infinity in float
             inputs. Done before they leave the CPU, never on a GPU, where it
             would stall. Defaults to True.
-        non_blocking (bool): Whether transfers to the device may overlap, as
-            pinned memory permits. Defaults to False.
+        non_blocking (bool): Whether the host goes on while a batch is copied
+            to the device. Defaults to True.
 
     Note:
-        Each modality is stacked first and moved to the device in one piece.
-        The data samples stay where they are; the recognizer moves the labels
-        at once.
+        Each modality is stacked first, in pinned memory where a card is the
+        target, and moved to the device in one piece. The data samples stay
+        where they are; the recognizer moves the labels at once.
 
     Raises:
         ValueError: A preprocessor blends samples (mixup and the like): it
@@ -50,7 +51,7 @@ class MultimodalDataPreprocessor(MultiModalDataPreprocessor):
     def __init__(self,
                  preprocessors: Dict[str, Optional[dict]],
                  check_finite: bool = True,
-                 non_blocking: bool = False) -> None:
+                 non_blocking: bool = True) -> None:
         names = check_modality_names(preprocessors,
                                      'MultimodalDataPreprocessor')
         configs = {name: dict(preprocessors[name] or {}) for name in names}
@@ -101,10 +102,10 @@ class MultimodalDataPreprocessor(MultiModalDataPreprocessor):
                 if there is not None:
                     rows[name] = there
             self._check_finite(name, values, rows.get(name), samples)
-            batch[name], samples = self._preprocess(
-                name,
-                values.to(self.device, non_blocking=self._non_blocking),
-                samples, training)
+            values = to_device(values, self.device) if self._non_blocking \
+                else values.to(self.device)
+            batch[name], samples = self._preprocess(name, values, samples,
+                                                    training)
         data = dict(data, inputs=batch, data_samples=samples)
         if rows:
             data['present'] = self._presence(
@@ -162,10 +163,10 @@ class MultimodalDataPreprocessor(MultiModalDataPreprocessor):
         """Stack, and say which samples are there unless all are."""
         try:
             # Without a look at each: nearly always all is well.
-            batch = torch.stack(tuple(values))
+            batch = stack_for(self.device, tuple(values))
             if batch.numel():
                 return batch, None
-        except (TypeError, RuntimeError):
+        except (AttributeError, TypeError, RuntimeError):
             pass
         there = []
         for index, value in enumerate(values):
@@ -185,7 +186,7 @@ class MultimodalDataPreprocessor(MultiModalDataPreprocessor):
                     'crop, pad or resample it in the pipeline')
         if not there:
             return values[0], there
-        batch = torch.stack([values[index] for index in there])
+        batch = stack_for(self.device, [values[index] for index in there])
         return batch, there if len(there) < len(values) else None
 
     def _check_finite(self, name: str, batch: Tensor,

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from mmbalance_plugin.utils.eager import eager
+from mmbalance_plugin.utils.transfer import to_device
 
 
 @eager
@@ -50,7 +51,7 @@ def stack_labels(data_samples: Optional[Sequence],
                 f'{_name(data_samples[index], index)} has label '
                 f'{int(targets[index])}, but the head has '
                 f'num_classes={num_classes}')
-    return targets if device is None else targets.to(device)
+    return targets if device is None else to_device(targets, device)
 
 
 def _name(sample, index: int) -> str:

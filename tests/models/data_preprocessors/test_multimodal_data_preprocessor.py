@@ -8,6 +8,7 @@ from mmbalance_plugin.models.data_preprocessors import (
     MultimodalDataPreprocessor,
 )
 from mmbalance_plugin.registry import MODELS
+from tests.pretended_card import CARD, waits_for_the_card
 
 FRAMES = dict(
     type='ActionDataPreprocessor',
@@ -188,3 +189,17 @@ def test_errors_of_incomplete_batches_name_the_sample():
         absent(batch, name, 1)
     with pytest.raises(ValueError, match='sample_idx=41 has none of the mod'):
         build()(batch)
+
+
+@pytest.mark.parametrize('lacks', [False, True])
+def test_the_host_does_not_wait_for_the_batch(lacks):
+    preprocessor = build(preprocessors=dict(
+        text=dict(mean=[1., 2.], std=2.), pose=None)).to(CARD)
+    given = data()
+    del given['inputs']['rgb']
+    if lacks:
+        given['inputs']['pose'][1] = torch.zeros(0, 7, 3)
+    with waits_for_the_card() as waits:
+        out = preprocessor(given, training=True)
+    assert all(value.is_meta for value in out['inputs'].values())
+    assert waits == []

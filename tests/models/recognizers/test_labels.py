@@ -4,6 +4,7 @@ import torch
 from mmaction.structures import ActionDataSample
 
 from mmbalance_plugin.models.recognizers.labels import stack_labels
+from tests.pretended_card import CARD, waits_for_the_card
 
 
 def sample(label, **meta):
@@ -28,3 +29,9 @@ def test_labels_are_stacked():
 def test_labels_that_cannot_be(samples, message):
     with pytest.raises(ValueError, match=message):
         stack_labels(samples, 3)
+
+
+def test_the_host_does_not_wait_for_them():
+    with waits_for_the_card() as waits:
+        labels = stack_labels([sample(2), sample(0)], 3, torch.device(CARD))
+    assert labels.is_meta and waits == []
