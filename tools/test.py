@@ -1,6 +1,6 @@
 """Test a checkpoint on the test split of a config.
 
-python tools/test.py configs/udi_av_digits.py work_dirs/udi_av_digits/X.pth
+python tools/test.py configs/udi_av_digits.py work_dirs/udi_av_digits/best.pth
 """
 import argparse
 import sys

@@ -3,16 +3,17 @@ import json
 import os
 import os.path as osp
 import subprocess
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Optional, Sequence
 
 import torch
-from mmengine.dist import is_main_process
+from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.hooks import CheckpointHook, Hook
 
 from ...models.wrappers import recognizer_of
 from ...registry import HOOKS
 from ..cost import RunCost
 from ..scalars import plain_json, scalars
+from ..selected import best_files, file_of, point_alias
 
 _STATE_KEY = 'run_summary'
 
@@ -21,11 +22,16 @@ _STATE_KEY = 'run_summary'
 class SummaryHook(Hook):
     """Test the weights chosen on validation once, and sum the run up.
 
-    When training ends the model with its selected weights (best validated
-    ones; after a staged loop they are already in place) is run over the
-    test data. Metrics, stages and cost go to ``summary.json`` in the work
-    dir, written atomically, and a small table to the log. Test data chooses
-    nothing. Without validation nothing was selected, so nothing is tested.
+    When training ends the model with its selected weights is run over the
+    test data: the assembled model of a staged loop, which is in place, else
+    the best validated weights, by the first metric of ``save_best``. They
+    are a file of the work dir, which ``tools/test.py`` tests to the same
+    numbers; the summary names it under ``checkpoint``, and ``best.pth``
+    links to it. ``val.best`` is this file's validation, ``val.last`` that of
+    the last weights that predicted with all modalities. Metrics, stages and
+    cost go to ``summary.json``, written atomically, and a small table to the
+    log. Test data chooses nothing. Without validation nothing was selected,
+    so nothing is tested.
 
     The cost counts the whole run, resumed parts included:
     ``optimizer_steps``; ``encoder_samples``, samples each encoder saw while
@@ -94,9 +100,9 @@ class SummaryHook(Hook):
         self.before_uncounted(runner)
 
     def after_val_epoch(self, runner, metrics: Dict[str, Any] = None) -> None:
-        """Keep the latest metrics; stages emit different ones."""
+        """Keep the latest metrics."""
         self.after_uncounted(runner)
-        self.last_val.update(scalars(metrics or {}))
+        self.last_val = scalars(metrics or {})
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         """Carry the counters across a resume."""
@@ -117,15 +123,18 @@ class SummaryHook(Hook):
         cost = self.cost.report(_bare(runner))
         self.cost.stop()
         loop = runner.train_loop
-        last = dict(self.last_val)
-        best = scalars(getattr(loop, 'assembled_metrics', None) or {})
-        if best:
-            # The assembled model was validated last; what the stages' last
-            # epochs reached is in their records.
-            for record in loop.records:
-                last.update(record['last'])
+        last, best = dict(self.last_val), {}
+        checkpoint = None
+        if getattr(loop, 'assembled_metrics', None):
+            best = scalars(loop.assembled_metrics)
+            last = _last_whole(loop.records, best)
+            checkpoint = file_of(runner, _bare(runner))
         elif runner.val_loop is not None:
-            best = self._load_best(runner)
+            # Rank 0 writes these files, and says when they are there.
+            files = [next(iter(best_files(runner).values()), None)]
+            broadcast_object_list(files)
+            checkpoint, = files
+            best = self._load_best(runner, checkpoint)
         test: Dict[str, float] = {}
         if self.test and best and runner._test_loop is not None:
             test = scalars(runner.test_loop.run())
@@ -141,7 +150,11 @@ class SummaryHook(Hook):
             stages=getattr(loop, 'records', []),
             val=dict(last=last, best=best),
             test=test,
+            checkpoint=None,
             cost=cost)
+        if checkpoint is not None:
+            point_alias(runner.work_dir, checkpoint)
+            summary['checkpoint'] = osp.relpath(checkpoint, runner.work_dir)
         path = osp.join(runner.work_dir, self.filename)
         with open(path + '.partial', 'w', encoding='utf-8') as f:
             json.dump(plain_json(summary), f, indent=2, allow_nan=False)
@@ -150,10 +163,9 @@ class SummaryHook(Hook):
         runner.logger.info('\n' + format_table(summary))
         runner.logger.info(f'Summary written to {path}')
 
-    def _load_best(self, runner) -> Dict[str, float]:
+    def _load_best(self, runner, path: Optional[str]) -> Dict[str, float]:
         """Put the best checkpoint's weights in, for loops that do not."""
-        path = runner.message_hub.runtime_info.get('best_ckpt')
-        if path is None or not osp.isfile(path):
+        if path is None:
             runner.logger.warning(
                 'No best checkpoint was kept (save_best), so nothing was '
                 'selected on validation and nothing is tested')
@@ -162,6 +174,18 @@ class SummaryHook(Hook):
         # take the file's too.
         runner.load_checkpoint(path, map_location='cpu')
         return scalars(runner.val_loop.run())
+
+
+def _last_whole(records: Sequence[Dict[str, Any]],
+                assembled: Dict[str, float]) -> Dict[str, float]:
+    """The last validation of a model that predicts with all modalities.
+
+    That of the last epoch, if its stage did; the assembled model's where the
+    stages trained its parts one by one. Numbers of different weights are
+    never put together.
+    """
+    last = records[-1]['last']
+    return dict(last if assembled.keys() <= last.keys() else assembled)
 
 
 def format_table(summary: Dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ from ...models.wrappers import recognizer_of
 from ...registry import LOOPS
 from ..hooks.stage_hooks import install_stage_hooks
 from ..inference import forward_dataset
+from ..selected import forget_others
 from ..steps.distributed import stepping_wrapper
 from .seeding import reseed_workers, seed_everything, set_sampler_epoch
 from .stage import Stage
@@ -377,6 +378,7 @@ class StagedTrainLoop(EpochBasedTrainLoop):
                 outputs = forward_dataset(
                     model, runner.val_loop.dataloader, logger=runner.logger)
             head.fit(outputs.logits, outputs.targets, outputs.present)
+        forget_others(runner, model)
         self.assembled_metrics = runner.val_loop.run()
 
     @contextmanager

@@ -1,0 +1,115 @@
+"""The weights that validation has selected, as a file of the work dir."""
+import os
+import os.path as osp
+import shutil
+from typing import Dict, Optional
+
+import torch
+from mmengine.dist import broadcast_object_list, is_main_process
+from mmengine.hooks import CheckpointHook
+from mmengine.runner import CheckpointLoader
+from torch import nn
+
+ALIAS = 'best.pth'
+ASSEMBLED = 'assembled.pth'
+_PARTIAL = '.partial'
+
+
+def best_files(runner) -> Dict[str, str]:
+    """What ``save_best`` keeps.
+
+    Args:
+        runner (Runner): The runner, in training.
+
+    Returns:
+        dict[str, str]: The suffix of the message hub's entries, '' for a
+        single metric, to the file, in the order of ``save_best``. Files that
+        are not there are left out.
+    """
+    info = runner.message_hub.runtime_info
+    for hook in runner.hooks:
+        if not isinstance(hook, CheckpointHook) or not hook.save_best:
+            continue
+        keys = hook.key_indicators
+        suffixes = [''] if len(keys) == 1 else [f'_{key}' for key in keys]
+        paths = {s: info.get(f'best_ckpt{s}') for s in suffixes}
+        return {s: p for s, p in paths.items() if p and osp.isfile(p)}
+    return {}
+
+
+def holds(path: str, model: nn.Module) -> bool:
+    """Whether a checkpoint's weights are a model's, bit for bit."""
+    state = CheckpointLoader.load_checkpoint(path, map_location='cpu')
+    saved, own = state['state_dict'], model.state_dict()
+    return saved.keys() == own.keys() and all(
+        torch.equal(saved[key], value.cpu()) for key, value in own.items())
+
+
+def forget_others(runner, model: nn.Module) -> None:
+    """Let the next validation be the best one, unless it is that already.
+
+    To be called before an assembled model is validated, on all ranks. The
+    best weights so far may be those of a stage that later ones changed: the
+    file of the assembled model then takes their place.
+
+    Args:
+        runner (Runner): The runner, in training.
+        model (nn.Module): The model without its DDP wrapper.
+    """
+    files = best_files(runner)
+    others = [s for s, path in files.items()
+              if is_main_process() and not holds(path, model)]
+    found = [others]
+    broadcast_object_list(found)
+    for suffix in found[0]:
+        runner.message_hub.runtime_info.pop(f'best_score{suffix}')
+
+
+def file_of(runner, model: nn.Module) -> Optional[str]:
+    """A file that holds a model's weights; written where there is none.
+
+    Args:
+        runner (Runner): The runner, in training.
+        model (nn.Module): The model without its DDP wrapper.
+
+    Returns:
+        str | None: Its path, on rank 0; None on others.
+    """
+    path = None
+    if is_main_process():
+        path = next(
+            (p for p in best_files(runner).values() if holds(p, model)), None)
+        if path is None:
+            path = osp.join(runner.work_dir, ASSEMBLED)
+            runner.save_checkpoint(
+                runner.work_dir,
+                ASSEMBLED + _PARTIAL,
+                save_optimizer=False,
+                save_param_scheduler=False,
+                meta=dict(epoch=runner.epoch, iter=runner.iter),
+                by_epoch=False)
+            os.replace(path + _PARTIAL, path)
+    return path
+
+
+def point_alias(work_dir: str, path: str) -> None:
+    """Let ``best.pth`` of a work dir be a file's other name.
+
+    A relative link, so that the folder may move; a copy where the file lies
+    elsewhere or the file system has no links.
+
+    Args:
+        work_dir (str): Where the name goes.
+        path (str): The file.
+    """
+    alias = osp.join(work_dir, ALIAS)
+    target = osp.relpath(osp.realpath(path), osp.realpath(work_dir))
+    if osp.lexists(alias + _PARTIAL):
+        os.remove(alias + _PARTIAL)
+    try:
+        if target.startswith(osp.pardir):
+            raise OSError('not below the work dir')
+        os.symlink(target, alias + _PARTIAL)
+    except OSError:
+        shutil.copyfile(path, alias + _PARTIAL)
+    os.replace(alias + _PARTIAL, alias)
