@@ -20,6 +20,8 @@ _EACH = {
 #: Containers that state one length for all streams. FFmpeg nevertheless
 #: gives it to each stream (asf) or to those in which it finds nothing.
 _ONE = {'asf', 'flv', 'matroska'}
+#: Of these the ones that state a number of frames or samples.
+_COUNTED = {'avi', 'caf'}
 #: Containers at whose end FFmpeg looks for the last time stamp.
 _MEASURED = {'dv', 'gif', 'mpeg', 'mpegts', 'nut', 'ogg', 'yuv4mpegpipe'}
 #: Containers that state how many bytes they hold.
@@ -67,13 +69,11 @@ def stream_length(reader: MediaReader,
     if kind not in _EACH or stream.duration is None:
         return None
     seconds = float(stream.duration * stream.time_base)
-    if kind == 'avi':
+    if kind in _COUNTED:
         if stream.frames >= _ENDLESS_AVI:
             return None
-        # FFmpeg shortens the length by the share of the file that is there,
-        # but keeps the number of frames that the header states.
-        return max(seconds, float(stream.frames * stream.time_base))
-    if kind == 'caf':  # likewise; these frames are samples
+        # FFmpeg makes the length one of the bytes that are there, but keeps
+        # the number of frames, or samples, that the header states.
         return float(stream.frames * stream.time_base) or None
     if kind == 'rm' and seconds == _ENDLESS_RM:
         return None
@@ -137,8 +137,10 @@ def known_length(reader: MediaReader) -> Optional[float]:
     Returns:
         float | None: None where FFmpeg would have to guess.
     """
+    kind, stated = kind_of(reader), whole_length(reader)
+    if kind in _COUNTED:
+        return stated
     if reader.container.duration is None or (
-            kind_of(reader) not in _MEASURED
-            and whole_length(reader) is None):
+            kind not in _MEASURED and stated is None):
         return None
     return reader.container.duration / av.time_base

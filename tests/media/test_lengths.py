@@ -141,6 +141,19 @@ def test_mp3_to_which_another_was_appended(tmp_path):
     assert info.duration is None
 
 
+@pytest.mark.parametrize('acodec', ['adpcm_ms', 'adpcm_ima_wav', 'adpcm_swf',
+                                    'pcm_s16le'])
+def test_avi_with_sound_in_blocks(tmp_path, acodec):
+    """FFmpeg counts their bytes and takes them for blocks."""
+    whole = write(tmp_path / 'whole.avi', acodec=acodec)
+    info = probe(whole, full=True)
+    assert info.duration == pytest.approx(SECONDS, abs=0.11)
+    assert info.samples / RATE == pytest.approx(SECONDS, abs=0.11)
+    path = truncate(whole, tmp_path / 'half.avi', 0.6)
+    with pytest.raises(MediaError, match='half.avi: is truncated'):
+        probe(path, full=True)
+
+
 def test_avi_of_an_interrupted_recording(tmp_path):
     """All its lengths are 0."""
     path = write_clip(
