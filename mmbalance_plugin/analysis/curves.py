@@ -35,6 +35,7 @@ def find_runs(paths: Sequence[str]) -> Dict[str, List[str]]:
 
     Raises:
         FileNotFoundError: A folder holds no ``vis_data/scalars.json``.
+        ValueError: Two work dirs are the same seed of a method.
     """
     runs: Dict[str, List[str]] = {}
     for path in paths:
@@ -52,8 +53,15 @@ def find_runs(paths: Sequence[str]) -> Dict[str, List[str]]:
             if re.fullmatch(r'seed_\d+', name):
                 name = osp.basename(osp.dirname(full))
             group = runs.setdefault(name, [])
-            if work_dir not in group:
+            same = [d for d in group
+                    if osp.basename(osp.abspath(d)) == osp.basename(full)]
+            if not same:
                 group.append(work_dir)
+            elif osp.realpath(same[0]) != osp.realpath(full):
+                raise ValueError(
+                    f'{same[0]} and {work_dir} are both '
+                    f'{osp.basename(full)} of {name!r}: they are not seeds '
+                    'of one experiment; plot one of them')
     return runs
 
 
@@ -100,6 +108,9 @@ def curve(runs: Sequence[Records], key: str) -> Curve:
         Curve: At the steps common to all seeds that logged it; a step that
         was logged twice (a stage's last epoch and the assembled model) has
         the first value.
+
+    Raises:
+        ValueError: Seeds logged it up to other steps.
     """
     series = []
     for records in runs:
@@ -111,6 +122,10 @@ def curve(runs: Sequence[Records], key: str) -> Curve:
             series.append(points)
     if not series:
         return Curve(np.zeros(0, int), np.zeros((0, 0)))
+    ends = sorted({max(points) for points in series})
+    if len(ends) > 1:
+        raise ValueError(f'{key!r} was logged up to steps {ends}: these are '
+                         'no seeds of one experiment, or not all have ended')
     common = sorted(set.intersection(*map(set, series)))
     return Curve(
         np.array(common, int),

@@ -34,18 +34,18 @@ def plot_curves(runs: Dict[str, Sequence[str]],
         dpi (int): Resolution. Defaults to 80.
 
     Raises:
-        ValueError: No run has logged any of the keys.
+        ValueError: A method, or one of its seeds, has logged none of the
+            keys; or its seeds have other lengths.
     """
     data = {method: [read_scalars(folder) for folder in folders]
             for method, folders in runs.items()}
-    panels = {method: dict(_first(records, key) for key in keys)
-              for method, records in data.items()}
-    panels = {method: row for method, row in panels.items()
-              if any(row.values())}
-    if not panels:
-        raise ValueError(f'none of {list(runs)} has logged any of '
-                         f'{list(keys)}; logged were '
-                         f'{sorted(_logged(data.values()))}')
+    _check_logged(runs, data, keys)
+    panels = {}
+    for method, records in data.items():
+        try:
+            panels[method] = dict(_first(records, key) for key in keys)
+        except ValueError as error:
+            raise ValueError(f'{method}: {error}') from error
     # Here: only who draws needs it. Without a display.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -55,8 +55,24 @@ def plot_curves(runs: Dict[str, Sequence[str]],
     axes = figure.subplots(len(panels), len(keys), squeeze=False)
     for cells, (method, row) in zip(axes, panels.items()):
         for axis, (key, curves) in zip(cells, row.items()):
-            _panel(axis, method, key, curves)
+            _panel(axis, method, key, curves, len(runs[method]))
     _save(figure, path, dpi)
+
+
+def _check_logged(runs: Dict[str, Sequence[str]], data: Dict[str, list],
+                  keys: Sequence[str]) -> None:
+    """No method or seed is left out without a word."""
+    wanted = tuple(f'{k}_' for key in keys for k in key.split('|'))
+    silent = [
+        folder for method, folders in runs.items()
+        for folder, records in zip(folders, data[method])
+        if not any(key.startswith(wanted) for key in _logged([[records]]))
+    ]
+    if silent:
+        raise ValueError(
+            f'{", ".join(silent)} logged none of {list(keys)}: leave them '
+            f'out, or choose others by --keys; logged were '
+            f'{sorted(_logged(data.values()))}')
 
 
 def _first(records, alternatives: str):
@@ -79,7 +95,8 @@ def _save(figure, path: str, dpi: int) -> None:
         small.save(path, optimize=True)
 
 
-def _panel(axis, method: str, key: str, curves: Dict[str, Curve]) -> None:
+def _panel(axis, method: str, key: str, curves: Dict[str, Curve],
+           seeds: int) -> None:
     if not curves:
         axis.set_axis_off()
         return
@@ -88,8 +105,11 @@ def _panel(axis, method: str, key: str, curves: Dict[str, Curve]) -> None:
     for i, (modality, (steps, values)) in enumerate(curves.items()):
         if not len(steps):
             continue
+        label = modality
+        if len(values) < seeds:  # such as a follower, an anchor elsewhere
+            label += f' ({len(values)} of {seeds} seeds)'
         axis.plot(steps, values.mean(0), color=f'C{i}', linewidth=1.2,
-                  marker='.', markersize=3, label=modality)
+                  marker='.', markersize=3, label=label)
         axis.fill_between(steps, values.min(0), values.max(0),
                           color=f'C{i}', alpha=.25, linewidth=0)
     axis.set_xlabel('epoch' if key.startswith('al') else 'iteration',

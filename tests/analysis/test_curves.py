@@ -50,7 +50,7 @@ def test_what_a_resumed_run_repeats_counts_once(tmp_path):
 
 def test_curve_has_the_common_steps(tmp_path):
     one = [train(10, 1.), train(20, 2.), train(30, 3.)]
-    other = [train(20, 4.), train(30, 5.), train(40, 6.)]
+    other = [train(20, 4.), train(30, 5.)]
     steps, values = curve([one, other], 'ogm_ratio_a')
     assert steps.tolist() == [20, 30]
     np.testing.assert_array_equal(values, [[2., 3.], [4., 5.]])
@@ -85,3 +85,32 @@ def test_plot_is_small_and_has_a_row_a_method(tmp_path):
     assert sizes[2] == (sizes[1][0], 2 * sizes[1][1])
     with pytest.raises(ValueError, match='ogm_ratio_a'):
         plot_curves(runs, ['opm_ratio'], str(tmp_path / 'none.png'))
+
+
+def test_no_method_and_no_seed_is_left_out_without_a_word(tmp_path):
+    lines = [train(step, 1.5) for step in range(1, 5)]
+    runs = {'x': [write(tmp_path / 'x/seed_0', lines)],
+            'joint': [write(tmp_path / 'joint/seed_0', [{'loss': 1.,
+                                                         'step': 1}])]}
+    with pytest.raises(ValueError, match=r'joint/seed_0 logged none.*--keys'):
+        plot_curves(runs, ['ogm_ratio'], str(tmp_path / 'a.png'))
+    runs = {'x': [*runs['x'], *runs['joint']]}
+    with pytest.raises(ValueError, match=r'joint/seed_0 logged none.*--keys'):
+        plot_curves(runs, ['ogm_ratio'], str(tmp_path / 'a.png'))
+
+
+def test_runs_of_unequal_length_are_refused(tmp_path):
+    runs = {'x': [write(tmp_path / f'x/seed_{n}',
+                        [train(step, 1.5) for step in range(1, n)])
+                  for n in (4, 11)]}
+    with pytest.raises(ValueError, match=r'x: .*steps \[3, 10\]'):
+        plot_curves(runs, ['ogm_ratio'], str(tmp_path / 'a.png'))
+
+
+def test_one_seed_twice_is_refused(tmp_path):
+    for folder in ('a', 'b'):
+        write(tmp_path / folder / 'ogm/seed_0', [train(1, 2.)])
+    folders = [str(tmp_path / 'a'), str(tmp_path / 'b')]
+    with pytest.raises(ValueError, match='a/ogm/seed_0 and .*b/ogm/seed_0'):
+        find_runs(folders)
+    assert find_runs([folders[0], folders[0]])  # the same folder: one run
