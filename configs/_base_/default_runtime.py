@@ -20,6 +20,8 @@ default_hooks = dict(
         save_best='acc/top1'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     sync_buffers=dict(type='SyncBuffersHook'),
+    # Labels that the head does not have are told before the first batch.
+    labels=dict(type='mmbalance_plugin.LabelCheckHook'),
     # Tests the weights chosen on validation, writes summary.json.
     summary=dict(type='mmbalance_plugin.SummaryHook'))
 

@@ -7,6 +7,8 @@ import torch
 from mmengine.dataset import BaseDataset, force_full_init
 from torch import Tensor
 
+from mmbalance_plugin.utils.class_numbers import class_numbers
+
 from .determinism import is_deterministic
 
 
@@ -52,6 +54,10 @@ class ArrayDataset(BaseDataset):
         lazy_init (bool): Whether to load at the first use instead of now.
             Defaults to False.
         kwargs: Passed to ``BaseDataset``.
+
+    Raises:
+        ValueError: Labels are not one integer for each sample, or none of
+            the metainfo's ``classes``.
     """
 
     _fully_initialized: bool
@@ -136,7 +142,20 @@ class ArrayDataset(BaseDataset):
         subset.get_subset_(indices)
         return subset
 
+    def _check_labels(self, arrays: Arrays) -> None:
+        """Labels are taken for class numbers from here on."""
+        owner = f'labels of {type(self).__name__}'
+        classes = self.metainfo.get('classes')
+        numbers = class_numbers(
+            arrays.labels, owner, None if classes is None else len(classes))
+        sizes = {m: len(x) for m, x in arrays.inputs.items()}
+        if arrays.labels.ndim != 1 or set(sizes.values()) - {len(numbers)}:
+            raise ValueError(
+                f'{owner} must be one for each sample, but have shape '
+                f'{tuple(arrays.labels.shape)} for samples {sizes}')
+
     def _set_arrays(self, arrays: Arrays) -> None:
+        self._check_labels(arrays)
         self._arrays = arrays
         # Lists of views, made once: indexing a tensor costs several
         # microseconds, indexing a list none.

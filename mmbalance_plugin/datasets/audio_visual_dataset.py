@@ -13,6 +13,7 @@ from typing import (
     Union,
 )
 
+import numpy as np
 from joblib import Parallel, delayed
 from mmaction.datasets.base import BaseActionDataset
 from mmaction.datasets.transforms import PackActionInputs
@@ -129,6 +130,8 @@ class AudioVisualDataset(BaseActionDataset):
         self.classes = classes
         #: Clips left out at the start: (path, reason).
         self.skipped: List[Tuple[str, str]] = []
+        #: Class numbers that occur in the annotation.
+        self.label_numbers: List[int] = []
         #: How often this process has replaced a damaged clip by another.
         self.replaced = 0
         data_prefix = dict(data_prefix or {})
@@ -165,6 +168,8 @@ class AudioVisualDataset(BaseActionDataset):
                 end=row.end,
                 missing=self.missing)
             data_list.append(info)
+        self.label_numbers = sorted(
+            set(np.hstack([info['label'] for info in data_list]).tolist()))
         if not self.multi_class:
             self._warn_of_contradictions(data_list)
         if labels.names:

@@ -8,6 +8,7 @@ from mmengine.dist import get_rank, get_world_size
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Subset
 
+from ..models.recognizers.labels import stack_labels
 from ..utils.transfer import to_device
 from .gathered_rows import GatheredRows
 
@@ -116,7 +117,7 @@ def _facts(model, data, modalities: Tuple[str, ...]) -> Dict[str, Tensor]:
     samples, present = data['data_samples'], data.get('present')
     device = next(model.parameters()).device
     row = dict(
-        targets=torch.cat([sample.gt_label for sample in samples]),
+        targets=stack_labels(samples, model.head.num_classes),
         indices=torch.tensor([s.get('sample_idx', -1) for s in samples]))
     for m in modalities:
         row[f'present/{m}'] = torch.ones(len(samples)) \

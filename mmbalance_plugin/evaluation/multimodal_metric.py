@@ -8,6 +8,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
 from mmbalance_plugin.registry import METRICS
+from mmbalance_plugin.utils.class_numbers import integers
 
 from .functional import (
     macro_f1,
@@ -85,6 +86,7 @@ class MultimodalMetric(BaseMetric):
             raise ValueError(f'{type(self).__name__} needs one label a sample,'
                              f' but got {len(labels)} labels for '
                              f'{len(data_samples)} samples')
+        integers(labels, 'labels of the evaluated samples')
         columns: Dict[Optional[str], Dict[int, np.ndarray]] = {
             name: self._column(data_samples, name)
             for name in _union(

@@ -116,6 +116,10 @@ def test_errors():
     samples[3].set_gt_label([1, 2])
     with pytest.raises(ValueError, match='one label a sample'):
         evaluate(samples)
+    samples = predictions()
+    samples[3].set_gt_label(torch.tensor([.9]))
+    with pytest.raises(ValueError, match=r'evaluated samples must.* 0\.9'):
+        evaluate(samples)
     with pytest.raises(ValueError, match='nothing was predicted'):
         evaluate([ActionDataSample().set_gt_label(0)])
     with pytest.raises(ValueError, match='no sample'):

@@ -6,6 +6,7 @@ from mmcv.transforms import to_tensor
 
 from mmbalance_plugin.media import MediaError
 from mmbalance_plugin.registry import TRANSFORMS
+from mmbalance_plugin.utils.class_numbers import integers
 
 
 @TRANSFORMS.register_module()
@@ -32,6 +33,7 @@ class PackMultimodalInputs(PackActionInputs):
 
     Raises:
         KeyError: A key is not in the results.
+        ValueError: The label is no integer.
         MediaError: Every modality of the sample is missing.
     """
 
@@ -48,6 +50,9 @@ class PackMultimodalInputs(PackActionInputs):
 
     def transform(self, results: dict) -> dict:
         """Pack one sample."""
+        if 'label' in results:
+            # Else .9 would be cut to class 0.
+            integers(results['label'], f'labels of {_name(results)}')
         masked = results.get('masked_keys', ())
         packed = dict(results)
         for modality, key in self.inputs.items():
@@ -65,8 +70,7 @@ class PackMultimodalInputs(PackActionInputs):
         }
         if not any(there.values()):
             raise MediaError(
-                results.get('filename') or results.get('audio_path') or
-                'a clip', 'has none of the modalities '
+                _name(results), 'has none of the modalities '
                 f'{list(self.inputs)}; leave it out of the annotation')
         packed = super().transform(dict(packed, modality_mask=there))
         if not all(there.values()):
@@ -76,3 +80,10 @@ class PackMultimodalInputs(PackActionInputs):
     def __repr__(self) -> str:
         return (f'{type(self).__name__}(inputs={self.inputs}, '
                 f'meta_keys={tuple(self.meta_keys)})')
+
+
+def _name(results: dict) -> str:
+    for key in ('filename', 'audio_path', 'sample_idx'):
+        if results.get(key) is not None:
+            return str(results[key])
+    return 'a clip'

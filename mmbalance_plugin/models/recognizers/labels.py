@@ -7,6 +7,9 @@ from torch import Tensor
 from mmbalance_plugin.utils.eager import eager
 from mmbalance_plugin.utils.transfer import to_device
 
+#: What a class number may be; others would be cut to one.
+INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
+
 
 @eager
 def stack_labels(data_samples: Optional[Sequence],
@@ -26,7 +29,8 @@ def stack_labels(data_samples: Optional[Sequence],
         Tensor: Integers of shape (B, ).
 
     Raises:
-        ValueError: Labels are missing, not one a sample, or out of range.
+        ValueError: Labels are missing, not one a sample, not integers, or
+            out of range.
     """
     if not data_samples:
         raise ValueError('the loss needs data_samples with labels, but got '
@@ -41,6 +45,10 @@ def stack_labels(data_samples: Optional[Sequence],
                 f'{_name(sample, index)} has {found}; one class index is '
                 'needed (multi-label targets and label mixing are not '
                 'supported)')
+        if label.dtype not in INTEGERS:
+            raise ValueError(
+                f'{_name(sample, index)} has label {label.item():g} '
+                f'({label.dtype}); a class number is an integer')
         labels.append(label.reshape(1))
     targets = torch.cat(labels).long()
     if targets.device.type == 'cpu':

@@ -70,3 +70,11 @@ def test_keeps_no_open_file():
     packed = PackMultimodalInputs()(sample(media_readers={'a': object()}))
     assert 'media_readers' not in packed
     assert 'visual' in repr(PackMultimodalInputs())
+
+
+@pytest.mark.parametrize('label', [
+    .9, np.array([.9]), [.9], np.float32(1), True, torch.tensor([.9])])
+def test_labels_that_are_no_integers(label):
+    """MMAction2 packs most of these as class 0."""
+    with pytest.raises(ValueError, match='labels of a.mp4 must be class num'):
+        PackMultimodalInputs()(dict(sample(), label=label))

@@ -35,3 +35,14 @@ def test_the_host_does_not_wait_for_them():
     with waits_for_the_card() as waits:
         labels = stack_labels([sample(2), sample(0)], 3, torch.device(CARD))
     assert labels.is_meta and waits == []
+
+
+@pytest.mark.parametrize('label, found', [
+    (torch.tensor([.9]), r'label 0\.9 \(torch.float32\)'),
+    (torch.tensor([1.]), 'label 1 '),
+    (torch.tensor([True]), r'label 1 \(torch.bool\)'),
+    (torch.tensor([float('nan')]), 'label nan'),
+])
+def test_labels_that_would_be_cut(label, found):
+    with pytest.raises(ValueError, match=f'sample_idx=7 has {found}'):
+        stack_labels([sample(0), sample(label, sample_idx=7)], 3)
