@@ -10,6 +10,7 @@ from torch import Tensor
 from mmbalance_plugin.utils.class_numbers import class_numbers
 
 from .determinism import is_deterministic
+from .subset import positions
 
 
 class Arrays(NamedTuple):
@@ -125,14 +126,13 @@ class ArrayDataset(BaseDataset):
         """Keep only some samples, in place.
 
         Args:
-            indices (int | Sequence[int]): The first (negative: last) so
-                many, or those listed.
+            indices (int | Sequence[int]): See :func:`positions`.
+
+        Raises:
+            TypeError: ``indices`` are neither a number nor positions.
+            IndexError: There are fewer samples.
         """
-        index = torch.arange(len(self))
-        if isinstance(indices, int):
-            index = index[:indices] if indices >= 0 else index[indices:]
-        else:
-            index = index[torch.as_tensor(list(indices), dtype=torch.long)]
+        index = torch.from_numpy(positions(indices, len(self)))
         self._set_arrays(self._arrays.take(index))
 
     def get_subset(self, indices: Union[int, Sequence[int]]) -> 'ArrayDataset':

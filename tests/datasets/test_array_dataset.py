@@ -60,8 +60,13 @@ def test_lazy_init_loads_once():
     assert data.loads == 1
 
 
-@pytest.mark.parametrize('indices, kept', [(2, [0, 1]), (-2, [4, 5]),
-                                           ([3, 1], [3, 1]), (0, [])])
+@pytest.mark.parametrize('indices, kept', [
+    (2, [0, 1]), (-2, [4, 5]), (0, []), (6, list(range(6))),
+    (-6, list(range(6))), ([3, 1], [3, 1]), ([], []), ([2, 2, -1], [2, 2, 5]),
+    (np.int64(2), [0, 1]), (range(4, 6), [4, 5]), ((np.int32(3), ), [3]),
+    (np.array([1, 0], dtype=np.uint8), [1, 0]), (torch.tensor([5]), [5]),
+    (torch.tensor(-1), [5])
+])
 def test_subsets(indices, kept):
     data = Toys()
     subset = data.get_subset(indices)
@@ -73,6 +78,21 @@ def test_subsets(indices, kept):
         assert [part[i]['sample_idx'] for i in range(len(part))
                 ] == list(range(len(kept)))
     assert len(data) == 6
+
+
+@pytest.mark.parametrize('indices', [
+    True, 2.5, None, '12', 'all', [.9], [True] * 6, np.ones(6, dtype=bool),
+    {1: 0}, {2}, [[1]], slice(3)
+])
+def test_what_is_no_subset(indices):
+    with pytest.raises(TypeError, match='number of samples or a list'):
+        Toys().get_subset_(indices)
+
+
+@pytest.mark.parametrize('indices', [7, -7, [0, 6], [-7], np.int64(7)])
+def test_more_than_there_is(indices):
+    with pytest.raises(IndexError, match='of 6'):
+        Toys().get_subset_(indices)
 
 
 def test_class_aware_wrappers():

@@ -14,6 +14,7 @@ from ..hooks.stage_hooks import install_stage_hooks
 from ..inference import forward_dataset
 from ..selected import forget_others
 from ..steps.distributed import stepping_wrapper
+from .idle_encoders import watch_encoders
 from .seeding import reseed_workers, seed_everything, set_sampler_epoch
 from .stage import Stage
 from .stage_optimiser import StageOptimiser
@@ -243,6 +244,9 @@ class StagedTrainLoop(EpochBasedTrainLoop):
             f'best weights by {stage.monitor}')
         for term in self.terms:
             term.start_stage(self)
+        if self.modalities is not None:
+            watch_encoders(self.model, runner.optim_wrapper.optimizer,
+                           runner.logger)
         runner.call_hook('before_stage', stage=stage)
         if progress.pending:
             self._validate()
