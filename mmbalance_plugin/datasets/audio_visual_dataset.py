@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import (
     Callable,
     Dict,
-    Iterable,
+    Iterator,
     List,
     Optional,
     Sequence,
@@ -14,7 +14,6 @@ from typing import (
 )
 
 import numpy as np
-from joblib import Parallel, delayed
 from mmaction.datasets.base import BaseActionDataset
 from mmaction.datasets.transforms import PackActionInputs
 from mmengine.dist import get_rank
@@ -23,6 +22,7 @@ from mmengine.logging import print_log
 from mmbalance_plugin.media import MediaError, MediaReader, MissingStreamError
 from mmbalance_plugin.registry import DATASETS
 from mmbalance_plugin.utils.progress import progress
+from mmbalance_plugin.utils.threads import in_threads
 
 from .av_annotation import read_annotation
 from .av_labels import LabelMap
@@ -202,13 +202,12 @@ class AudioVisualDataset(BaseActionDataset):
 
     def filter_data(self) -> List[dict]:
         """Check the files and apply the policy for missing modalities."""
-        found = Parallel(
-            max(1, self.check_workers), backend='threading',
-            batch_size=_PIECE, return_as='generator')(
-                delayed(self._problem)(info) for info in self.data_list)
-        if self.missing == 'skip' and len(self.data_list) >= _LONG:
-            found = self._shown(found)
-        problems = list(found)
+        with in_threads(
+                self._problem, self.data_list, max(1, self.check_workers),
+                _PIECE, ordered=True) as found:
+            if self.missing == 'skip' and len(self.data_list) >= _LONG:
+                found = self._shown(found)
+            problems = list(found)
         broken = [p for p in problems if p is not None]
         if not broken:
             return self.data_list
@@ -228,7 +227,7 @@ class AudioVisualDataset(BaseActionDataset):
             "skipped (missing='skip').", 'current', level=logging.WARNING)
         return kept
 
-    def _shown(self, results: Iterable) -> Iterable:
+    def _shown(self, results: Iterator) -> Iterator:
         """Show the time left: reading all headers takes a while."""
         with progress(
                 len(self.data_list), 'Reading the headers of '

@@ -5,12 +5,11 @@ import stat
 from pathlib import Path
 from typing import Dict, Iterable, List, Optional, Tuple
 
-from joblib import Parallel, delayed
-
 from mmbalance_plugin.media import MediaError, probe
 from mmbalance_plugin.utils.files import sha256_file
 from mmbalance_plugin.utils.pointers import pointer_file
 from mmbalance_plugin.utils.progress import progress
+from mmbalance_plugin.utils.threads import in_threads
 
 from .media_pictures import inspect_pictures, list_pictures, signature
 
@@ -121,16 +120,14 @@ class Verifier:
         todo = [n for n in names if n not in done]
         if not todo:
             return done
-        facts_of = Parallel(
-            self.workers, backend='threading',
-            return_as='generator_unordered')(
-                delayed(self._inspect)(name) for name in todo)
         with progress(
                 len(todo), f'Checking {len(todo)} files ({len(done)} known '
-                'already)') as advance, open(self.path, 'ab') as journal:
+                'already)') as advance, open(
+                    self.path, 'ab') as journal, in_threads(
+                        self._inspect, todo, self.workers) as inspected:
             # Ends a line that a kill has cut short.
             journal.write(b'\n')
-            for name, facts in facts_of:
+            for name, facts in inspected:
                 done[name] = facts
                 journal.write(facts_text({name: facts}).encode())
                 journal.flush()
@@ -144,14 +141,12 @@ class Verifier:
         """What is known of files and still holds."""
         if not names:
             return {}
-        found = Parallel(
-            self.workers, backend='threading', batch_size=_CHUNK,
-            return_as='generator')(
-                delayed(self._fresh)(name) for name in names)
         kept = {}
         with progress(
                 len(names), f'Comparing {len(names)} files with what is '
-                'known of them') as advance:
+                'known of them') as advance, in_threads(
+                    self._fresh, names, self.workers, _CHUNK,
+                    ordered=True) as found:
             for name, fresh in zip(names, found):
                 if fresh:
                     kept[name] = self.known[name]
