@@ -21,6 +21,7 @@ from pathlib import Path
 from mmbalance_plugin.cli import launch
 from mmbalance_plugin.cli.arguments import add_cfg_options, add_verbose
 from mmbalance_plugin.cli.command import command
+from mmbalance_plugin.cli.custom_modules import import_custom_modules
 
 REPORT_SECONDS = 5.
 
@@ -119,7 +120,7 @@ def main() -> None:
         MultimodalInferencer,
         prediction_table,
     )
-    launch.import_custom_modules(cfg)
+    import_custom_modules(cfg)
     # Standard output is for the results: logs go beside it.
     with contextlib.redirect_stdout(sys.stderr):
         inferencer = MultimodalInferencer(

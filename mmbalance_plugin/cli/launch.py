@@ -2,6 +2,7 @@
 import argparse
 import contextlib
 import os
+import sys
 import traceback
 from typing import TYPE_CHECKING, Iterator, List, Optional
 
@@ -14,11 +15,14 @@ from mmbalance_plugin.compat.config_packages import (
 from mmbalance_plugin.shipped import find_config
 
 from .command import Interrupted, UsageError
+from .config_keys import refuse_near_misses, unread_keys
+from .custom_modules import import_custom_modules
 from .environment import (
     quiet_console,
     require_deterministic_cublas,
     require_writable,
 )
+from .ranks import speaks
 
 if TYPE_CHECKING:
     from mmengine.runner import Runner
@@ -48,6 +52,7 @@ def load_config(name: str, cfg_options: Optional[dict] = None) -> Config:
     with _naming(str(path)):
         cfg = Config.fromfile(path, import_custom_modules=False)
     if cfg_options:
+        refuse_near_misses(cfg, cfg_options)
         with _naming('--cfg-options'):
             cfg.merge_from_dict(cfg_options)
     if cfg.get('work_dir') is None:
@@ -157,11 +162,20 @@ def build_runner(cfg: Config) -> 'Runner':
     # Applies the shims before the Runner imports anything of MMAction2.
     import mmbalance_plugin.registry  # noqa: F401
     import_custom_modules(cfg)
+    problems = unread_keys(cfg)
     from mmaction.registry import RUNNERS
     from mmengine.runner import Runner
-    with quiet_console():
-        build = RUNNERS.build if 'runner_type' in cfg else Runner.from_cfg
-        runner = build(cfg)
+    try:
+        with quiet_console():
+            build = RUNNERS.build if 'runner_type' in cfg else Runner.from_cfg
+            runner = build(cfg)
+    except Exception:
+        # Often because of them.
+        for problem in filter(speaks, problems):
+            print(f'warning: {problem}', file=sys.stderr)
+        raise
+    for problem in problems:
+        runner.logger.warning(problem)
     runner.logger.info(f'Environment, config and log are in {runner.log_dir}')
     return runner
 
@@ -217,18 +231,3 @@ def require_checkpoint(path: str) -> None:
     """
     if '://' not in path and not os.path.isfile(path):
         raise FileNotFoundError(f'there is no checkpoint {path}')
-
-
-def import_custom_modules(cfg: Config) -> None:
-    """Import what a config names in ``custom_imports``.
-
-    Raises:
-        UsageError: An import fails, with its reason.
-    """
-    from mmengine.utils import import_modules_from_strings
-    try:
-        import_modules_from_strings(
-            **cfg.get('custom_imports') or dict(imports=None))
-    except ImportError as error:
-        raise UsageError(
-            f'custom_imports: {error}: {error.__context__}') from error

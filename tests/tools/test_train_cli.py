@@ -197,6 +197,11 @@ def test_amp_of_a_stage_with_its_own_wrapper():
     (['toy.py', '--cfg-options', 'a=[1,(2]'], "'a=[1,(2]': "),
     (['toy.py', '--cfg-options', 'default_scope.a=1'],
      '--cfg-options: TypeError'),
+    (['toy.py', '--cfg-options', 'train_datalaoder.batch_size=4'],
+     'the runner does not read train_datalaoder; did you mean '
+     'train_dataloader?'),
+    (['toy.py', '--cfg-options', 'model.encoders.first.backbon.channels=4'],
+     'model.encoders.first.backbon; did you mean backbone?'),
     (['toy.py', '--work-dir', 'toy.py/x'], 'toy.py/x: Not a directory'),
     (['broken.py'], 'broken.py: SyntaxError: '),
     (['empty.py'], 'empty.py has no model'),
@@ -326,6 +331,31 @@ def test_test_refuses_weights_that_do_not_fit(config, main, capsys, spoil,
     with pytest.raises(SystemExit):
         main('test', 'toy.py', 'x.pth')
     assert message in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_mistyped_keys_of_a_file_are_warned_of(config, main, capsys):
+    config.write_text(CONFIG + """
+modle = dict()
+model['head']['num_clases'] = 2
+""")
+    with pytest.raises(SystemExit):
+        main('train', 'toy.py')
+    told = capsys.readouterr().err.splitlines()
+    assert told[-3:-1] == [
+        'warning: the runner does not read modle; did you mean model?',
+        'warning: ConcatHead does not read model.head.num_clases; did you '
+        'mean num_classes?'
+    ]
+    assert told[-1].startswith('error: ')
+    assert "unexpected keyword argument 'num_clases'" in told[-1]
+    # What breaks nothing is warned of in the log.
+    config.write_text(CONFIG + 'modle = dict()\n')
+    with mock.patch('mmengine.runner.Runner.train'):
+        main('train', 'toy.py')
+    told = 'the runner does not read modle; did you mean model?'
+    log = max(Path('work_dirs/toy').glob('*/*.log'))
+    assert told in log.read_text()
+    assert told in capsys.readouterr().out
 
 
 def test_a_run_that_cannot_begin_ends_with_one_line(config, main, capsys):
