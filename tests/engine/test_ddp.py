@@ -59,7 +59,10 @@ def run(work_dir, world, norm, epochs):
         entropy=loop.choice.entropy,
         alphas=loop.guidance.alphas,
         history=loop.records[-1]['history'],
-        cache=loop.guidance.cache._asdict(),
+        cache={
+            key: getattr(loop.guidance.cache, key)
+            for key in ('features', 'logits')
+        },
         estimator={
             k: v
             for k, v in loop.guidance.complementarity.state_dict().items()
