@@ -72,6 +72,25 @@ class MultimodalMetric(BaseMetric):
                              f'but got {tuple(metrics)}')
         self.metrics = tuple(metrics)
 
+    def names(self, modalities: Sequence[str],
+              fused: bool) -> Optional[List[str]]:
+        """What :meth:`evaluate` will emit, for who checks a config.
+
+        Args:
+            modalities (Sequence[str]): Those that predict by themselves.
+            fused (bool): Whether every sample has a fused prediction.
+
+        Returns:
+            list[str] | None: Without those of samples that lack something.
+            None for a subclass that computes others.
+        """
+        if type(self).compute_metrics is not MultimodalMetric.compute_metrics:
+            return None
+        suffixes = ([''] if fused else []) + [f'_{m}' for m in modalities]
+        start = f'{self.prefix}/' if self.prefix else ''
+        return [f'{start}{measure}{suffix}' for suffix in suffixes
+                for measure in self.metrics]
+
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Keep what is needed of a batch.
 

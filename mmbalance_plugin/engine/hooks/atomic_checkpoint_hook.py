@@ -8,7 +8,9 @@ from mmengine.fileio import LocalBackend, get_file_backend
 from mmengine.hooks import CheckpointHook
 
 from ...compat import POINTER, find_latest_checkpoint, pointer_to
+from ...models.wrappers import recognizer_of
 from ...registry import HOOKS
+from ..expected_metrics import expected_metrics, refuse_missing
 
 _PARTIAL = '.partial'
 _OUTDATED = 'outdated_ckpt_ids'
@@ -40,8 +42,9 @@ class AtomicCheckpointHook(CheckpointHook):
     Raises:
         ValueError: ``save_best='auto'``, or checkpoints that would go to
             another storage than the local file system.
-        KeyError: In a loop without stages, ``save_best`` names a metric
-            that validation does not emit.
+        ValueError: ``save_best`` names a metric that certainly no
+            validation emits, see :func:`expected_metrics`.
+        KeyError: A validation of the whole model did not emit it.
     """
 
     def __init__(self, *args, **kwargs) -> None:
@@ -66,6 +69,7 @@ class AtomicCheckpointHook(CheckpointHook):
                 'there')
         info = runner.message_hub.runtime_info
         self._find_files(runner, info)
+        self._check_metrics(runner)
         super().before_train(runner)
         self.emitted = set()
         # As if this process had written the checkpoint it resumed from.
@@ -74,6 +78,16 @@ class AtomicCheckpointHook(CheckpointHook):
             self.last_ckpt = last
         if is_main_process():
             self._clear(runner.work_dir, info.get(_OUTDATED, []))
+
+    def _check_metrics(self, runner) -> None:
+        """Refuse a ``save_best`` that no validation will ever emit."""
+        modalities = getattr(recognizer_of(runner.model), 'modalities', None)
+        if not self.save_best or not modalities or runner.val_loop is None:
+            return
+        names = expected_metrics(
+            runner.val_loop.evaluator, modalities, fused=True)
+        refuse_missing('save_best names', self.save_best, names,
+                       'name one of these')
 
     def _find_files(self, runner, info: dict) -> None:
         """Correct what a resumed checkpoint says about files."""
@@ -179,7 +193,8 @@ class AtomicCheckpointHook(CheckpointHook):
             best = self.init_value_map[rule]
             if f'best_score{suffix}' in hub.runtime_info:
                 best = hub.get_info(f'best_score{suffix}')
-            if key not in metrics and not hasattr(runner.train_loop, 'stages'):
+            stage = getattr(runner.train_loop, 'stage', None)
+            if key not in metrics and (stage is None or stage.complete):
                 raise KeyError(f'save_best names {key!r}, but validation '
                                f'emitted {sorted(metrics)}')
             score = metrics.get(key)

@@ -15,8 +15,9 @@ class EarlyStopping:
     Args:
         patience (int): Validations without improvement after which the
             stage ends.
-        min_delta (float): What counts as an improvement, in units of the
-            monitored metric. Defaults to 0.
+        min_delta (float): What counts as an improvement over the last
+            validation that was one, in units of the monitored metric.
+            Defaults to 0: anything.
     """
     patience: int
     min_delta: float = 0.
@@ -25,6 +26,9 @@ class EarlyStopping:
         if self.patience < 1:
             raise ValueError('early_stopping.patience must be at least 1, '
                              f'got {self.patience}')
+        if self.min_delta < 0:
+            raise ValueError('early_stopping.min_delta must not be negative, '
+                             f'got {self.min_delta}')
 
 
 @dataclass
@@ -44,9 +48,10 @@ class Stage:
             one; otherwise to the model's own objective.
         epochs (int): The most epochs the stage takes. Defaults to the
             loop's ``max_epochs``.
-        monitor (str): Validation metric that chooses the best weights and
-            drives early stopping. Defaults to ``acc/top1`` for 'fused' and
-            to ``acc/top1_<modality>`` where a single modality trains.
+        monitor (str | Sequence[str]): Validation metric that chooses the
+            best weights and drives early stopping; of several, their mean.
+            Defaults to ``acc/top1``, or to ``acc/top1_<modality>`` of those
+            that train where the stage has no fused prediction.
         rule (str): 'greater' or 'less'. Defaults to 'greater'.
         keep (str): 'best' puts the best validated weights back when the
             stage ends, 'last' keeps the last. Defaults to 'best'.
@@ -65,7 +70,7 @@ class Stage:
     train: Any = 'all'
     objective: Any = None
     epochs: int = 0
-    monitor: Optional[str] = None
+    monitor: Any = None
     rule: str = 'greater'
     keep: str = 'best'
     init: str = 'keep'
@@ -73,6 +78,8 @@ class Stage:
     optim_wrapper: Optional[Dict] = None
     param_scheduler: Optional[Any] = None
     terms: Tuple[str, ...] = field(default=(), init=False, repr=False)
+    active: Tuple[str, ...] = field(default=(), init=False, repr=False)
+    complete: bool = field(default=True, init=False, repr=False)
 
     @classmethod
     def from_cfg(cls, cfg: Dict, model: nn.Module, epochs: int) -> 'Stage':
@@ -102,6 +109,11 @@ class Stage:
 
     def _check(self, model: nn.Module) -> None:
         if isinstance(self.early_stopping, dict):
+            known = [f.name for f in fields(EarlyStopping)]
+            if not set(self.early_stopping) <= set(known):
+                raise ValueError(
+                    f'stage {self.name!r}: early_stopping has the keys '
+                    f'{known}, got {list(self.early_stopping)}')
             self.early_stopping = EarlyStopping(**self.early_stopping)
         if isinstance(self.train, str) and self.train != 'all':
             self.train = [self.train]
@@ -128,9 +140,17 @@ class Stage:
             raise ValueError(f'stage {self.name!r}: epochs must be at least '
                              f'1, got {self.epochs}')
         if self.monitor is None:
-            self.monitor = 'acc/top1'
-            if self.objective == 'unimodal' and len(self.train) == 1:
-                self.monitor = f'acc/top1_{self.train[0]}'
+            self.monitor = self._default_monitor()
+        if not isinstance(self.monitor, str):
+            self.monitor = tuple(self.monitor)
+
+    def _default_monitor(self) -> Any:
+        alone = self.objective == 'unimodal' and len(self.train) == 1
+        if self.complete and not alone:
+            return 'acc/top1'
+        names = [m for m in self.active if m in self.train] or self.active
+        found = [f'acc/top1_{m}' for m in names]
+        return found[0] if len(found) == 1 else found
 
     def _check_parts(self, model: nn.Module) -> None:
         try:
@@ -148,9 +168,22 @@ class Stage:
             # Entered for a moment: what cannot be is told at the start.
             model.enter_stage(self.train, self.objective)
             self.terms = tuple(type(t).__name__ for t in model.terms)
+            self.active, self.complete = model.active, model.complete
             model.leave_stage()
         except ValueError as error:
             raise ValueError(f'stage {self.name!r}: {error}') from error
+
+    @property
+    def monitored(self) -> Tuple[str, ...]:
+        """tuple[str]: Whose mean is monitored."""
+        return (self.monitor, ) if isinstance(self.monitor, str) else \
+            self.monitor
+
+    @property
+    def monitor_name(self) -> str:
+        """str: The monitored value as logs and ``summary.json`` name it."""
+        return self.monitor if isinstance(self.monitor, str) else \
+            f'mean({", ".join(self.monitor)})'
 
     @property
     def objective_name(self) -> str:

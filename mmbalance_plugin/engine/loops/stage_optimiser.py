@@ -1,10 +1,11 @@
 """Optimiser and schedules, built afresh for every stage."""
 import copy
-from typing import Any, Optional
+from typing import Any, Optional, Sequence
 
 from mmengine.config import Config
 
 from .stage import Stage
+from .stage_metrics import follow_own_metric
 
 
 class StageOptimiser:
@@ -30,11 +31,24 @@ class StageOptimiser:
         their default ``end`` is the stage's, not the run's."""
         return self._building.epochs if self._building else None
 
-    def build(self, runner, stage: Stage) -> None:
+    def build(self,
+              runner,
+              stage: Stage,
+              metrics: Optional[Sequence[str]] = None) -> None:
         """Replace ``runner.optim_wrapper`` and ``runner.param_schedulers``.
 
         The learning rate is scaled as ``auto_scale_lr`` says. On resume this
         comes before the saved states are loaded.
+
+        Args:
+            runner (Runner): The runner.
+            stage (Stage): The stage.
+            metrics (Sequence[str], optional): What its validation emits.
+                Defaults to None: not known.
+
+        Raises:
+            ValueError: A schedule follows a metric that the stage does not
+                emit.
         """
         wrapper_cfg = copy.deepcopy(self.wrapper_cfg)
         if stage.optim_wrapper:
@@ -43,8 +57,11 @@ class StageOptimiser:
         scheduler_cfg = self.scheduler_cfg
         if stage.param_scheduler is not None:
             scheduler_cfg = stage.param_scheduler
+        scheduler_cfg = copy.deepcopy(scheduler_cfg)
+        if metrics is not None:
+            follow_own_metric(scheduler_cfg, stage, metrics)
         # scale_lr refuses to run once schedules exist.
-        runner.param_schedulers = copy.deepcopy(scheduler_cfg)
+        runner.param_schedulers = scheduler_cfg
         runner.optim_wrapper = runner.build_optim_wrapper(wrapper_cfg)
         runner.scale_lr(runner.optim_wrapper, runner.auto_scale_lr)
         if scheduler_cfg is None:

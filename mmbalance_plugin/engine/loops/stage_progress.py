@@ -21,13 +21,16 @@ class StageProgress:
         best_epoch (int): Stage epoch of the best value, counted from 1.
         best_weights (dict | None): The trained parts' state at that epoch,
             on the CPU.
-        waited (int): Validations since the last improvement.
+        waited (int): Validations since the last improvement that early
+            stopping accepted.
+        last_improvement (float | None): What that one was.
         last_metrics (dict): The latest validation's metrics.
         seconds (float): Wall time spent in this stage.
     """
 
     _plain = ('epoch', 'iter', 'pending', 'best_score', 'best_epoch',
-              'waited', 'last_metrics', 'seconds', 'history')
+              'waited', 'last_improvement', 'last_metrics', 'seconds',
+              'history')
 
     def __init__(self) -> None:
         self.epoch = 0
@@ -37,6 +40,7 @@ class StageProgress:
         self.best_epoch = 0
         self.best_weights: Optional[Weights] = None
         self.waited = 0
+        self.last_improvement: Optional[float] = None
         self.last_metrics: Dict[str, float] = {}
         self.seconds = 0.
         self.history: list = []
@@ -57,12 +61,13 @@ class StageProgress:
         Raises:
             KeyError: The stage's monitored metric was not emitted.
         """
-        if stage.monitor not in metrics:
+        if not set(stage.monitored) <= metrics.keys():
             raise KeyError(
-                f'stage {stage.name!r} monitors {stage.monitor!r}, but '
+                f'stage {stage.name!r} monitors {stage.monitor_name}, but '
                 f"validation emitted {sorted(metrics)}; set the stage's "
                 'monitor to one of these')
-        score = float(metrics[stage.monitor])
+        scores = [float(metrics[name]) for name in stage.monitored]
+        score = sum(scores) / len(scores)
         self.pending = False
         self.last_metrics = scalars(metrics)
         sign = 1. if stage.rule == 'greater' else -1.
@@ -72,8 +77,7 @@ class StageProgress:
         if math.isnan(score):  # never the best, whatever it is compared to
             gain = -float('inf')
         if stage.early_stopping is not None:
-            enough = gain > stage.early_stopping.min_delta
-            self.waited = 0 if enough else self.waited + 1
+            self._wait(sign, score, stage.early_stopping.min_delta)
         if gain <= 0:
             return False
         self.best_score, self.best_epoch = score, self.epoch
@@ -82,6 +86,15 @@ class StageProgress:
             for k, v in weights.items()
         }
         return True
+
+    def _wait(self, sign: float, score: float, min_delta: float) -> None:
+        # Not the best so far, which creeps on where none of its steps counts.
+        last = self.last_improvement
+        if not math.isnan(score) and (
+                last is None or sign * (score - last) > min_delta):
+            self.last_improvement, self.waited = score, 0
+        else:
+            self.waited += 1
 
     def exhausted(self, stage: Stage) -> bool:
         """Whether early stopping ends the stage here."""
@@ -97,7 +110,7 @@ class StageProgress:
             epochs=self.epoch,
             max_epochs=stage.epochs,
             stopped_early=self.epoch < stage.epochs,
-            monitor=stage.monitor,
+            monitor=stage.monitor_name,
             best_score=self.best_score,
             best_epoch=self.best_epoch,
             last=dict(self.last_metrics),

@@ -1,7 +1,8 @@
 """The one loop that knows stages, checkpoints, resume and DDP."""
 import time
+from bisect import bisect
 from contextlib import contextmanager
-from typing import Any, Dict, Iterator, List, Optional, Sequence
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import torch
 from mmengine.dist import broadcast, get_rank, is_distributed
@@ -17,6 +18,7 @@ from ..steps.distributed import stepping_wrapper
 from .idle_encoders import watch_encoders
 from .seeding import reseed_workers, seed_everything, set_sampler_epoch
 from .stage import Stage
+from .stage_metrics import check_metrics, explain_fused_only, stage_metrics
 from .stage_optimiser import StageOptimiser
 from .stage_progress import StageProgress
 
@@ -44,6 +46,8 @@ class StagedTrainLoop(EpochBasedTrainLoop):
             Defaults to 1.
         val_interval (int): Epochs between validations; a stage's last
             epoch always is validated. Defaults to 1.
+        dynamic_intervals (list[tuple[int, int]]): Epochs of a stage, and the
+            interval from each of them on. Defaults to None.
 
     Note:
         **Random numbers.** The global generators of torch, NumPy and Python
@@ -76,7 +80,9 @@ class StagedTrainLoop(EpochBasedTrainLoop):
                  max_epochs: int,
                  stages: Optional[Sequence[Dict]] = None,
                  val_begin: int = 1,
-                 val_interval: int = 1) -> None:
+                 val_interval: int = 1,
+                 dynamic_intervals: Optional[List[Tuple[int, int]]] = None
+                 ) -> None:
         self.default_epochs = int(max_epochs)
         self._optimiser = StageOptimiser(runner)
         self._outer = unwrap(runner.model)
@@ -95,15 +101,19 @@ class StagedTrainLoop(EpochBasedTrainLoop):
             dataloader,
             max_epochs=sum(stage.epochs for stage in self.stages),
             val_begin=val_begin,
-            val_interval=val_interval)
+            val_interval=val_interval,
+            dynamic_intervals=dynamic_intervals)
         reseed_workers(self.dataloader)
         install_stage_hooks(runner, self)
 
     # ---- what subclasses say -------------------------------------------
     def plan(self, stages: Optional[Sequence[Dict]]) -> List[Stage]:
         """Turn the config's stages into :class:`Stage` objects."""
-        if not stages:
+        if stages is None:
             stages = [dict(name='joint', train='all')]
+        if not stages:
+            raise ValueError('stages=[] trains nothing: leave it out for one '
+                             'stage that trains everything')
         return [
             Stage.from_cfg(cfg, self.model, self.default_epochs)
             for cfg in stages
@@ -169,6 +179,7 @@ class StagedTrainLoop(EpochBasedTrainLoop):
     def run(self) -> torch.nn.Module:
         """Run the remaining stages, then assemble."""
         runner = self.runner
+        check_metrics(runner, self.stages)
         runner.call_hook('before_train')
         if not self._resumed:
             resettable = self.to_be_reset()
@@ -217,7 +228,7 @@ class StagedTrainLoop(EpochBasedTrainLoop):
             runner.model = self._outer
             runner.model = runner.wrap_model(
                 stepping_wrapper(runner.cfg), self._outer)
-        self._optimiser.build(runner, stage)
+        self._optimiser.build(runner, stage, stage_metrics(runner, stage))
 
     def _compile_afresh(self) -> None:
         """Where ``compile`` is set: give each stage compiled code of its own.
@@ -241,7 +252,7 @@ class StagedTrainLoop(EpochBasedTrainLoop):
             f'Stage {self.stage_index + 1}/{len(self.stages)} '
             f'"{stage.name}": {trained} trains, {stage.objective_name} '
             f'objective, epoch {progress.epoch} of {stage.epochs} done, '
-            f'best weights by {stage.monitor}')
+            f'best weights by {stage.monitor_name}')
         for term in self.terms:
             term.start_stage(self)
         if self.modalities is not None:
@@ -281,9 +292,12 @@ class StagedTrainLoop(EpochBasedTrainLoop):
         wrapper.initialize_count_status(self.runner.model, begin, end)
 
     def _due(self, epoch: int) -> bool:
+        # As MMEngine's loop asks, of the epoch that comes next.
+        phase = bisect(self.dynamic_milestones, epoch + 1)
+        interval = self.dynamic_intervals[phase - 1]
         return self.runner.val_loop is not None and (
             epoch == self.stage.epochs or
-            (epoch >= self.val_begin and epoch % self.val_interval == 0))
+            (epoch >= self.val_begin and epoch % interval == 0))
 
     def run_epoch(self) -> None:
         """One epoch of the running stage."""
@@ -332,14 +346,16 @@ class StagedTrainLoop(EpochBasedTrainLoop):
 
     def _validate(self) -> None:
         begin = time.perf_counter()
-        metrics = self.runner.val_loop.run()
+        with explain_fused_only(self.stage):
+            metrics = self.runner.val_loop.run()
         if self.progress.pending:  # a loop without the usual hook call
             self.progress.update(self.stage, metrics, self._trained_state())
         self.progress.seconds += time.perf_counter() - begin
 
     def take_validation(self, metrics: Dict[str, Any]) -> None:
         """Take in the stage's validation while its hooks still run."""
-        if self.progress.pending and self.stage.monitor in metrics:
+        if self.progress.pending and \
+                set(self.stage.monitored) <= metrics.keys():
             self.progress.update(self.stage, metrics, self._trained_state())
 
     def _trained_state(self) -> Dict[str, torch.Tensor]:
@@ -366,7 +382,7 @@ class StagedTrainLoop(EpochBasedTrainLoop):
         kept = 'last weights kept'
         if stage.keep == 'best' and best is not None:
             kept = (f'best weights of epoch {progress.best_epoch} kept: '
-                    f'{stage.monitor} {progress.best_score:.4f}')
+                    f'{stage.monitor_name} {progress.best_score:.4f}')
         runner.logger.info(f'Stage "{stage.name}" done after '
                            f'{progress.epoch} epochs; {kept}')
 

@@ -1,5 +1,5 @@
 """UDI: train an anchor alone, then followers guided by it."""
-from typing import Any, Dict, List, Optional, Sequence, Union
+from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
 from ...registry import LOOPS
 from ..inference import forward_dataset
@@ -65,6 +65,8 @@ class UDITrainLoop(StagedTrainLoop):
             to None.
         val_begin (int): See :class:`StagedTrainLoop`. Defaults to 1.
         val_interval (int): See there. Defaults to 1.
+        dynamic_intervals (list[tuple[int, int]]): See there. Defaults to
+            None.
 
     Raises:
         ValueError: Fewer than two modalities, an unknown option or anchor,
@@ -96,7 +98,9 @@ class UDITrainLoop(StagedTrainLoop):
                  cache_device: Optional[str] = None,
                  early_stopping: Optional[Dict] = None,
                  val_begin: int = 1,
-                 val_interval: int = 1) -> None:
+                 val_interval: int = 1,
+                 dynamic_intervals: Optional[List[Tuple[int, int]]] = None
+                 ) -> None:
         if follower_start not in _STARTS:
             raise ValueError(f'follower_start must be one of {_STARTS}, got '
                              f'{follower_start!r}')
@@ -111,10 +115,13 @@ class UDITrainLoop(StagedTrainLoop):
             raise ValueError("anchor='auto' needs validation: drop "
                              '--no-validate, give anchor_dataloader, or name '
                              'the anchor')
-        if cache_anchor not in ('auto', True, False):
-            raise ValueError("cache_anchor must be 'auto', True or False, "
-                             f'got {cache_anchor!r}')
-        self.follower_epochs = follower_epochs or int(max_epochs)
+        if follower_epochs is None:
+            follower_epochs = int(max_epochs)
+        if follower_epochs < 1:
+            raise ValueError('follower_epochs must be at least 1, got '
+                             f'{follower_epochs}; without consistency and '
+                             'complementarity phase 2 repeats phase 1')
+        self.follower_epochs = follower_epochs
         self.wanted_anchor = anchor
         self.anchor_tolerance = anchor_tolerance
         self.anchor_dataloader = anchor_dataloader
@@ -134,7 +141,8 @@ class UDITrainLoop(StagedTrainLoop):
             dataloader,
             max_epochs=max_epochs,
             val_begin=val_begin,
-            val_interval=val_interval)
+            val_interval=val_interval,
+            dynamic_intervals=dynamic_intervals)
 
     # ---- stages --------------------------------------------------------
     def plan(self, stages: Optional[Sequence[Dict]]) -> List[Stage]:

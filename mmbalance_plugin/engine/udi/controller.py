@@ -57,7 +57,7 @@ class AlphaController:
                 raise ValueError(f'controller.{key} must be one of {allowed},'
                                  f' got {value!r}')
         self.dynamic = dynamic
-        self.start = dict(start or dict(con=.5, com=.5))
+        self.start = dict(con=.5, com=.5) if start is None else dict(start)
         self.similarity = similarity
         self.parameters = parameters
         self.fallback = fallback

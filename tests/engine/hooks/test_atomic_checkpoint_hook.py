@@ -199,6 +199,10 @@ def test_with_stages_it_is_passed_over_until_it_comes(tmp_path):
     cfg.default_hooks.checkpoint.save_best = [
         'acc/top1', 'acc/top1_audio', 'acc/top11'
     ]
+    # With a metric that does not tell its names beforehand, who knows?
+    cfg.val_evaluator = [cfg.val_evaluator, dict(type='DumpResults',
+                                                 out_file_path='a.pkl')]
+    cfg.val_evaluator[1].out_file_path = str(tmp_path / 'a.pkl')
     runner = train(cfg)
     best = [name for name in files(tmp_path / 'run') if 'best' in name]
     assert any(name.startswith('best_acc_top1_audio_epoch') for name in best)

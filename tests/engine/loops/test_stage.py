@@ -101,6 +101,18 @@ def test_early_stopping_counts_validations_without_improvement():
     assert progress.exhausted(s)
 
 
+def test_small_steps_add_up_to_an_improvement():
+    """Each is below min_delta; the best creeps, what counts does not."""
+    s = stage(early_stopping=dict(patience=2, min_delta=.05))
+    progress = StageProgress()
+    for score in (.50, .53, .56, .59, .62):
+        run(progress, s, [score])
+        assert not progress.exhausted(s), score
+    run(progress, s, [.63, .64])
+    assert progress.exhausted(s)
+    assert progress.best_score == .64
+
+
 def test_missing_metric_is_an_error_that_lists_what_there_is():
     with pytest.raises(KeyError, match='acc/top1_rgb.*acc/top1'):
         StageProgress().update(stage(train='rgb'), {'acc/top1': .5}, {})
