@@ -6,15 +6,7 @@ _base_ = [
     '_base_/schedules/sgd_6e.py', '_base_/default_runtime.py'
 ]
 
-only = dict(
-    dataset=dict(
-        modalities=('audio', ),
-        pipeline=[
-            dict(
-                type='PackActionInputs',
-                collect_keys=('audio', ),
-                meta_keys=('sample_idx', ))
-        ]))
+only = dict(dataset=dict(modalities=('audio', )))
 train_dataloader = only
 val_dataloader = only
 test_dataloader = only

@@ -7,15 +7,7 @@ _base_ = [
     '_base_/default_runtime.py'
 ]
 
-only = dict(
-    dataset=dict(
-        modalities=('mor', ),
-        pipeline=[
-            dict(
-                type='PackActionInputs',
-                collect_keys=('mor', ),
-                meta_keys=('sample_idx', ))
-        ]))
+only = dict(dataset=dict(modalities=('mor', )))
 train_dataloader = only
 val_dataloader = only
 test_dataloader = only

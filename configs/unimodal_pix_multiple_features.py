@@ -7,15 +7,7 @@ _base_ = [
     '_base_/default_runtime.py'
 ]
 
-only = dict(
-    dataset=dict(
-        modalities=('pix', ),
-        pipeline=[
-            dict(
-                type='PackActionInputs',
-                collect_keys=('pix', ),
-                meta_keys=('sample_idx', ))
-        ]))
+only = dict(dataset=dict(modalities=('pix', )))
 train_dataloader = only
 val_dataloader = only
 test_dataloader = only

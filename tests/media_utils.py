@@ -194,3 +194,23 @@ def flip_bits(source: str, target, count: int, seed: int,
     with open(target, 'wb') as file:
         file.write(content)
     return str(target)
+
+
+def steps(pipeline):
+    """Configs of a pipeline's transforms, those of each modality inside."""
+    for step in pipeline:
+        if step.type == 'mmbalance_plugin.PerModality':
+            for key, inner in step.items():
+                if key != 'type':
+                    yield from steps(inner)
+        else:
+            yield step
+
+
+def set_sizes(pipeline, scale=(32, 32), duration=None):
+    """Shrink what a shipped pipeline makes, in place."""
+    for step in steps(pipeline):
+        if step.type == 'Resize':
+            step.scale = scale
+        elif step.type == 'mmbalance_plugin.PyAVAudioDecode' and duration:
+            step.duration = duration

@@ -8,6 +8,9 @@ from mmengine.config import Config
 from mmengine.dataset import Compose
 from torch import Tensor
 
+from mmbalance_plugin.datasets.transforms.per_modality import (
+    all_transforms,
+)
 from mmbalance_plugin.media import MediaError, MissingStreamError
 
 from .building import default_scope
@@ -182,7 +185,7 @@ class ClipReader:
         if self.dataset is None:
             return ()
         return tuple(
-            key for transform in self._pipeline.transforms
+            key for transform in all_transforms(self._pipeline.transforms)
             for key in getattr(transform, 'path_keys', ()))
 
     @cached_property

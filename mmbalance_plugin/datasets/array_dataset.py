@@ -10,6 +10,7 @@ from torch import Tensor
 from mmbalance_plugin.utils.class_numbers import class_numbers
 
 from .determinism import is_deterministic
+from .selection import SelectiveLoading
 from .subset import positions
 
 
@@ -34,16 +35,16 @@ class Arrays(NamedTuple):
                       {k: x[index.numpy()] for k, x in self.ids.items()})
 
 
-class ArrayDataset(BaseDataset):
+class ArrayDataset(SelectiveLoading, BaseDataset):
     """Base of data sets whose samples are precomputed tensors.
 
     A subclass sets up in :meth:`load_arrays`; an item is then a view into
     these tensors, which costs next to nothing beside the pipeline. Samples
     must not be changed in place by the pipeline.
 
-    An item before the pipeline is a dict of every modality's tensor under
-    its name, ``label`` (LongTensor ``(1, )``), ``sample_idx`` (int), and
-    the sample's ``ids`` (int).
+    An item before the pipeline is a dict of every needed modality's tensor
+    under its name, ``needed`` (tuple[str]), ``label`` (LongTensor ``(1, )``),
+    ``sample_idx`` (int), and the sample's ``ids`` (int).
 
     Args:
         pipeline (Sequence[dict | Callable]): Transforms, usually only
@@ -114,7 +115,15 @@ class ArrayDataset(BaseDataset):
     @force_full_init
     def get_data_info(self, idx: int) -> Dict[str, Any]:
         """Return a sample as the pipeline receives it."""
-        info = {m: rows[idx] for m, rows in self._rows.items()}
+        inputs = self._arrays.inputs
+        needed = tuple(
+            m for m in inputs if self.needed is None or m in self.needed)
+        info = {
+            m: rows[idx]
+            for m, rows in self._rows.items()
+            if m in needed or m not in inputs
+        }
+        info['needed'] = needed
         info['sample_idx'] = idx if idx >= 0 else len(self) + idx
         return info
 

@@ -28,6 +28,7 @@ from .av_annotation import read_annotation
 from .av_labels import LabelMap
 from .determinism import is_deterministic
 from .file_names import find_file, unreadable
+from .selection import SelectiveLoading
 
 _POLICIES = ('error', 'skip', 'mask')
 _KEYS = dict(video='filename', audio='audio_path')
@@ -37,7 +38,7 @@ _LONG = 500  # clips whose headers take more than a few seconds to read
 
 
 @DATASETS.register_module()
-class AudioVisualDataset(BaseActionDataset):
+class AudioVisualDataset(SelectiveLoading, BaseActionDataset):
     """Clips with picture and sound for MMAction2 pipelines.
 
     The annotation is a csv file whose first line names its columns, or a

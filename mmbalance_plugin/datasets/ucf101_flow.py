@@ -41,6 +41,7 @@ class FlowDecode(BaseTransform):
 
     - num_frames: how many of ``imgs`` are frames
     - flow_length: ``length``
+    - img_shape: that of ``imgs``
 
     Args:
         length (int): Flow pictures for a frame, centred on it. Defaults to
@@ -66,9 +67,10 @@ class FlowDecode(BaseTransform):
         self.length, self.template = length, template
 
     def transform(self, results: dict) -> dict:
-        """Put the flow behind ``results['imgs']``."""
-        frames = results['imgs']
-        height, width = frames[0].shape[:2]
+        """Put the flow behind the frames, or in their place if nobody has
+        decoded any."""
+        frames = results.get('imgs', [])
+        shape = frames[0].shape[:2] if len(frames) else None
         if 'flow_frames' in results:
             count, names = results['flow_frames'], _TEMPLATE
         else:
@@ -88,12 +90,14 @@ class FlowDecode(BaseTransform):
                     read_picture(os.path.join(results[key], name))
                     for key in ('flow_u', 'flow_v')
                 ], axis=-1)
-                if flow.shape[:2] != (height, width):
-                    flow = cv2.resize(flow, (width, height))
+                shape = shape or flow.shape[:2]
+                if flow.shape[:2] != shape:
+                    flow = cv2.resize(flow, shape[::-1])
                 flows.append(flow)
         results['num_frames'] = len(frames)
         results['flow_length'] = self.length
         results['imgs'] = list(frames) + flows
+        results['img_shape'] = shape
         return results
 
     def __repr__(self) -> str:
@@ -138,19 +142,24 @@ class SplitFlow(BaseTransform):
     deterministic = True
 
     def transform(self, results: dict) -> dict:
-        """Replace the list by two arrays."""
-        count, length = results['num_frames'], results['flow_length']
-        frames = np.stack(results['imgs'][:count])
-        flows = np.stack(results['imgs'][count:])
+        """Replace the list by arrays of what there is."""
+        imgs, length = results['imgs'], results.get('flow_length', 0)
+        count = results['num_frames'] if length else len(imgs)
+        if count:
+            frames = np.stack(imgs[:count])
+            results['imgs'] = np.ascontiguousarray(
+                frames.transpose(0, 3, 1, 2))
+        if not length:
+            return results
+        flows = np.stack(imgs[count:])
         if results.get('flip') and results.get(
                 'flip_direction', 'horizontal') == 'horizontal':
             flows[..., 0] = 255 - flows[..., 0]
         height, width = flows.shape[1:3]
-        flows = flows.reshape(count, length, height, width, 2)
-        results['imgs'] = np.ascontiguousarray(frames.transpose(0, 3, 1, 2))
+        flows = flows.reshape(-1, length, height, width, 2)
         results['flows'] = np.ascontiguousarray(
             flows.transpose(0, 1, 4, 2, 3)).reshape(
-                count, length * 2, height, width)
+                -1, length * 2, height, width)
         return results
 
     def __repr__(self) -> str:

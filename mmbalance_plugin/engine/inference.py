@@ -1,13 +1,15 @@
 """Run a recognizer once over a whole dataset, on all ranks together."""
 import logging
 import time
-from typing import Dict, NamedTuple, Optional, Sequence, Tuple, Union
+from contextlib import contextmanager
+from typing import Dict, Iterator, NamedTuple, Optional, Sequence, Tuple, Union
 
 import torch
 from mmengine.dist import get_rank, get_world_size
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Subset
 
+from ..datasets.selection import need_only, selective_parts
 from ..models.recognizers.labels import stack_labels
 from ..utils.transfer import to_device
 from .gathered_rows import GatheredRows
@@ -71,6 +73,29 @@ def forward_dataset(model: torch.nn.Module,
     """
     modalities = tuple(modalities or model.modalities)
     dataset = dataloader.dataset if dataset is None else dataset
+    with _loading(model, dataset, modalities):
+        return _forward_dataset(model, dataloader, modalities, features,
+                                logger, title, dataset, device)
+
+
+@contextmanager
+def _loading(model, dataset: Dataset, modalities: Tuple[str,
+                                                        ...]) -> Iterator:
+    """Load these modalities, then again those that were loaded before."""
+    before = [(part, part.needed) for part in (
+        *selective_parts(dataset), model.data_preprocessor)
+        if hasattr(part, 'needed')]
+    need_only(dataset, modalities)
+    model.load_only(modalities)
+    try:
+        yield
+    finally:
+        for part, needed in before:
+            part.needed = needed
+
+
+def _forward_dataset(model, dataloader, modalities, features, logger, title,
+                     dataset, device) -> DatasetOutputs:
     loader = _shard(dataloader, dataset)
     modes = [(module, module.training) for module in model.modules()]
     model.eval()

@@ -166,10 +166,12 @@ def flow_config():
     }
     model.data_preprocessor.preprocessors = dict(
         rgb=dict(mean=120., std=60.), flow=dict(mean=128., std=64.))
-    sampled = config.test_dataloader.dataset.pipeline[:3]
+    sampled = config.test_dataloader.dataset.pipeline[:2]
     config.test_dataloader.dataset.pipeline = [
         *sampled,
-        dict(type='mmbalance_plugin.FlowDecode', length=3),
+        dict(type='mmbalance_plugin.PerModality',
+             rgb=[dict(type='mmbalance_plugin.PyAVVideoDecode')],
+             flow=[dict(type='mmbalance_plugin.FlowDecode', length=3)]),
         dict(type='Resize', scale=(32, 32), keep_ratio=False),
         dict(type='mmbalance_plugin.SplitFlow'),
         dict(

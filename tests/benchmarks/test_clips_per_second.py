@@ -14,6 +14,9 @@ from media_loops import (
     build_loops,
     throughput_table,
 )
+from mmbalance_plugin.datasets.transforms.per_modality import (
+    all_transforms,
+)
 from timing import Times
 
 CONFIG = 'configs/_base_/datasets/crema_d.py'
@@ -64,11 +67,13 @@ def test_every_loop_loads_and_the_cache_is_read(tmp_path, root):
     loops = build_loops(str(root / CONFIG), clips, str(tmp_path))
     for loop in loops.values():
         loop.advance(4)
-    steps = loops['pipeline with cache'].dataset.pipeline.transforms
+    steps = all_transforms(
+        loops['pipeline with cache'].dataset.pipeline.transforms)
     caches = [step for step in steps if hasattr(step, 'hits')]
     assert [(step.hits, step.misses) for step in caches] == [(2, 2)] * 2
     loops['filling the cache'].advance(2)
-    steps = loops['filling the cache'].dataset.pipeline.transforms
+    steps = all_transforms(
+        loops['filling the cache'].dataset.pipeline.transforms)
     caches = [step for step in steps if hasattr(step, 'hits')]
     assert [(step.hits, step.misses) for step in caches] == [(2, 4)] * 2
     whole = loops['pipeline'].dataset[0]['inputs']

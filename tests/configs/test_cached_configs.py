@@ -13,6 +13,9 @@ from mmengine.runner import Runner
 
 from mmbalance_plugin.datasets.cache import file_state
 from mmbalance_plugin.datasets.prepare import prepare
+from mmbalance_plugin.datasets.transforms.per_modality import (
+    all_transforms,
+)
 from mmbalance_plugin.registry import DATASETS
 from tests.datasets import media_trees
 from tests.media_utils import write_clip
@@ -58,7 +61,7 @@ def load(name, tmp_path, cached=True):
 
 def build(cfg, split):
     dataset = DATASETS.build(cfg[f'{split}_dataloader'].dataset)
-    caches = [step for step in dataset.pipeline.transforms
+    caches = [step for step in all_transforms(dataset.pipeline.transforms)
               if hasattr(step, 'hits')]
     assert len(caches) == (2 if 'folder' in cfg else 0)
     return dataset, caches

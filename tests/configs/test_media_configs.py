@@ -13,6 +13,7 @@ from mmbalance_plugin.datasets.prepare import prepare
 from mmbalance_plugin.registry import DATASETS
 from tests.datasets import media_trees
 from tests.engine.digits import weights
+from tests.media_utils import steps
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 SETS = ('crema_d', 'kinetics_sounds', 'vggsound', 'ucf101')
@@ -140,7 +141,7 @@ def test_protocol_and_cache_are_one_line_away(data, method, other, tmp_path):
         dataset = cfg[f'{split}_dataloader'].dataset
         assert dataset.split == split
         assert dataset.protocol == ('paper' if 'paper' in other else 'fair')
-        kinds = {transform.type for transform in dataset.pipeline}
+        kinds = {transform.type for transform in steps(dataset.pipeline)}
         assert ('mmbalance_plugin.CachedTransforms' in kinds) == (
             'cached' in other)
     for key in ('model', 'train_cfg', 'optim_wrapper'):

@@ -40,7 +40,7 @@ def test_items_go_through_the_pipeline():
 
     data = Toys(pipeline=[double, PACK])
     item = data[2]
-    assert seen == [['a', 'b', 'label', 'origin', 'sample_idx']]
+    assert seen == [['a', 'b', 'label', 'needed', 'origin', 'sample_idx']]
     assert item['inputs']['a'].tolist() == [8., 10.]
     assert item['inputs']['b'].tolist() == 2.
     sample = item['data_samples']

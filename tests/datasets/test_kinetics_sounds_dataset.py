@@ -20,6 +20,7 @@ from mmbalance_plugin.datasets.prepare.kinetics_sounds import (
 from mmbalance_plugin.datasets.prepare.vggsound import plan as plan_vggsound
 from mmbalance_plugin.registry import DATASETS, MODELS
 from tests.datasets import media_trees
+from tests.media_utils import set_sizes
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 SOUND = [
@@ -91,9 +92,8 @@ def test_34_classes_train_with_one_more_line(tmp_path):
     cfg = Config.fromfile(CONFIGS / 'joint_kinetics_sounds.py')
     cfg.merge_from_dict({
         'model.head.num_classes': 34,
-        'train_dataloader.dataset.data_root': str(out),
-        'train_dataloader.dataset.pipeline.4.scale': (32, 32),
-        'train_dataloader.dataset.pipeline.7.duration': .3})
+        'train_dataloader.dataset.data_root': str(out)})
+    set_sizes(cfg.train_dataloader.dataset.pipeline, duration=.3)
     init_default_scope('mmaction')
     dataset = DATASETS.build(cfg.train_dataloader.dataset)
     batch = pseudo_collate([dataset[i] for i in range(len(dataset))])

@@ -11,6 +11,7 @@ from mmengine.runner import Runner
 
 from mmbalance_plugin.registry import DATASETS
 from tests.datasets.media_trees import write_video
+from tests.media_utils import set_sizes
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / 'docs' / 'datasets.md').read_text(encoding='utf-8')
@@ -40,9 +41,7 @@ def test_the_config_on_the_page_trains(project):
     init_default_scope('mmaction')
     for split in ('train', 'val', 'test'):
         dataset = cfg[f'{split}_dataloader'].dataset
-        index = 4 if split == 'train' else 3
-        assert dataset.pipeline[index].type == 'Resize'
-        dataset.pipeline[index].scale = (32, 32)
+        set_sizes(dataset.pipeline)
         data = DATASETS.build(dataset)
         samples = [data[i] for i in range(2)]
     labels = [int(s['data_samples'].gt_label) for s in samples]

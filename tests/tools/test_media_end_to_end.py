@@ -35,10 +35,10 @@ def shortened(data):
             f'{loader}.dataset.data_root={data}', f'{loader}.batch_size=6',
             f'{loader}.num_workers=0', f'{loader}.persistent_workers=False'
         ]
-        resize, audio = (4, 7) if split == 'train' else (3, 5)
+        resize = 4 if split == 'train' else 3
         options += [
-            f'{loader}.dataset.pipeline.{resize}.scale=(32,32)',
-            f'{loader}.dataset.pipeline.{audio}.duration=.5'
+            f'{loader}.dataset.pipeline.0.visual.{resize}.scale=(32,32)',
+            f'{loader}.dataset.pipeline.0.audio.0.duration=.5'
         ]
     return options
 

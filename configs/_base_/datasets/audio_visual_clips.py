@@ -32,9 +32,11 @@ audio = [
         crop='center'),
     dict(type='mmbalance_plugin.LogSpectrogram')
 ]
-pack = [dict(type='mmbalance_plugin.PackMultimodalInputs')]
-train_pipeline = [*visual_train, *audio, *pack]
-test_pipeline = [*visual_test, *audio, *pack]
+# A stage that trains one modality loads only that one.
+both = dict(type='mmbalance_plugin.PerModality')
+pack = dict(type='mmbalance_plugin.PackMultimodalInputs')
+train_pipeline = [dict(**both, visual=visual_train, audio=audio), pack]
+test_pipeline = [dict(**both, visual=visual_test, audio=audio), pack]
 
 train_dataloader = dict(
     batch_size=64,

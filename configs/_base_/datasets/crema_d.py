@@ -13,8 +13,12 @@ audio = [
         pad='repeat'),
     dict(type='mmbalance_plugin.LogSpectrogram')
 ]
-train_pipeline = [*_base_.visual_train, *audio, *_base_.pack]
-test_pipeline = [*_base_.visual_test, *audio, *_base_.pack]
+train_pipeline = [
+    dict(**_base_.both, visual=_base_.visual_train, audio=audio), _base_.pack
+]
+test_pipeline = [
+    dict(**_base_.both, visual=_base_.visual_test, audio=audio), _base_.pack
+]
 
 # Another protocol: crema_d_paper.py.
 dataset = dict(

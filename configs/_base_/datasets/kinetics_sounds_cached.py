@@ -23,8 +23,12 @@ visual_test = [
         **_base_.kept_pictures, folder=folder, transforms=_base_.visual_test)
 ]
 audio = [dict(**_base_.kept_sound, folder=folder, transforms=_base_.audio)]
-train_pipeline = [*visual_train, *audio, *_base_.pack]
-test_pipeline = [*visual_test, *audio, *_base_.pack]
+train_pipeline = [
+    dict(**_base_.both, visual=visual_train, audio=audio), _base_.pack
+]
+test_pipeline = [
+    dict(**_base_.both, visual=visual_test, audio=audio), _base_.pack
+]
 
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))

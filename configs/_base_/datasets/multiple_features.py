@@ -4,8 +4,9 @@
 modalities = ('pix', 'fou', 'mor')
 pipeline = [
     dict(
-        type='PackActionInputs',
-        collect_keys=modalities,
+        type='mmbalance_plugin.PackMultimodalInputs',
+        inputs={m: m
+                for m in modalities},
         meta_keys=('sample_idx', ))
 ]
 dataset = dict(

@@ -10,11 +10,16 @@ pack = [
         type='mmbalance_plugin.PackMultimodalInputs',
         inputs=dict(rgb='imgs', flow='flows'))
 ]
+# A stage that trains one modality decodes only that one.
+flow = [dict(type='mmbalance_plugin.FlowDecode', length=5)]
+decode = dict(
+    type='mmbalance_plugin.PerModality',
+    rgb=[dict(type='mmbalance_plugin.PyAVVideoDecode')],
+    flow=flow)
 train_pipeline = [
     dict(type='mmbalance_plugin.PyAVVideoInit'),
     sample,
-    dict(type='mmbalance_plugin.PyAVVideoDecode'),
-    dict(type='mmbalance_plugin.FlowDecode', length=5),
+    decode,
     dict(type='RandomResizedCrop'),
     dict(type='Resize', scale=(224, 224), keep_ratio=False),
     dict(type='Flip', flip_ratio=0.5),
@@ -23,8 +28,7 @@ train_pipeline = [
 test_pipeline = [
     dict(type='mmbalance_plugin.PyAVVideoInit'),
     dict(**sample, test_mode=True),
-    dict(type='mmbalance_plugin.PyAVVideoDecode'),
-    dict(type='mmbalance_plugin.FlowDecode', length=5),
+    decode,
     dict(type='Resize', scale=(224, 224), keep_ratio=False),
     *pack
 ]

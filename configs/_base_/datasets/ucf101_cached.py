@@ -5,24 +5,27 @@ _base_ = ['./ucf101.py', './cached_clips.py']
 
 kept = dict(**_base_.kept_frames, folder='data/ucf101/cache')
 stack = dict(type='mmbalance_plugin.StackFrames')
-init, sample, decode, *rest = _base_.train_pipeline
+read = dict(type='mmbalance_plugin.PyAVVideoDecode')
+decode = dict(
+    type='mmbalance_plugin.PerModality',
+    rgb=[dict(type='ArrayDecode')],
+    flow=_base_.flow)
+init, sample, _, *rest = _base_.train_pipeline
 train_pipeline = [
     dict(
         **kept,
         transforms=[
             init,
-            dict(type='mmbalance_plugin.SampleAtRate', fps=4), decode, stack
+            dict(type='mmbalance_plugin.SampleAtRate', fps=4), read, stack
         ]),
     # Of few frames the last ones would otherwise never be drawn.
-    dict(**sample, keep_tail_frames=True),
-    dict(type='ArrayDecode'),
-    *rest
+    dict(**sample, keep_tail_frames=True), decode, *rest
 ]
 # Tests draw nothing: the frames that they show are kept.
-init, sample, decode, *rest = _base_.test_pipeline
+init, sample, _, *rest = _base_.test_pipeline
 test_pipeline = [
-    dict(**kept, transforms=[init, sample, decode, stack]), sample,
-    dict(type='ArrayDecode'), *rest
+    dict(**kept, transforms=[init, sample, read, stack]), sample, decode,
+    *rest
 ]
 
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

@@ -38,6 +38,7 @@ class PackMultimodalInputs(PackActionInputs):
     """
 
     deterministic = True
+    selective = True
 
     def __init__(self,
                  inputs: Optional[Dict[str, str]] = None,
@@ -53,9 +54,11 @@ class PackMultimodalInputs(PackActionInputs):
         if 'label' in results:
             # Else .9 would be cut to class 0.
             integers(results['label'], f'labels of {_name(results)}')
-        masked = results.get('masked_keys', ())
+        masked, inputs = results.get('masked_keys', ()), self.inputs
+        if 'needed' in results:
+            inputs = {m: inputs[m] for m in inputs if m in results['needed']}
         packed = dict(results)
-        for modality, key in self.inputs.items():
+        for modality, key in inputs.items():
             if key not in results:
                 raise KeyError(
                     f'modality "{modality}" is packed from "{key}", which is '
@@ -66,12 +69,14 @@ class PackMultimodalInputs(PackActionInputs):
             packed[modality] = tensor
         there = {
             modality: key not in masked
-            for modality, key in self.inputs.items()
+            for modality, key in inputs.items()
         }
-        if not any(there.values()):
+        if 'needed' not in results and not any(there.values()):
             raise MediaError(
                 _name(results), 'has none of the modalities '
-                f'{list(self.inputs)}; leave it out of the annotation')
+                f'{list(inputs)}; leave it out of the annotation')
+        # MMAction2 packs what this attribute names.
+        self.collect_keys = tuple(inputs)
         packed = super().transform(dict(packed, modality_mask=there))
         if not all(there.values()):
             packed['data_samples'].set_metainfo(dict(modality_mask=there))

@@ -9,6 +9,7 @@ from mmengine.dist import broadcast, get_rank, is_distributed
 from mmengine.model import is_model_wrapper
 from mmengine.runner import EpochBasedTrainLoop
 
+from ...datasets.selection import load_only
 from ...models.wrappers import recognizer_of
 from ...registry import LOOPS
 from ..hooks.stage_hooks import install_stage_hooks
@@ -258,6 +259,7 @@ class StagedTrainLoop(EpochBasedTrainLoop):
         if self.modalities is not None:
             watch_encoders(self.model, runner.optim_wrapper.optimizer,
                            runner.logger)
+            self._load_only(self.model.loaded, self.model.active)
         runner.call_hook('before_stage', stage=stage)
         if progress.pending:
             self._validate()
@@ -269,6 +271,14 @@ class StagedTrainLoop(EpochBasedTrainLoop):
             else:
                 progress.pending = False
         runner.call_hook('after_stage', stage=stage)
+
+    def _load_only(self, train: Optional[Sequence[str]],
+                   val: Optional[Sequence[str]]) -> None:
+        """Load, decode and prepare only what the stage needs."""
+        self.model.load_only(train)
+        load_only(self.dataloader, train)
+        if self.runner.val_loop is not None:
+            load_only(self.runner.val_loop.dataloader, val)
 
     @property
     def _leftover(self) -> int:
@@ -388,8 +398,9 @@ class StagedTrainLoop(EpochBasedTrainLoop):
 
     def _assemble(self) -> None:
         runner, model = self.runner, self.model
-        if hasattr(model, 'leave_stage'):
+        if self.modalities is not None:
             model.leave_stage()
+            self._load_only(None, None)
         if runner.val_loop is None:
             return
         head = getattr(model, 'head', None)

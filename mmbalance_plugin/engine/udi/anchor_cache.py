@@ -20,10 +20,13 @@ class AnchorCache(NamedTuple):
         features (Tensor): (N, D), float32.
         logits (Tensor): (N, C), on the same device.
         device (torch.device): Where batches of them are wanted.
+        partial (bool): Whether some samples lack the anchor: which, their
+            inputs tell.
     """
     features: Tensor
     logits: Tensor
     device: torch.device
+    partial: bool = False
 
     def look_up(self, data_samples: Sequence) -> Tuple[Tensor, Tensor]:
         """Features and logits of a batch, shapes (B, D) and (B, C)."""
@@ -87,7 +90,8 @@ def build_anchor_cache(model: torch.nn.Module,
                 outputs.indices, expected):
             return AnchorCache(outputs.features[anchor],
                                outputs.logits[anchor],
-                               next(model.parameters()).device)
+                               next(model.parameters()).device,
+                               anchor in outputs.present)
         problem = _AMBIGUOUS.format(type(source).__name__)
     if mode is True:
         raise ValueError(

@@ -112,6 +112,12 @@ class AnchorGuidance(ObjectiveTerm):
         """Only the follower; see :class:`ObjectiveTerm`."""
         return (self.follower, )
 
+    def loads(self, model: nn.Module) -> Tuple[str, ...]:
+        """The anchor too, unless the cache knows all of it."""
+        if not self.losses or (self.cache and not self.cache.partial):
+            return (self.follower, )
+        return (self.anchor, self.follower)
+
     def start_stage(self, loop) -> None:
         """Cache the anchor's outputs, now that its weights are in place."""
         if not self.losses:

@@ -38,6 +38,10 @@ class MultimodalDataPreprocessor(MultiModalDataPreprocessor):
         non_blocking (bool): Whether the host goes on while a batch is copied
             to the device. Defaults to True.
 
+    Attributes:
+        needed (tuple[str] | None): Modalities that are prepared; others may
+            be left out of a batch. Defaults to None: all, and none may.
+
     Note:
         Each modality is stacked first, in pinned memory where a card is the
         target, and moved to the device in one piece. The data samples stay
@@ -65,6 +69,7 @@ class MultimodalDataPreprocessor(MultiModalDataPreprocessor):
             for name, config in configs.items() if 'type' in config
         })
         self.modalities = names
+        self.needed: Optional[Tuple[str, ...]] = None
         self.check_finite = check_finite
         self._non_blocking = non_blocking
         for name in names:
@@ -95,7 +100,9 @@ class MultimodalDataPreprocessor(MultiModalDataPreprocessor):
         inputs, samples = data['inputs'], data.get('data_samples')
         self._check(inputs, samples)
         batch, rows = dict(), dict()
-        for name in self.modalities:
+        wanted = self.modalities if self.needed is None else self.needed
+        for name in [m for m in self.modalities
+                     if m in wanted and m in inputs]:
             values = inputs[name]
             if not isinstance(values, Tensor):
                 values, there = self._stack(name, values, samples)
@@ -108,8 +115,8 @@ class MultimodalDataPreprocessor(MultiModalDataPreprocessor):
                                                     training)
         data = dict(data, inputs=batch, data_samples=samples)
         if rows:
-            data['present'] = self._presence(
-                len(inputs[name]), rows, samples)
+            size = len(next(iter(inputs.values())))
+            data['present'] = self._presence(size, rows, samples)
         return data
 
     def _preprocess(self, name: str, batch: Tensor, samples: Optional[list],
@@ -125,7 +132,7 @@ class MultimodalDataPreprocessor(MultiModalDataPreprocessor):
 
     def _presence(self, size: int, rows: Dict[str, List[int]],
                   samples: Optional[list]) -> Presence:
-        if len(rows) == len(self.modalities):
+        if self.needed is None and len(rows) == len(self.modalities):
             for index in range(size):
                 if not any(index in there for there in rows.values()):
                     raise ValueError(
@@ -140,7 +147,9 @@ class MultimodalDataPreprocessor(MultiModalDataPreprocessor):
             raise ValueError(
                 'inputs must be a dict of modalities (PackActionInputs with '
                 f'collect_keys makes one), but got {type(inputs).__name__}')
-        missing = [name for name in self.modalities if name not in inputs]
+        # Of a part of them, the encoders tell what is missing.
+        missing = [] if self.needed is not None else [
+            name for name in self.modalities if name not in inputs]
         unknown = [name for name in inputs if name not in self.modalities]
         if missing or unknown:
             problem = ' and '.join(

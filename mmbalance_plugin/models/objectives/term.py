@@ -41,11 +41,19 @@ class ObjectiveTerm:
         """
 
     def needs(self, model: nn.Module) -> Tuple[str, ...]:
-        """The modalities whose features the term reads.
+        """The modalities whose features the term reads from the record.
 
-        Defaults to all of them. Nothing else is loaded, decoded or encoded.
+        Defaults to all of them. No others are encoded.
         """
         return model.modalities
+
+    def loads(self, model: nn.Module) -> Tuple[str, ...]:
+        """The modalities whose inputs must be in a training batch.
+
+        Asked after :meth:`start_stage`. Defaults to :meth:`needs`. No others
+        are loaded or decoded.
+        """
+        return self.needs(model)
 
     def __call__(self, record: BatchRecord) -> Dict[str, Tensor]:
         """Losses of a batch.

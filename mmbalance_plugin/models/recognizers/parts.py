@@ -1,5 +1,5 @@
 """Which parts of a recognizer train, and towards what."""
-from typing import Dict, Iterable, List, Tuple, Union
+from typing import Dict, Iterable, List, Optional, Tuple, Union
 
 from torch import Tensor, nn
 
@@ -108,6 +108,19 @@ class TrainedParts:
                 learned[name] = term.learned
         if len(learned):
             self.learned = learned.to(next(self.parameters()).device)
+
+    def load_only(self, modalities: Optional[Iterable[str]]) -> None:
+        """Prepare only some modalities of a batch; None for all."""
+        if hasattr(self.data_preprocessor, 'needed'):
+            self.data_preprocessor.needed = None if modalities is None else \
+                tuple(modalities)
+
+    @property
+    def loaded(self) -> Tuple[str, ...]:
+        """tuple[str]: Modalities whose inputs the terms need."""
+        return tuple(
+            m for m in self.modalities
+            if any(m in term.loads(self) for term in self.terms))
 
     def leave_stage(self) -> None:
         """Assemble the model: every modality active, trainable as built."""
