@@ -323,7 +323,7 @@ def test_a_checkpoint_of_a_loop_without_stages_is_refused(trainer, tmp_path):
     digits.train(cfg)
     cfg = joint(tmp_path / 'run')
     cfg.resume = True
-    with pytest.raises(KeyError, match='load_from instead of resume'):
+    with pytest.raises(ValueError, match='load_from instead of resume'):
         digits.train(cfg)
 
 

@@ -8,6 +8,9 @@ from mmengine.hooks import (
     SyncBuffersHook,
 )
 
+from ...utils.fit import CheckpointMismatchError, refuse_misfit
+from ..run_settings import ResumeError
+
 STATE_KEY = 'staged_loop'
 
 
@@ -39,16 +42,41 @@ class StageStateHook(Hook):
         """Runs before weights and optimiser are loaded, on every rank.
 
         Raises:
-            KeyError: ``--resume`` from a checkpoint of another loop.
+            ResumeError: The checkpoint is another loop's, holds no optimiser
+                or belongs to other settings.
         """
         if not runner._resume:
             return
         if STATE_KEY not in checkpoint:
-            raise KeyError(
+            raise ResumeError(
                 f'cannot resume: the checkpoint has no {STATE_KEY!r} state, '
                 'so it was not written by this loop; start from its weights '
                 'with load_from instead of resume')
-        self.loop.load_state_dict(checkpoint[STATE_KEY])
+        for key in ('optimizer', 'param_schedulers'):
+            if key not in checkpoint and (key == 'optimizer'
+                                          or runner.param_schedulers):
+                raise ResumeError(
+                    f'cannot resume: the checkpoint holds no {key} (best_*.pth'
+                    ' never do); resume from one of the last epochs, or start '
+                    'from its weights with load_from')
+        try:
+            self.loop.load_state_dict(checkpoint[STATE_KEY])
+        except ResumeError as error:
+            raise ResumeError(
+                str(error) + self._misfit(checkpoint)) from error
+        if self.loop.done:
+            # Nothing trains any more, and no stage's groups are there.
+            for key in ('optimizer', 'param_schedulers'):
+                checkpoint.pop(key, None)
+
+    def _misfit(self, checkpoint: dict) -> str:
+        """What else there is to say where a resume is refused."""
+        try:
+            refuse_misfit(self.loop.model.state_dict(),
+                          checkpoint.get('state_dict', {}), 'the checkpoint')
+        except CheckpointMismatchError as error:
+            return f'\n{error}'
+        return ''
 
 
 class StageSyncBuffersHook(SyncBuffersHook):

@@ -14,6 +14,13 @@ from ...models.wrappers import recognizer_of
 from ...registry import LOOPS
 from ..hooks.stage_hooks import install_stage_hooks
 from ..inference import forward_dataset
+from ..run_settings import (
+    ResumeError,
+    check_settings,
+    is_binding,
+    run_settings,
+    stage_settings,
+)
 from ..selected import forget_others
 from ..steps.distributed import stepping_wrapper
 from .idle_encoders import watch_encoders
@@ -62,7 +69,11 @@ class StagedTrainLoop(EpochBasedTrainLoop):
         before training goes on. On a CPU the continued run is bit-equal to
         an uninterrupted one. Data workers that persist across epochs keep
         random states no checkpoint holds: with random transforms set
-        ``persistent_workers=False`` for exact resume.
+        ``persistent_workers=False`` for exact resume. A config that differs
+        from the one the run was started with is refused where what has been
+        trained depends on the difference (model, optimiser, schedules, size
+        of the global batch, stages that have begun), and each other
+        difference is told.
 
         **DDP.** The model is wrapped anew at each stage, over just the
         parameters that train. The kept weights are rank 0's. Buffers of
@@ -105,6 +116,7 @@ class StagedTrainLoop(EpochBasedTrainLoop):
             val_interval=val_interval,
             dynamic_intervals=dynamic_intervals)
         reseed_workers(self.dataloader)
+        self._settings = run_settings(runner, self.dataloader)
         install_stage_hooks(runner, self)
 
     # ---- what subclasses say -------------------------------------------
@@ -157,8 +169,12 @@ class StagedTrainLoop(EpochBasedTrainLoop):
     def terms(self) -> Sequence:
         """Sequence[ObjectiveTerm]: What the running stage trains towards;
         nothing once all are done, or for a model without terms."""
-        running = self.stage_index < len(self.stages)
-        return getattr(self._model, 'terms', ()) if running else ()
+        return () if self.done else getattr(self._model, 'terms', ())
+
+    @property
+    def done(self) -> bool:
+        """bool: Whether all stages are over."""
+        return self.stage_index >= len(self.stages)
 
     @property
     def stage(self) -> Stage:
@@ -187,7 +203,7 @@ class StagedTrainLoop(EpochBasedTrainLoop):
             if resettable:
                 self.model.note_initial_weights(resettable)
             self._enter_stage()
-        while self.stage_index < len(self.stages):
+        while not self.done:
             self._run_stage()
             self._finish_stage()
             self.stage_index += 1
@@ -198,7 +214,7 @@ class StagedTrainLoop(EpochBasedTrainLoop):
                     'are left out')
                 self.stage_index = len(self.stages)  # also after a resume
                 break
-            if self.stage_index < len(self.stages):
+            if not self.done:
                 self._enter_stage()
         self._assemble()
         runner.call_hook('after_train')
@@ -423,6 +439,8 @@ class StagedTrainLoop(EpochBasedTrainLoop):
     def state_dict(self) -> Dict[str, Any]:
         """Everything a resumed run needs beyond mmengine's own state."""
         return dict(
+            settings=self._settings,
+            stages=stage_settings(self.stages),
             stage_names=[stage.name for stage in self.stages],
             stage_index=self.stage_index,
             progress=self.progress.state_dict(),
@@ -438,15 +456,23 @@ class StagedTrainLoop(EpochBasedTrainLoop):
         so that optimiser and schedules exist when theirs arrive.
 
         Raises:
-            ValueError: The checkpoint was written with other stages.
+            ResumeError: The checkpoint was written with settings that
+                cannot be changed any more.
         """
+        if 'settings' not in state:
+            raise ResumeError(
+                'the checkpoint was written by an older version of this '
+                'package: finish the run with that one')
         self.load_extra_state(state['extra'])
         names = [stage.name for stage in self.stages]
         if names != state['stage_names']:
-            raise ValueError(
+            raise ResumeError(
                 f'the checkpoint was trained in stages '
                 f'{state["stage_names"]}, the config has {names}: resume '
                 'with the config the run was started with')
+        check_settings(state, self._settings, self.stages,
+                       lambda name: self.binds(name, state),
+                       self.runner.logger)
         self.stage_index = state['stage_index']
         self.records = list(state['records'])
         self._max_epochs = sum(record['epochs'] for record in self.records)
@@ -461,10 +487,22 @@ class StagedTrainLoop(EpochBasedTrainLoop):
             # Without a seed in the config mmengine drew a new one.
             self.dataloader.sampler.seed = state['sampler_seed']
         self._resumed = True
-        if self.stage_index < len(self.stages):
+        if not self.done:
             self._configure_stage()
             for term, saved in zip(self.terms, state['terms']):
                 term.load_state_dict(saved)
+
+    def binds(self, name: str, state: Dict[str, Any]) -> bool:
+        """Whether a setting has shaped what a checkpoint holds.
+
+        Args:
+            name (str): Of a setting, no stage's, that has changed since.
+            state (dict): The checkpoint's, see :meth:`state_dict`.
+
+        Returns:
+            bool: If not, the run may go on with another value.
+        """
+        return is_binding(name)
 
 
 def unwrap(model: torch.nn.Module) -> torch.nn.Module:

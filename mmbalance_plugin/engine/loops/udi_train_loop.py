@@ -201,6 +201,13 @@ class UDITrainLoop(StagedTrainLoop):
         """Every modality may become a follower."""
         return ('', ) if self.follower_start == 'scratch' else ()
 
+    def binds(self, name: str, state: Dict[str, Any]) -> bool:
+        """Adds the anchor, once it is chosen."""
+        choice = state['extra'].get('choice')
+        if name != 'train_cfg.anchor' or choice is None:
+            return super().binds(name, state)
+        return self.wanted_anchor not in ('auto', choice['anchor'])
+
     @property
     def in_phase_two(self) -> bool:
         """bool: Whether the running stage trains a follower."""
@@ -255,8 +262,9 @@ class UDITrainLoop(StagedTrainLoop):
     def load_extra_state(self, state: Dict[str, Any]) -> None:
         """Name the followers of the saved anchor."""
         # Another loop's has none: its stages differ, the caller says so.
-        if state.get('choice') is not None:
-            self.choice = AnchorChoice(**state['choice'])
+        choice = state.get('choice')
+        if choice is not None and choice['anchor'] in self.modalities:
+            self.choice = AnchorChoice(**choice)
             self._name_followers()
 
     def summary(self) -> Dict[str, Any]:

@@ -28,19 +28,24 @@ class InitialWeights(SeededParts):
     def note_initial_weights(self, parts: Iterable[str]) -> None:
         """Take the present weights for the initial ones.
 
-        To be called before the first step, on every rank.
+        To be called before the first step, on every rank; several may call
+        it, for parts of their own.
 
         Args:
             parts (Iterable[str]): Those that may be reset later; dotted
                 names of modules, as :meth:`find_parts` gives them.
         """
         fresh, mine = self.built_anew(), named_values(self)
+        given = {
+            name: mine[name].to('cpu', copy=True)
+            for name in self._names(fresh, parts)
+            if not torch.equal(mine[name], fresh[name])
+        }
+        if self._noted is not None:
+            given = {**given, **self._noted['given']}
         self._noted = dict(
-            given={
-                name: mine[name].to('cpu', copy=True)
-                for name in self._names(fresh, parts)
-                if not torch.equal(mine[name], fresh[name])
-            },
+            given=given,
+            seed=self.init_seed,
             digest=_digest(fresh),
             built_on=_builder(fresh))
 
@@ -97,7 +102,10 @@ class InitialWeights(SeededParts):
         if state is None:
             return
         given = {name: v.cpu() for name, v in state['given'].items()}
+        if self._noted is not None:
+            given = {**given, **self._noted['given']}
         self._noted = dict(state, given=given)
+        self.init_seed = state['seed']
         self._check(self.built_anew())
 
     @staticmethod

@@ -98,8 +98,9 @@ def test_another_device_that_draws_other_numbers_is_told(monkeypatch, capfd):
     model = loaded()
     model.note_initial_weights([''])
     state = model.initial_state()
-    other = build(ALL, seed=1)  # as if it drew other numbers
+    other = build(ALL)
     monkeypatch.setattr(initial_weights, '_builder', lambda _: 'Card X')
+    monkeypatch.setattr(initial_weights, '_digest', lambda _: 'another')
     other.load_initial_state(state)
     text = capfd.readouterr().out
     assert 'CPU' in text and 'now with Card X' in text
@@ -122,4 +123,21 @@ def note_on_ranks():
 
 def test_ranks_with_seeds_of_their_own_keep_the_same():
     first, second = run_ranks(note_on_ranks, 2)
-    assert first == second and first['given'] == {}
+    assert first['given'] == second['given'] == {}
+    assert first['digest'] == second['digest']
+
+
+def test_several_may_note_parts_of_their_own():
+    """A hook that needs encoders, and a loop that resets a head."""
+    model = loaded('')
+    initial = snapshot(model)
+    model.note_initial_weights(['encoders'])
+    noted = model.initial_state()
+    model.note_initial_weights(['head'])
+    other = build(ALL, seed=9)
+    other.load_initial_state(model.initial_state())
+    other.load_initial_state(noted)
+    for each in (model, other):
+        disturb(each)
+        each.reset_parts([''])
+        assert not changed(each, initial)
