@@ -28,7 +28,7 @@ def tool(root, monkeypatch):
 
 def shortened(data):
     """Overrides that make a recipe short: data, epochs, sizes."""
-    options = ['train_cfg.max_epochs=2']
+    options = ['train_cfg.max_epochs=1']
     for split in ('train', 'val', 'test'):
         loader = f'{split}_dataloader'
         options += [
@@ -64,8 +64,9 @@ def clips_of_kinetics_sounds(source):
 
 @pytest.mark.parametrize('name, make, clips, classes', [
     ('crema_d', make_crema_d, clips_of_crema_d, tuple(EMOTIONS.values())),
-    ('kinetics_sounds', make_kinetics_sounds, clips_of_kinetics_sounds,
-     CLASSES_31),
+    pytest.param('kinetics_sounds', make_kinetics_sounds,
+                 clips_of_kinetics_sounds, CLASSES_31,
+                 marks=pytest.mark.slow),
 ])
 def test_from_the_official_layout_to_predictions(tool, tmp_path, name, make,
                                                  clips, classes):
