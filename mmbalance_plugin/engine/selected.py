@@ -10,9 +10,10 @@ from mmengine.hooks import CheckpointHook
 from mmengine.runner import CheckpointLoader
 from torch import nn
 
+from ..utils.files import PARTIAL, move_whole
+
 ALIAS = 'best.pth'
 ASSEMBLED = 'assembled.pth'
-_PARTIAL = '.partial'
 
 
 def best_files(runner) -> Dict[str, str]:
@@ -83,12 +84,12 @@ def file_of(runner, model: nn.Module) -> Optional[str]:
             path = osp.join(runner.work_dir, ASSEMBLED)
             runner.save_checkpoint(
                 runner.work_dir,
-                ASSEMBLED + _PARTIAL,
+                ASSEMBLED + PARTIAL,
                 save_optimizer=False,
                 save_param_scheduler=False,
                 meta=dict(epoch=runner.epoch, iter=runner.iter),
                 by_epoch=False)
-            os.replace(path + _PARTIAL, path)
+            move_whole(path + PARTIAL, path)
     return path
 
 
@@ -104,12 +105,12 @@ def point_alias(work_dir: str, path: str) -> None:
     """
     alias = osp.join(work_dir, ALIAS)
     target = osp.relpath(osp.realpath(path), osp.realpath(work_dir))
-    if osp.lexists(alias + _PARTIAL):
-        os.remove(alias + _PARTIAL)
+    if osp.lexists(alias + PARTIAL):
+        os.remove(alias + PARTIAL)
     try:
         if target.startswith(osp.pardir):
             raise OSError('not below the work dir')
-        os.symlink(target, alias + _PARTIAL)
+        os.symlink(target, alias + PARTIAL)
     except OSError:
-        shutil.copyfile(path, alias + _PARTIAL)
-    os.replace(alias + _PARTIAL, alias)
+        shutil.copyfile(path, alias + PARTIAL)
+    move_whole(alias + PARTIAL, alias, sync=False)

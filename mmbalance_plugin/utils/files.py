@@ -28,12 +28,26 @@ def write_atomic(path: Union[str, Path],
     try:
         with open(partial, 'wb') as file:
             file.writelines(pieces)
-            if sync:
-                file.flush()
-                os.fsync(file.fileno())
-        os.replace(partial, path)
+        move_whole(partial, path, sync)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def move_whole(partial: Union[str, Path],
+               path: Union[str, Path],
+               sync: bool = True) -> None:
+    """Give a file that is written completely its own name.
+
+    Args:
+        partial (str | Path): The name that it was written under.
+        path (str | Path): Its own.
+        sync (bool): See :func:`write_atomic`. Defaults to True.
+    """
+    if sync:
+        # Windows flushes only what is open for writing.
+        with open(partial, 'r+b') as file:
+            os.fsync(file.fileno())
+    os.replace(partial, path)
 
 
 def portable(path: str) -> str:

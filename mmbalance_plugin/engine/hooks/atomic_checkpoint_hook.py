@@ -10,9 +10,9 @@ from mmengine.hooks import CheckpointHook
 from ...compat import POINTER, find_latest_checkpoint, pointer_to
 from ...models.wrappers import recognizer_of
 from ...registry import HOOKS
+from ...utils.files import PARTIAL, move_whole, write_atomic
 from ..expected_metrics import expected_metrics, refuse_missing
 
-_PARTIAL = '.partial'
 _OUTDATED = 'outdated_ckpt_ids'
 
 
@@ -119,7 +119,7 @@ class AtomicCheckpointHook(CheckpointHook):
             _remove(osp.join(self.out_dir, self.filename_tmpl.format(step)))
         for folder in {self.out_dir, work_dir}:
             for name in os.listdir(folder) if osp.isdir(folder) else []:
-                if name.endswith(_PARTIAL):
+                if name.endswith(PARTIAL):
                     os.remove(osp.join(folder, name))
 
     def _is_own(self, path: str) -> bool:
@@ -144,9 +144,9 @@ class AtomicCheckpointHook(CheckpointHook):
         """Save under a temporary name and move the file into place."""
         path = osp.join(self.out_dir, name)
         # A no-op on the other ranks.
-        runner.save_checkpoint(self.out_dir, name + _PARTIAL, **kwargs)
+        runner.save_checkpoint(self.out_dir, name + PARTIAL, **kwargs)
         if is_main_process():
-            _replace(path + _PARTIAL, path)
+            move_whole(path + PARTIAL, path)
         return path
 
     def _save_checkpoint_with_step(self, runner, step, meta) -> None:
@@ -173,9 +173,8 @@ class AtomicCheckpointHook(CheckpointHook):
         if not is_main_process():
             return
         pointer = osp.join(runner.work_dir, POINTER)
-        with open(pointer + _PARTIAL, 'w', encoding='utf-8') as f:
-            f.write(pointer_to(self.last_ckpt, runner.work_dir))
-        _replace(pointer + _PARTIAL, pointer)
+        text = pointer_to(self.last_ckpt, runner.work_dir)
+        write_atomic(pointer, [text.encode()], pointer + PARTIAL)
         for old in outdated:
             _remove(osp.join(self.out_dir, self.filename_tmpl.format(old)))
 
@@ -238,13 +237,6 @@ def _not_about_file_client(record) -> bool:
 
 def _same(path: str, other: str) -> bool:
     return osp.realpath(path) == osp.realpath(other)
-
-
-def _replace(source: str, target: str) -> None:
-    # Windows flushes only what is open for writing.
-    with open(source, 'r+b') as f:
-        os.fsync(f.fileno())
-    os.replace(source, target)
 
 
 def _remove(path: str) -> None:

@@ -1,6 +1,5 @@
 """``summary.json``: what a run found and what it cost."""
 import json
-import os
 import os.path as osp
 import subprocess
 from typing import Any, Dict, Optional, Sequence
@@ -11,6 +10,7 @@ from mmengine.hooks import CheckpointHook, Hook
 
 from ...models.wrappers import recognizer_of
 from ...registry import HOOKS
+from ...utils.files import write_atomic
 from ..cost import RunCost
 from ..scalars import plain_json, scalars
 from ..selected import best_files, file_of, point_alias
@@ -156,10 +156,8 @@ class SummaryHook(Hook):
             point_alias(runner.work_dir, checkpoint)
             summary['checkpoint'] = osp.relpath(checkpoint, runner.work_dir)
         path = osp.join(runner.work_dir, self.filename)
-        with open(path + '.partial', 'w', encoding='utf-8') as f:
-            json.dump(plain_json(summary), f, indent=2, allow_nan=False)
-            f.write('\n')
-        os.replace(path + '.partial', path)
+        text = json.dumps(plain_json(summary), indent=2, allow_nan=False)
+        write_atomic(path, [f'{text}\n'.encode()])
         runner.logger.info('\n' + format_table(summary))
         runner.logger.info(f'Summary written to {path}')
 
