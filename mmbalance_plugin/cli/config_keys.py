@@ -4,7 +4,16 @@ A config may hold helper variables of any name, so that only a name close to
 one that is read is taken for a mistake.
 """
 import inspect
-from typing import Any, Callable, Iterator, List, Optional, Set, Tuple
+from typing import (
+    Any,
+    Callable,
+    Iterable,
+    Iterator,
+    List,
+    Optional,
+    Set,
+    Tuple,
+)
 
 from mmengine.config import Config
 
@@ -115,7 +124,7 @@ def _sections(cfg: Config, top_level: Set[str]) -> Iterator[Tuple[str, dict]]:
         path, item = waiting.pop(0)
         if isinstance(item, dict):
             yield path, item
-            items = item.items()
+            items: Iterable = item.items()
         elif isinstance(item, (list, tuple)):
             items = enumerate(item)
         else:

@@ -17,6 +17,7 @@ class SelectiveLoading:
     """
 
     needed: Optional[Tuple[str, ...]] = None
+    pipeline: Any
 
     def need_only(self, modalities: Optional[Sequence[str]]) -> None:
         """Load only these modalities from now on; None for all."""
@@ -26,7 +27,7 @@ class SelectiveLoading:
 
     def get_data_info(self, idx: int) -> Dict[str, Any]:
         """Return a sample as the pipeline receives it."""
-        info = super().get_data_info(idx)
+        info = super().get_data_info(idx)  # type: ignore[misc]
         if self.needed is not None:
             info['needed'] = self.needed
         return info
@@ -35,7 +36,9 @@ class SelectiveLoading:
 def selective_parts(dataset: Dataset) -> List[SelectiveLoading]:
     """The data sets inside of MMEngine's wrappers that can leave things out.
     """
-    found = [dataset] if isinstance(dataset, SelectiveLoading) else []
+    found: List[SelectiveLoading] = []
+    if isinstance(dataset, SelectiveLoading):
+        found.append(dataset)
     for inner in (*getattr(dataset, 'datasets', ()),
                   getattr(dataset, 'dataset', None)):
         if inner is not None:
