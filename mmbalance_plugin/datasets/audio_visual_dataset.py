@@ -1,6 +1,10 @@
 """Clips with sound, listed in a csv or json file."""
 import logging
+import os
+import pickle
 from collections import Counter
+from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import (
     Callable,
@@ -19,7 +23,7 @@ from mmaction.datasets.transforms import PackActionInputs
 from mmengine.dist import get_rank
 from mmengine.logging import print_log
 
-from mmbalance_plugin.media import MediaError, MediaReader, MissingStreamError
+from mmbalance_plugin.media import MediaError, MissingStreamError
 from mmbalance_plugin.registry import DATASETS
 from mmbalance_plugin.utils.progress import progress
 from mmbalance_plugin.utils.threads import in_threads
@@ -28,11 +32,12 @@ from .av_annotation import read_annotation
 from .av_labels import LabelMap
 from .determinism import is_deterministic
 from .file_names import find_file, unreadable
+from .header_notes import HeaderNotes
 from .selection import SelectiveLoading
 
 _POLICIES = ('error', 'skip', 'mask')
 _KEYS = dict(video='filename', audio='audio_path')
-_PIECE = 32  # clips that a thread checks in one go
+_PIECE = 128  # clips that a thread checks in one go
 _SHOWN = 10  # clips named in a report
 _LONG = 500  # clips whose headers take more than a few seconds to read
 
@@ -72,9 +77,10 @@ class AudioVisualDataset(SelectiveLoading, BaseActionDataset):
 
     * ``'error'``: an error that names it. Files that do not exist are found
       at the start of training, absent streams when the clip's turn comes.
-    * ``'skip'``: every clip's header is read at the start; those without
-      the streams, or unreadable, are left out, counted by reason and kept
-      in :attr:`skipped`. A clip found damaged later, while training, is
+    * ``'skip'``: every clip's header is read at the start, and noted in
+      ``<ann_file>.headers.json`` for the next ones; clips without the
+      streams, or unreadable, are left out, counted by reason and kept in
+      :attr:`skipped`. A clip found damaged later, while training, is
       replaced by another one with a warning that counts them; while testing
       it is an error, as test results must not depend on which clip failed.
       Under DDP every rank reads the headers for itself.
@@ -160,17 +166,21 @@ class AudioVisualDataset(SelectiveLoading, BaseActionDataset):
             self.ann_file, self.num_classes)
         data_list = []
         for row in rows:
-            info = dict(row.extra)
-            info.update(
-                filename=self._path('video', row.video),
-                audio_path=self._path('audio', row.audio),
+            video = self._path('video', row.video)
+            audio = self._path('audio', row.audio)
+            info = dict(
+                row.extra,
+                filename=video,
+                # One string for both of what is usually one file.
+                audio_path=video if audio == video else audio,
                 label=labels(row, self.multi_class),
                 start=row.start,
                 end=row.end,
                 missing=self.missing)
             data_list.append(info)
         self.label_numbers = sorted(
-            set(np.hstack([info['label'] for info in data_list]).tolist()))
+            set(chain.from_iterable(info['label'] for info in data_list))
+            if self.multi_class else {info['label'] for info in data_list})
         if not self.multi_class:
             self._warn_of_contradictions(data_list)
         if labels.names:
@@ -198,17 +208,24 @@ class AudioVisualDataset(SelectiveLoading, BaseActionDataset):
     def _path(self, kind: str, name: Optional[str]) -> Optional[str]:
         if not name:
             return None
-        prefix = self.data_prefix.get(kind, self.data_prefix['video'])
-        return str(Path(prefix or '') / name)
+        prefix = self.data_prefix.get(kind, self.data_prefix['video']) or ''
+        if os.sep != '/' or './' in name or '//' in name:
+            return str(Path(prefix) / name)
+        # The same for a plain name, in a tenth of the time.
+        return os.path.join(_folder(prefix), name)
 
     def filter_data(self) -> List[dict]:
         """Check the files and apply the policy for missing modalities."""
+        self._headers = HeaderNotes(self.ann_file)
+        self._looked_at: Dict[str, Tuple[str, Optional[str]]] = {}
         with in_threads(
                 self._problem, self.data_list, max(1, self.check_workers),
                 _PIECE, ordered=True) as found:
             if self.missing == 'skip' and len(self.data_list) >= _LONG:
                 found = self._shown(found)
             problems = list(found)
+        self._headers.save()
+        del self._headers, self._looked_at
         broken = [p for p in problems if p is not None]
         if not broken:
             return self.data_list
@@ -239,25 +256,45 @@ class AudioVisualDataset(SelectiveLoading, BaseActionDataset):
 
     def _problem(self, info: dict) -> Optional[MediaError]:
         """What keeps a clip from being used, or None."""
-        name = info['filename'] or info['audio_path']
+        files: Dict[str, List[str]] = {}
         for stream in self.streams:
             path = info[_KEYS[stream]]
-            if path is None:
-                if self.missing == 'mask':
-                    continue
+            if path is not None:
+                files.setdefault(path, []).append(stream)
+            elif self.missing != 'mask':
                 return MissingStreamError(
-                    name, f'its row names no {stream} file')
-            path = info[_KEYS[stream]] = find_file(path) or path
-            problem = unreadable(path)
+                    info['filename'] or info['audio_path'],
+                    f'its row names no {stream} file')
+        for name, streams in files.items():
+            path, problem = self._look_at(name)
+            info.update({_KEYS[stream]: path for stream in streams})
             if problem is not None:
                 return MediaError(path, problem)
             if self.missing == 'skip':
                 try:
-                    with MediaReader(path) as reader:
-                        reader.require(stream)
+                    self._headers.require(path, streams)
                 except MediaError as error:
                     return error
         return None
+
+    def _look_at(self, name: str) -> Tuple[str, Optional[str]]:
+        """How a file is spelt here and why it cannot be opened; once."""
+        if name not in self._looked_at:
+            path, problem = name, unreadable(name)
+            if problem is not None:
+                path = find_file(name) or name
+                problem = unreadable(path)
+            self._looked_at[name] = path, problem
+        return self._looked_at[name]
+
+    def _serialize_data(self) -> Tuple[np.ndarray, np.ndarray]:
+        """As MMEngine does, without a second copy of it all."""
+        packed, ends = bytearray(), []
+        self.data_list.reverse()
+        while self.data_list:
+            packed += pickle.dumps(self.data_list.pop(), protocol=4)
+            ends.append(len(packed))
+        return np.frombuffer(packed, np.uint8), np.array(ends, np.int64)
 
     def prepare_data(self, idx: int) -> Optional[dict]:
         """Load a sample; None, for another one to be drawn, if skipped."""
@@ -287,3 +324,7 @@ def _list_of(problems: Sequence[MediaError], clips: Sequence[dict]) -> str:
         lines.append(f'    ... and {len(problems) - _SHOWN} more')
     return '\n'.join(lines)
 
+
+@lru_cache
+def _folder(prefix: str) -> str:
+    return str(Path(prefix)) if prefix else ''

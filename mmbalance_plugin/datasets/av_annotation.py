@@ -1,10 +1,17 @@
 """Annotation of clips with sound: csv or json to checked rows."""
 import csv
-import io
 import json
-from dataclasses import dataclass, field
+import re
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import (
+    Any,
+    Dict,
+    Iterator,
+    List,
+    NamedTuple,
+    Optional,
+    Tuple,
+)
 
 from mmbalance_plugin.utils import text as texts
 
@@ -15,14 +22,16 @@ _TAKEN = {
     'filename', 'audio_path', 'missing', 'sample_idx', 'modality',
     'frame_index', 'masked_keys', 'media_readers'
 }
+# Of a text in memory, without a copy of it: StringIO's takes four times as
+# much.
+_LINE = re.compile(r'[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+')
 
 
 class AnnotationError(ValueError):
     """A row that cannot be used; names the file, the line and the column."""
 
 
-@dataclass
-class Row:
+class Row(NamedTuple):
     """One clip of an annotation.
 
     Attributes:
@@ -38,22 +47,23 @@ class Row:
     video: Optional[str]
     audio: Optional[str]
     label: Any
-    start: Optional[float] = None
-    end: Optional[float] = None
-    extra: Dict[str, Any] = field(default_factory=dict)
+    start: Optional[float]
+    end: Optional[float]
+    extra: Dict[str, Any]
 
 
-def read_annotation(path: str) -> Tuple[List[Row], Optional[List[str]]]:
+def read_annotation(path: str) -> Tuple[Iterator[Row], Optional[List[str]]]:
     """Read and check an annotation file.
 
     Args:
         path (str): A ``.csv`` or ``.json`` file in UTF-8.
 
     Returns:
-        tuple: The rows, and the class names that a json file gives or None.
+        tuple: The rows one by one, so that a long list of them never stands
+        in memory, and the class names that a json file gives or None.
 
     Raises:
-        AnnotationError: The file or a row is wrong.
+        AnnotationError: The file is wrong, or a row that is asked for.
     """
     file = Path(path)
     # A broken link may be one to what git-annex has not fetched.
@@ -67,20 +77,24 @@ def read_annotation(path: str) -> Tuple[List[Row], Optional[List[str]]]:
         text = texts.read_text(file)
     except texts.TextError as error:
         raise AnnotationError(str(error)) from None
-    names = None
     if suffix == '.csv':
-        records = _csv_records(path, text)
-    else:
-        records, names = _json_records(path, text)
-    rows = [_row(place, record) for place, record in records]
-    if not rows:
+        return _rows(path, _csv_records(path, text)), None
+    content, names = _json_content(path, text)
+    return _rows(path, _json_records(path, content)), names
+
+
+def _rows(path: str, records: Iterator[Tuple[str, dict]]) -> Iterator[Row]:
+    empty = True
+    for place, record in records:
+        empty = False
+        yield _row(place, record)
+    if empty:
         raise AnnotationError(f'{path}: lists no clip')
-    return rows, names
 
 
 def _csv_records(path: str, text: str) -> Iterator[Tuple[str, dict]]:
-    reader = csv.reader(
-        io.StringIO(text, newline=''), strict=True, skipinitialspace=True)
+    lines = (match[0] for match in _LINE.finditer(text))
+    reader = csv.reader(lines, strict=True, skipinitialspace=True)
     header = None
     while True:
         try:
@@ -91,7 +105,8 @@ def _csv_records(path: str, text: str) -> Iterator[Tuple[str, dict]]:
         if cells is None:
             return
         place = f'{path}, line {reader.line_num}'
-        if not any(cell.strip() for cell in cells):
+        cells = [cell.strip() for cell in cells]
+        if not any(cells):
             continue
         if header is None:
             header = _header(place, cells)
@@ -101,11 +116,10 @@ def _csv_records(path: str, text: str) -> Iterator[Tuple[str, dict]]:
                 f'{place}: has {len(cells)} columns, the first line names '
                 f'{len(header)} ({", ".join(header)}); a name with a comma '
                 'needs quotes')
-        yield place, dict(zip(header, (cell.strip() for cell in cells)))
+        yield place, dict(zip(header, cells))
 
 
-def _header(place: str, cells: Sequence[str]) -> List[str]:
-    header = [cell.strip() for cell in cells]
+def _header(place: str, header: List[str]) -> List[str]:
     for name in header:
         if header.count(name) > 1:
             raise AnnotationError(f'{place}: column "{name}" appears twice')
@@ -117,7 +131,7 @@ def _header(place: str, cells: Sequence[str]) -> List[str]:
     return header
 
 
-def _json_records(path: str, text: str):
+def _json_content(path: str, text: str) -> Tuple[list, Optional[List[str]]]:
     try:
         content = json.loads(text)
     except json.JSONDecodeError as error:
@@ -131,13 +145,15 @@ def _json_records(path: str, text: str):
         raise AnnotationError(
             f'{path}: must hold a list of clips, or an object with one under '
             '"data_list"')
-    records = []
+    return content, names
+
+
+def _json_records(path: str, content: list) -> Iterator[Tuple[str, dict]]:
     for number, record in enumerate(content):
         place = f'{path}, entry {number}'
         if not isinstance(record, dict):
             raise AnnotationError(f'{place}: must be an object')
-        records.append((place, record))
-    return records, names
+        yield place, record
 
 
 def _json_names(path: str, metainfo: Any) -> Optional[List[str]]:
@@ -169,7 +185,7 @@ def _row(place: str, record: dict) -> Row:
             f'{place}, column "end": {end:g} s is not after the start at '
             f'{start or 0:g} s')
     extra = {k: v for k, v in record.items() if k not in _KNOWN}
-    taken = _TAKEN & set(extra)
+    taken = _TAKEN.intersection(extra)
     if taken:
         raise AnnotationError(
             f'{place}: column "{sorted(taken)[0]}" has a name that samples '

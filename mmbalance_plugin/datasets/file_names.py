@@ -1,9 +1,12 @@
 """Names of media files: spelt as on another system, readable or not."""
 import os
+import stat
 import unicodedata
 from typing import Iterator, Optional
 
 from mmbalance_plugin.utils.pointers import LONGEST, pointer_file
+
+_READABLE = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
 
 
 def find_file(path: str) -> Optional[str]:
@@ -45,9 +48,11 @@ def unreadable(path: str) -> Optional[str]:
         return pointer_file(path) or 'no such file'
     except OSError as error:
         return f'cannot be read: {error.strerror}'
-    if os.path.isdir(path):
+    if stat.S_ISDIR(status.st_mode):
         return 'is a directory, not a media file'
-    if not os.access(path, os.R_OK):
+    # Read by everybody, or else it has to be asked for.
+    everybody = status.st_mode & _READABLE == _READABLE
+    if not everybody and not os.access(path, os.R_OK):
         return 'cannot be read: Permission denied'
     if status.st_size <= LONGEST:
         return pointer_file(path)

@@ -26,7 +26,7 @@ def write(path, text: str) -> str:
 
 
 def rows_of(path, text):
-    return read_annotation(write(path, text))[0]
+    return list(read_annotation(write(path, text))[0])
 
 
 @pytest.mark.parametrize('odd', ODD, ids=ascii)

@@ -47,7 +47,7 @@ def test_ranks_agree_and_all_report(tmp_path):
     ranks = run_ranks(read_all, 2, str(ann_file))
     for names, skipped, said in ranks:
         assert names == [good, str(late)]
-        assert skipped == [(mute, 'has no audio stream')]
+        assert skipped == [(mute, 'has no sound (no audio stream)')]
         # What is found while training is not only said by the first rank.
         assert 'replaced by another clip (1 so far' in said
         assert f'{late}: ' in said

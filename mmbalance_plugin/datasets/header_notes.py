@@ -1,0 +1,96 @@
+"""Which streams files have, read once and noted beside their list."""
+import json
+import os
+from pathlib import Path
+from typing import Dict, Optional, Sequence
+
+import av
+
+from mmbalance_plugin.media import MediaReader, MissingStreamError
+
+_VERSION = 1
+
+
+class HeaderNotes:
+    """Remembers the headers of media files from run to run.
+
+    A note holds as long as the file's size and time of change do. Only sound
+    headers are noted: a damaged file, or one that took too long, is tried
+    again the next time.
+
+    Args:
+        ann_file (str): The list of the files; the notes are
+            ``<ann_file>.headers.json``.
+    """
+
+    def __init__(self, ann_file: str) -> None:
+        self.path = Path(f'{ann_file}.headers.json')
+        self._notes: Dict[str, list] = {}
+        self._loaded = self._changed = False
+
+    def require(self, path: str, streams: Sequence[str]) -> None:
+        """See to it that a file has some streams.
+
+        Args:
+            path (str): The file; it exists.
+            streams (Sequence[str]): 'video', 'audio' or both.
+
+        Raises:
+            MissingStreamError: It lacks one.
+            MediaError: It cannot be read, or is damaged.
+        """
+        if not self._loaded:
+            self._load()
+        status = os.stat(path)
+        state = [status.st_size, status.st_mtime_ns]
+        note = self._notes.get(path)
+        if note is None or note[0] != state or set(streams) - set(note[1]):
+            note = [state, _reasons(path, streams)]
+            self._notes[path] = note
+            self._changed = True
+        for stream in streams:
+            if note[1][stream] is not None:
+                raise MissingStreamError(path, note[1][stream])
+
+    def save(self) -> None:
+        """Write the notes, if there are new ones and the folder lets us."""
+        if not self._changed:
+            return
+        partial = self.path.with_name(f'{self.path.name}.{os.getpid()}')
+        try:
+            partial.write_text(
+                json.dumps(dict(_header(), files=self._notes)),
+                encoding='utf-8')
+            os.replace(partial, self.path)
+        except OSError:
+            # Somebody else's folder: the headers are read again next time.
+            partial.unlink(missing_ok=True)
+
+    def _load(self) -> None:
+        self._loaded = True
+        try:
+            content = json.loads(self.path.read_text(encoding='utf-8'))
+            files = content.pop('files')
+        except (OSError, ValueError, AttributeError, KeyError, TypeError):
+            return
+        if content == _header():
+            self._notes = files
+
+
+def _header() -> dict:
+    """What the notes depend on besides the files."""
+    return dict(version=_VERSION, av=av.__version__)
+
+
+def _reasons(path: str,
+             streams: Sequence[str]) -> Dict[str, Optional[str]]:
+    """Why the file lacks each stream, or None where it has it."""
+    reasons: Dict[str, Optional[str]] = {}
+    with MediaReader(path) as reader:
+        for stream in streams:
+            try:
+                reader.require(stream)
+                reasons[stream] = None
+            except MissingStreamError as error:
+                reasons[stream] = error.reason
+    return reasons
