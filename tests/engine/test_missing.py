@@ -9,6 +9,7 @@ from mmengine.registry import TRANSFORMS
 from torch.utils.data import default_collate
 
 from mmbalance_plugin.apis import MultimodalInferencer
+from mmbalance_plugin.engine.hooks import RelearningHook
 from mmbalance_plugin.engine.udi import AnchorGuidance
 from tests.apis.inferencer_utils import save_model
 from tests.engine.digits import MODALITIES, digits_cfg, train, weights
@@ -148,3 +149,22 @@ def test_udi_is_guided_where_both_are_there(tmp_path, cached):
     assert all(v.isfinite().all() for v in weights(runner).values())
     assert runner.model.head.weights.sum() == pytest.approx(1)
     assert runner.train_loop.choice.accuracy['audio'] > 0
+
+
+def test_relearning_judges_clips_that_have_the_modality(joint):
+    _, runner, _, _ = joint
+    hook = RelearningHook()
+    seen = []
+    with mock.patch.object(
+            RelearningHook, '_purity',
+            lambda self, features, targets: seen.append(
+                (features, targets)) or .5):
+        assert set(hook.diagnose(runner, runner.model).values()) == {0.}
+    sizes = []
+    for split in ('train', 'val'):
+        count = len(getattr(runner, f'{split}_loop').dataloader.dataset)
+        mute = sum(i % 10 in SOUNDLESS for i in range(count))
+        blind = sum(i % 20 == 10 for i in range(count))
+        sizes += [count - mute, count - blind]
+    assert [len(f) for f, _ in seen] == [len(t) for _, t in seen] == sizes
+    assert all(f.any(dim=1).all() for f, _ in seen)

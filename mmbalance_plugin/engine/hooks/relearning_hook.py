@@ -111,7 +111,10 @@ class RelearningHook(Hook):
         runner.logger.info(f'Diagnosis {self.done}: {text}')
 
     def diagnose(self, runner, model: nn.Module) -> Dict[str, float]:
-        """Purity on training less purity on validation, per modality."""
+        """Purity on training less purity on validation, per modality.
+
+        Of the samples that have it; 0 where none has.
+        """
         purities = []
         for loader, split in ((runner.train_loop.dataloader, 'training'),
                               (runner.val_loop.dataloader, 'validation')):
@@ -121,9 +124,11 @@ class RelearningHook(Hook):
                 features=True,
                 logger=runner.logger,
                 title=f'features of the {split} split')
+            there = [bank.present.get(m, slice(None))
+                     for m in model.modalities]
             purities.append([
-                self._purity(bank.features[m], bank.targets)
-                for m in model.modalities
+                self._purity(bank.features[m][rows], bank.targets[rows])
+                for m, rows in zip(model.modalities, there)
             ] if is_main_process() else None)
         broadcast_object_list(purities)
         return {
@@ -132,6 +137,8 @@ class RelearningHook(Hook):
         }
 
     def _purity(self, features: Tensor, targets: Tensor) -> float:
+        if not len(features):
+            return 0.
         # Here and not above: a second to import, for one method.
         from sklearn.cluster import KMeans
         from sklearn.preprocessing import minmax_scale
