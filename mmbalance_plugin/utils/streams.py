@@ -7,9 +7,11 @@ run equal an uninterrupted one, ranks agree where they must, and a branch
 start from the same weights whichever other branches stand beside it.
 """
 import hashlib
+import random
 from contextlib import contextmanager
-from typing import Iterator, Union
+from typing import Iterator, List, Union
 
+import numpy as np
 import torch
 
 
@@ -57,9 +59,25 @@ def seeded(seed: int, purpose: str, *ids: Union[int, str]) -> Iterator[None]:
     afterwards, so the block neither depends on earlier draws nor disturbs
     later ones.
     """
-    devices = []
-    if torch.cuda.is_available() and torch.cuda.is_initialized():
-        devices = [torch.cuda.current_device()]
-    with torch.random.fork_rng(devices=devices):
+    with torch.random.fork_rng(devices=_cuda_in_use()):
         torch.manual_seed(stream_seed(seed, purpose, *ids))
         yield
+
+
+@contextmanager
+def random_states_kept() -> Iterator[None]:
+    """Put the global generators of torch (as :func:`seeded` does), NumPy and
+    Python back after a block."""
+    states = random.getstate(), np.random.get_state()
+    try:
+        with torch.random.fork_rng(devices=_cuda_in_use()):
+            yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+
+
+def _cuda_in_use() -> List[int]:
+    if torch.cuda.is_available() and torch.cuda.is_initialized():
+        return [torch.cuda.current_device()]
+    return []

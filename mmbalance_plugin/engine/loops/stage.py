@@ -169,8 +169,13 @@ class Stage:
             model.enter_stage(self.train, self.objective)
             self.terms = tuple(type(t).__name__ for t in model.terms)
             self.active, self.complete = model.active, model.complete
+            if not any(p.requires_grad for p in model.parameters()):
+                raise ValueError('it trains nothing, as all weights of '
+                                 f'{self.train} were built frozen')
+            for term in model.terms:
+                term.check(model)
             model.leave_stage()
-        except ValueError as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f'stage {self.name!r}: {error}') from error
 
     @property

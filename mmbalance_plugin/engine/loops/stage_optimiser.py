@@ -31,6 +31,16 @@ class StageOptimiser:
         their default ``end`` is the stage's, not the run's."""
         return self._building.epochs if self._building else None
 
+    def schedules(self, stage: Stage,
+                  metrics: Optional[Sequence[str]]) -> Any:
+        """Configs of a stage's schedules; see :meth:`build`."""
+        cfgs = self.scheduler_cfg if stage.param_scheduler is None else \
+            stage.param_scheduler
+        cfgs = copy.deepcopy(cfgs)
+        if metrics is not None:
+            follow_own_metric(cfgs, stage, metrics)
+        return cfgs
+
     def build(self,
               runner,
               stage: Stage,
@@ -54,12 +64,7 @@ class StageOptimiser:
         if stage.optim_wrapper:
             wrapper_cfg = Config._merge_a_into_b(
                 copy.deepcopy(stage.optim_wrapper), wrapper_cfg)
-        scheduler_cfg = self.scheduler_cfg
-        if stage.param_scheduler is not None:
-            scheduler_cfg = stage.param_scheduler
-        scheduler_cfg = copy.deepcopy(scheduler_cfg)
-        if metrics is not None:
-            follow_own_metric(scheduler_cfg, stage, metrics)
+        scheduler_cfg = self.schedules(stage, metrics)
         # scale_lr refuses to run once schedules exist.
         runner.param_schedulers = scheduler_cfg
         runner.optim_wrapper = runner.build_optim_wrapper(wrapper_cfg)

@@ -202,6 +202,7 @@ class StagedTrainLoop(EpochBasedTrainLoop):
             resettable = self.to_be_reset()
             if resettable:
                 self.model.note_initial_weights(resettable)
+            self._try_optimisers()
             self._enter_stage()
         while not self.done:
             self._run_stage()
@@ -219,6 +220,21 @@ class StagedTrainLoop(EpochBasedTrainLoop):
         self._assemble()
         runner.call_hook('after_train')
         return runner.model
+
+    def _try_optimisers(self) -> None:
+        """Build what later stages say of their own, so as to fail now."""
+        runner = self.runner
+        for i, stage in enumerate(self.stages):
+            metrics = stage_metrics(runner, stage)
+            self._optimiser.schedules(stage, metrics)
+            if i == 0 or not (stage.optim_wrapper or stage.param_scheduler):
+                continue
+            try:
+                if self.modalities is not None:
+                    self.model.enter_stage(stage.train, stage.objective)
+                self._optimiser.build(runner, stage, metrics)
+            except Exception as error:
+                raise ValueError(f'stage {stage.name!r}: {error}') from error
 
     def _enter_stage(self) -> None:
         self.progress = StageProgress()

@@ -124,6 +124,9 @@ class UDITrainLoop(StagedTrainLoop):
         self.follower_epochs = follower_epochs
         self.wanted_anchor = anchor
         self.anchor_tolerance = anchor_tolerance
+        if anchor_dataloader is not None:
+            anchor_dataloader = runner.build_dataloader(
+                anchor_dataloader, seed=runner.seed)
         self.anchor_dataloader = anchor_dataloader
         self.follower_start = follower_start
         self.guidance_cfg = dict(
@@ -159,12 +162,15 @@ class UDITrainLoop(StagedTrainLoop):
             self._stage(f'unimodal_{m}', m, self.default_epochs)
             for m in modalities
         ]
-        # The order of the followers is known, their names are not yet: any
-        # pair stands in for them until the anchor is chosen.
-        followers = [
-            self._follower(m, modalities[0], f'follower_{i}')
-            for i, m in enumerate(modalities[1:], 1)
-        ]
+        # Whoever may become the anchor: its followers are built and tried
+        # now, so that nothing about them is told after phase 1.
+        anchors = modalities if self.wanted_anchor == 'auto' else (
+            self.wanted_anchor, )
+        followers = [self._followers(anchor) for anchor in anchors][0]
+        # Any stand in for those of the chosen anchor; only the order is
+        # known.
+        for i, stage in enumerate(followers, 1):
+            stage.name = f'follower_{i}'
         return alone + followers
 
     def _stage(self, name: str, modality: str, epochs: int,
@@ -177,25 +183,26 @@ class UDITrainLoop(StagedTrainLoop):
             **kwargs)
         return Stage.from_cfg(cfg, self.model, epochs)
 
-    def _follower(self, modality: str, anchor: str, name: str) -> Stage:
+    def _followers(self, anchor: str) -> List[Stage]:
+        return [self._follower(m, anchor) for m in self.modalities
+                if m != anchor]
+
+    def _follower(self, modality: str, anchor: str) -> Stage:
         objective = [dict(type='mmbalance_plugin.UnimodalLoss')]
         if self.guidance_cfg['consistency'] or \
                 self.guidance_cfg['complementarity']:
             objective.append(
                 dict(self.guidance_cfg, anchor=anchor, follower=modality))
         return self._stage(
-            name,
+            f'follower_{modality}',
             modality,
             self.follower_epochs,
             objective=objective,
             init='scratch' if self.follower_start == 'scratch' else 'keep')
 
     def _name_followers(self) -> None:
-        anchor = self.choice.anchor
-        followers = [m for m in self.modalities if m != anchor]
-        self.stages[len(self.modalities):] = [
-            self._follower(m, anchor, f'follower_{m}') for m in followers
-        ]
+        self.stages[len(self.modalities):] = self._followers(
+            self.choice.anchor)
 
     def to_be_reset(self) -> Sequence[str]:
         """Every modality may become a follower."""
@@ -223,9 +230,7 @@ class UDITrainLoop(StagedTrainLoop):
     def _choose_anchor(self) -> AnchorChoice:
         runner, model = self.runner, self.model
         loader = self.anchor_dataloader
-        if loader is not None:
-            loader = runner.build_dataloader(loader, seed=runner.seed)
-        elif runner.val_loop is not None:
+        if loader is None and runner.val_loop is not None:
             loader = runner.val_loop.dataloader
         if loader is None:
             return AnchorChoice(self.wanted_anchor, {}, {},

@@ -8,8 +8,10 @@ from torch import nn
 from ...functional import gradient_alignments, weights_from_alignments
 from ...models.objectives import BatchRecord
 from ...models.recognizers.labels import stack_labels
+from ...utils.streams import random_states_kept
 from ..steps.per_loss import average_gradients, per_loss_gradients
 
+_TERMS = ('con', 'com')
 _PARAMETERS = ('encoder', 'all')
 _FALLBACKS = ('previous', 'zero')
 
@@ -56,12 +58,30 @@ class AlphaController:
             if value not in allowed:
                 raise ValueError(f'controller.{key} must be one of {allowed},'
                                  f' got {value!r}')
+        unknown = sorted(set(start or ()) - set(_TERMS))
+        if unknown:
+            raise ValueError(f'controller.start names {unknown}, but the '
+                             f'terms are {_TERMS}')
         self.dynamic = dynamic
         self.start = dict(con=.5, com=.5) if start is None else dict(start)
         self.similarity = similarity
         self.parameters = parameters
         self.fallback = fallback
         self.begin = begin
+
+    def check(self, model: nn.Module, follower: str) -> None:
+        """Refuse a follower without gradients to compare.
+
+        Raises:
+            ValueError: All weights of its encoder were built frozen.
+        """
+        if self.dynamic and self.parameters == 'encoder' and not any(
+                p.requires_grad for p in model.encoders[follower].parameters()
+        ):
+            raise ValueError(
+                f'the encoder of {follower!r} is frozen, so the weights of '
+                "the terms cannot follow its gradients: set controller="
+                "dict(parameters='all') or dict(dynamic=False)" )
 
     def due(self, epoch: int) -> bool:
         """Whether the weights change at the start of a stage's epoch."""
@@ -130,11 +150,8 @@ class AlphaController:
 def _no_trace(model: nn.Module) -> Iterator[None]:
     """Put buffers (BatchNorm statistics) and random states back."""
     buffers = [(b, b.clone()) for b in model.buffers()]
-    devices = []
-    if torch.cuda.is_available() and torch.cuda.is_initialized():
-        devices = [torch.cuda.current_device()]
     try:
-        with torch.random.fork_rng(devices=devices):
+        with random_states_kept():
             yield
     finally:
         with torch.no_grad():

@@ -1,4 +1,5 @@
 """What the anchor adds to a follower's objective."""
+import copy
 import inspect
 from contextlib import nullcontext
 from typing import Any, Dict, Mapping, Optional, Tuple, Union
@@ -7,14 +8,16 @@ import torch
 from mmengine.dist import get_world_size
 from torch import Tensor, nn
 
+from ...models.modes import evaluating
 from ...models.objectives import BatchRecord, ObjectiveTerm
 from ...registry import MODELS
 from ...utils.eager import eager
 from ...utils.run_state import run_seed
-from ...utils.streams import stream_seed
+from ...utils.streams import random_states_kept, stream_seed
 from .anchor_cache import AnchorCache, build_anchor_cache
 from .controller import AlphaController
 
+_TRIED = 4  # rows
 _CACHES = ('auto', True, False)
 
 
@@ -92,6 +95,44 @@ class AnchorGuidance(ObjectiveTerm):
             filled = {k: v for k, v in known.items() if k in asked}
             self.losses[name] = MODELS.build({**filled, **cfg})
         self.losses.to(next(model.parameters()).device)
+
+    def check(self, model: nn.Module) -> None:
+        """Try the losses on features of chance; see :class:`ObjectiveTerm`.
+
+        Raises:
+            ValueError: A loss fails or gives no scalar, has no start weight,
+                or nothing of the follower can be compared.
+        """
+        if self.losses:
+            self.controller.check(model, self.follower)
+        unweighted = [name for name in self.losses if name not in self.alphas]
+        if unweighted:
+            raise ValueError(f'controller.start={self.alphas} has no weight '
+                             f'for {unweighted}')
+        trial = copy.copy(self)
+        trial.losses = copy.deepcopy(self.losses)
+        device = next(model.parameters()).device
+        with random_states_kept(), evaluating(model.head):
+            features = {
+                m: torch.randn(_TRIED, model.head.in_channels[m]).to(device)
+                for m in (self.anchor, self.follower)
+            }
+            features[self.follower].requires_grad_()
+            targets = torch.zeros(_TRIED, dtype=torch.long, device=device)
+            record = BatchRecord(model, {}, (), targets, features)
+            try:
+                terms = trial.terms(record)
+            except Exception as error:
+                raise ValueError(
+                    f'a loss between {self.anchor!r} and {self.follower!r} '
+                    f'fails on features of chance: {error}') from error
+        for name, term in terms.items():
+            if not isinstance(term, Tensor) or term.ndim:
+                found = tuple(term.shape) if isinstance(term, Tensor) else \
+                    type(term).__name__
+                raise ValueError(
+                    f'{type(self.losses[name]).__name__} gives {found} where '
+                    'a scalar is needed (see its reduction)')
 
     @property
     def consistency(self) -> Optional[nn.Module]:
@@ -186,10 +227,11 @@ class AnchorGuidance(ObjectiveTerm):
     def _anchor_outputs(self, record: BatchRecord) -> Tuple[Tensor, Tensor]:
         if self.cache is not None:
             return self.cache.look_up(record.samples)
-        model, names = record.model, (self.anchor, )
+        model, names, features = record.model, (self.anchor, ), record.features
         with torch.no_grad():
-            features = model.extract_feat(record.inputs, names,
-                                          record.present)
+            if self.anchor not in features:
+                features = model.extract_feat(record.inputs, names,
+                                              record.present)
             logits = model.head.unimodal_logits(features, names)
         return features[self.anchor], logits[self.anchor]
 

@@ -40,6 +40,15 @@ class ObjectiveTerm:
             model (MultimodalRecognizer): The model, on its device.
         """
 
+    def check(self, model: nn.Module) -> None:
+        """Raise now what would go wrong later, leaving no trace.
+
+        Called once in each stage of the objective before the run begins.
+
+        Args:
+            model (MultimodalRecognizer): The model, in that stage.
+        """
+
     def needs(self, model: nn.Module) -> Tuple[str, ...]:
         """The modalities whose features the term reads from the record.
 

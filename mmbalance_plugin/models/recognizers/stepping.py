@@ -18,8 +18,7 @@ class Stepping:
 
     def _init_step(self, step: Optional[dict]) -> None:
         self.step = MODELS.build(step or _PLAIN)
-        self._bypassable = not step or MODELS.get(step['type']) is MODELS.get(
-            _PLAIN['type'])
+        self._bypassable = type(self.step) is MODELS.get(_PLAIN['type'])
         self._stepping = False
 
     def train_step(self, data: dict, optim_wrapper) -> Dict[str, Tensor]:

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from mmengine.optim import OptimWrapper
 
+from mmbalance_plugin.engine.steps import TrainStep
 from mmbalance_plugin.registry import MODELS
 from tests.models.recognizers.toy import batch, build, config, targets
 
@@ -159,3 +160,9 @@ def test_a_copy_is_independent():
     twin.loss(*batch())
     assert reader.read().counts == dict(rgb=6, flow=6)
     assert twin.score_readers['test'].read().counts == dict(rgb=12, flow=12)
+
+
+def test_a_step_may_be_named_by_its_class():
+    """In a config of pure Python."""
+    for kind in (TrainStep, 'mmbalance_plugin.TrainStep'):
+        assert type(build(step=dict(type=kind)).step) is TrainStep
