@@ -120,6 +120,7 @@ def _sections(cfg: Config, top_level: Set[str]) -> Iterator[Tuple[str, dict]]:
     """Every dict that may be read, with its path; helpers are left out."""
     yield '', cfg
     waiting = [(key, cfg[key]) for key in cfg if key in top_level]
+    items: Iterable[Tuple[Any, Any]]
     while waiting:
         path, item = waiting.pop(0)
         if isinstance(item, dict):
