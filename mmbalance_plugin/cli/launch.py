@@ -153,6 +153,7 @@ def build_runner(cfg: Config) -> 'Runner':
         OSError: The work dir cannot be written to.
         UsageError: The config has no model, or a module that it names in
             ``custom_imports`` cannot be imported.
+        NotImplementedError: See :func:`require_supported`.
     """
     if 'model' not in cfg:
         raise UsageError(f'{cfg.filename} has no model')
@@ -162,6 +163,7 @@ def build_runner(cfg: Config) -> 'Runner':
     # Applies the shims before the Runner imports anything of MMAction2.
     import mmbalance_plugin.registry  # noqa: F401
     import_custom_modules(cfg)
+    require_supported(cfg)
     problems = unread_keys(cfg)
     from mmaction.registry import RUNNERS
     from mmengine.runner import Runner
@@ -178,6 +180,22 @@ def build_runner(cfg: Config) -> 'Runner':
         runner.logger.warning(problem)
     runner.logger.info(f'Environment, config and log are in {runner.log_dir}')
     return runner
+
+
+def require_supported(cfg: Config) -> None:
+    """Refuse runners and wrappers that this package does not train with.
+
+    Raises:
+        NotImplementedError: The config asks for one; says what to take out.
+    """
+    from mmbalance_plugin.engine.support import (
+        require_runner,
+        require_wrapper,
+    )
+    flexible = 'FlexibleRunner' if cfg.get('strategy') else None
+    require_runner(cfg.get('runner_type', flexible), 'mmbalance_plugin')
+    wrapper = cfg.get('model_wrapper_cfg') or {}
+    require_wrapper(wrapper.get('type'), 'mmbalance_plugin')
 
 
 @contextlib.contextmanager

@@ -202,6 +202,12 @@ def test_amp_of_a_stage_with_its_own_wrapper():
      'train_dataloader?'),
     (['toy.py', '--cfg-options', 'model.encoders.first.backbon.channels=4'],
      'model.encoders.first.backbon; did you mean backbone?'),
+    (['toy.py', '--cfg-options', 'runner_type=FlexibleRunner'],
+     "MMEngine's Runner, not with FlexibleRunner: take runner_type and"),
+    (['toy.py', '--cfg-options', 'strategy.type=DeepSpeedStrategy'],
+     'not with FlexibleRunner'),
+    (['toy.py', '--cfg-options', 'model_wrapper_cfg.type='
+      'MMFullyShardedDataParallel'], 'not with MMFullyShardedDataParallel: '),
     (['toy.py', '--work-dir', 'toy.py/x'], 'toy.py/x: Not a directory'),
     (['broken.py'], 'broken.py: SyntaxError: '),
     (['empty.py'], 'empty.py has no model'),

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ...utils.deferred_scalars import DeferredScalars
 from ...utils.eager import eager
 from ...utils.run_state import current_epoch
+from ..support import require_wrapper
 
 Logged = Dict[str, Dict[str, Tensor]]
 
@@ -92,6 +93,7 @@ class GradientMethod(metaclass=ABCMeta):
         Args:
             model (nn.Module): Perhaps inside DDP.
         """
+        require_wrapper(model, type(self).__name__)
         self.model = model.module if is_model_wrapper(model) else model
         self.last = {}
 

@@ -12,6 +12,7 @@ from ...models.wrappers import recognizer_of
 from ...registry import HOOKS
 from ...utils.files import PARTIAL, move_whole, write_atomic
 from ..expected_metrics import expected_metrics, refuse_missing
+from ..support import require_supported
 
 _OUTDATED = 'outdated_ckpt_ids'
 
@@ -57,6 +58,7 @@ class AtomicCheckpointHook(CheckpointHook):
 
     def before_train(self, runner) -> None:
         """Check the storage and clear what an interrupted write left."""
+        require_supported(runner, type(self).__name__)
         runner.logger.addFilter(_not_about_file_client)
         backend = get_file_backend(
             str(self.out_dir or runner.work_dir),

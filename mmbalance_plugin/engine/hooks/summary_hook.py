@@ -14,6 +14,7 @@ from ...utils.files import write_atomic
 from ..cost import RunCost
 from ..scalars import plain_json, scalars
 from ..selected import best_files, file_of, point_alias
+from ..support import require_supported
 
 _STATE_KEY = 'run_summary'
 
@@ -62,6 +63,7 @@ class SummaryHook(Hook):
     # ---- counting ------------------------------------------------------
     def before_train(self, runner) -> None:
         """Start the clock and the count."""
+        require_supported(runner, type(self).__name__)
         self.cost.start(_bare(runner))
 
     def before_train_iter(self,

@@ -23,6 +23,7 @@ from ..run_settings import (
 )
 from ..selected import forget_others
 from ..steps.distributed import stepping_wrapper
+from ..support import require_supported
 from .idle_encoders import watch_encoders
 from .seeding import reseed_workers, seed_everything, set_sampler_epoch
 from .stage import Stage
@@ -95,6 +96,7 @@ class StagedTrainLoop(EpochBasedTrainLoop):
                  val_interval: int = 1,
                  dynamic_intervals: Optional[List[Tuple[int, int]]] = None
                  ) -> None:
+        require_supported(runner, type(self).__name__)
         self.default_epochs = int(max_epochs)
         self._optimiser = StageOptimiser(runner)
         self._outer = unwrap(runner.model)
