@@ -120,15 +120,15 @@ def build_loops(config: str, clips: Sequence[Clip],
     return {
         'bare PyAV loop': BareLoop(clips),
         'pipeline': DatasetLoop(
-            dataset([*visual, *audio, *pack]), forget=True),
+            dataset([*visual, *audio, pack]), forget=True),
         'pipeline with cache': DatasetLoop(
-            dataset([*kept_visual, *kept_audio, *pack])),
+            dataset([*kept_visual, *kept_audio, pack])),
         'only decoding': DatasetLoop(
             dataset([*visual[:_DECODING], *audio]), forget=True),
         'only the cache': DatasetLoop(
             dataset([*kept_visual[:_DECODING], *kept_audio])),
         'filling the cache': DatasetLoop(
-            dataset(into_folder([*kept_visual, *kept_audio, *pack], filled)),
+            dataset(into_folder([*kept_visual, *kept_audio, pack], filled)),
             forget=True, fill=filled),
     }
 

@@ -52,7 +52,7 @@ def test_bare_loop_does_what_the_pipeline_does(tmp_path, root):
     picture, sound = BareLoop([clip]).load(clip)
     init_default_scope('mmaction')
     cfg = Config.fromfile(root / CONFIG)
-    expected = Compose([*cfg.visual_train, *cfg.audio, *cfg.pack])(
+    expected = Compose([*cfg.visual_train, *cfg.audio, cfg.pack])(
         dict(filename=clip.video, audio_path=clip.audio, modality='RGB',
              label=0))['inputs']
     assert picture.shape == expected['visual'].shape

@@ -134,8 +134,8 @@ def test_the_follower_step_is_a_follower_step(tmp_path):
     assert follower.loop.guidance.cache is not None
     # The cached anchor is not run; the controller's batch counts too.
     assert tally.fresh['audio'] == 0 and tally.fresh['visual'] > 0
-    assert loops['OPM'].loop.model.warmup_epochs == 0
-    assert loops['OPM'].loop.model.last  # it acts
+    assert loops['OPM'].runner.model.warmup_epochs == 0
+    assert loops['OPM'].runner.model.last  # it acts
     trained = {id(p) for g in loops['plain unimodal'].optimizer.param_groups
                for p in g['params']}
     model = loops['plain unimodal'].model
