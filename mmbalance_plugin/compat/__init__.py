@@ -37,6 +37,7 @@ def apply_shims() -> None:
         from .cpu_distributed import install_cpu_distributed_shim
         from .drn import install_drn_stub
         from .last_checkpoint import install_last_checkpoint_shim
+        from .loader_options import install_loader_options_shim
         from .multimodal import install_multimodal_shim
         from .optimizer_counters import install_optimizer_counters_shim
         from .pretty_text import install_pretty_text_shim
@@ -54,6 +55,7 @@ def apply_shims() -> None:
     install_last_checkpoint_shim()
     install_strict_loading_shim()
     install_optimizer_counters_shim()
+    install_loader_options_shim()
     install_torchaudio_shim()
     install_cpu_distributed_shim()
 

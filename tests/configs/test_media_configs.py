@@ -74,7 +74,6 @@ def load(name, folder, work_dir=None):
         loader = cfg[f'{split}_dataloader']
         loader.batch_size = 3
         loader.num_workers = 0
-        loader.persistent_workers = False
         loader.dataset.data_root = str(folder)
         loader.dataset.indices = 3
     shrink(cfg._cfg_dict)

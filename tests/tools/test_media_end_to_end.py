@@ -33,7 +33,7 @@ def shortened(data):
         loader = f'{split}_dataloader'
         options += [
             f'{loader}.dataset.data_root={data}', f'{loader}.batch_size=6',
-            f'{loader}.num_workers=0', f'{loader}.persistent_workers=False'
+            f'{loader}.num_workers=0',
         ]
         resize = 4 if split == 'train' else 3
         options += [
