@@ -42,6 +42,8 @@ def explain(error: BaseException) -> Optional[str]:
     missing = NOT_REGISTERED.match(text)
     if missing and isinstance(error, KeyError):
         return _not_registered(*missing.groups())
+    if isinstance(error, ImportError):
+        return f'an import failed: {text}'
     if isinstance(error, TypeError) and ARGUMENTS.search(text):
         return text
     return None

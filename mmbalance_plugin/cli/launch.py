@@ -165,6 +165,10 @@ def build_runner(cfg: Config) -> 'Runner':
     import_custom_modules(cfg)
     require_supported(cfg)
     problems = unread_keys(cfg)
+    if cfg.get('launcher', 'none') != 'none':
+        # The model's own training step, under MMEngine's loops as well.
+        from mmbalance_plugin.engine.steps.distributed import stepping_wrapper
+        cfg.model_wrapper_cfg = stepping_wrapper(cfg)
     from mmaction.registry import RUNNERS
     from mmengine.runner import Runner
     try:

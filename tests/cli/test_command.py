@@ -51,6 +51,10 @@ def not_installed():
     MODELS.build(dict(type='no_such_package.Net'))
 
 
+def broken_package():
+    import no_such_module  # noqa: F401
+
+
 def unknown_argument():
     MODELS.build(dict(type='mmbalance_plugin.MLPBackbone', channel=3))
 
@@ -81,6 +85,7 @@ def end(monkeypatch, capsys):
     (not_registered, 'mmbalance_plugin.ConcatHed is not in the '),
     (not_installed, 'no_such_package.Net cannot be built: no_such_package '
      'is not installed'),
+    (broken_package, "an import failed: No module named 'no_such_module'"),
     (unknown_argument, 'MLPBackbone.__init__() got an unexpected keyword '
      "argument 'channel'"),
     (said_by_this_package, None),

@@ -449,6 +449,8 @@ def test_distributed_on_the_cpu(config, root, run_python):
         PYTHONPATH=os.pathsep.join([str(root), str(HERE)]))
     assert done.returncode == 0, done.stderr
     checkpoint = torch.load('work_dirs/toy/epoch_2.pth')
+    assert 'MultimodalDistributedDataParallel' in Path(
+        'work_dirs/toy/toy.py').read_text()
     # Two ranks take eight of the sixteen samples a step: two steps an epoch.
     assert checkpoint['meta']['iter'] == 4
     assert len(losses('work_dirs/toy')) == 2
