@@ -84,6 +84,22 @@ def test_one_file_for_each_modality(tmp_path, clips):
     assert same.scores == inferencer(video)[0].scores != result.scores
 
 
+@pytest.mark.parametrize('head', ['concat', 'sum', 'fitted'])
+def test_testing_and_inference_leave_out_the_same(tmp_path, clips, head):
+    """One file of each kind, in one batch of the test and one by one."""
+    config = media_config(head, missing='mask')
+    inferencer, model = make(tmp_path, config)
+    full, mute, wave = clips['complete'][0], clips['mute'], clips['wave']
+    samples = by_testing(
+        config, model, [(full, full), (mute, mute), ('', wave)], tmp_path)
+    for result, sample in zip(inferencer([full, mute, wave], 1), samples):
+        np.testing.assert_allclose(
+            result.scores, sample.pred_score, rtol=1e-4, atol=1e-6)
+        assert result.label == int(sample.pred_label)
+        assert [m for m, part in result.modalities.items() if part] == list(
+            sample.pred_scores)
+
+
 @pytest.mark.parametrize('head', ['concat', 'mean'])
 def test_clip_without_sound_or_picture(tmp_path, clips, head):
     inferencer, model = make(tmp_path, media_config(head, missing='mask'))
