@@ -1,0 +1,47 @@
+"""A training step on a card, pretended: the host waits for nothing."""
+import pytest
+import torch
+from mmengine.optim import OptimWrapper
+
+from mmbalance_plugin.engine.udi import AnchorCache, AnchorGuidance
+from mmbalance_plugin.models.losses import CLUBLoss, JSDivergenceLoss
+from mmbalance_plugin.models.objectives import UnimodalLoss
+from tests.models.recognizers import toy
+from tests.pretended_card import CARD, waits_for_the_card
+
+
+def guided(cache):
+    guide = AnchorGuidance('rgb', 'flow', JSDivergenceLoss(),
+                           CLUBLoss(8, 9, seed=0))
+    if cache is not None:
+        guide.cache = AnchorCache(
+            torch.zeros(200, 8, device=cache),
+            torch.zeros(200, toy.CLASSES, device=cache), torch.device(CARD),
+            False)
+    return ['flow'], [UnimodalLoss(), guide]
+
+
+@pytest.mark.parametrize('stage', [
+    lambda: ('all', 'fused'),
+    lambda: (['flow'], 'unimodal'),
+    lambda: guided(None),
+    lambda: guided(CARD),
+    lambda: guided('cpu'),
+], ids=['joint', 'unimodal', 'follower', 'cached', 'cached in memory'])
+def test_a_step_waits_for_nothing(stage):
+    model = toy.build(head='DecisionHead').to(CARD)
+    model.enter_stage(*stage())
+    wrapper = OptimWrapper(torch.optim.Adam(
+        [p for p in model.parameters() if p.requires_grad]))
+    inputs, samples = toy.batch()
+    batch = dict(inputs={m: list(x) for m, x in inputs.items()},
+                 data_samples=samples)
+    model.train()
+    with waits_for_the_card() as waits:
+        for _ in range(2):
+            waits.clear()  # the first step is logged
+            losses = model(
+                **model.data_preprocessor(batch, True), mode='loss')
+            assert all(loss.is_meta for loss in losses.values())
+            wrapper.update_params(sum(losses.values()))
+    assert waits == []
