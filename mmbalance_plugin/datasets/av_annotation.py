@@ -1,7 +1,5 @@
 """Annotation of clips with sound: csv or json to checked rows."""
-import csv
 import json
-import re
 from pathlib import Path
 from typing import (
     Any,
@@ -13,7 +11,12 @@ from typing import (
     Tuple,
 )
 
-from mmbalance_plugin.utils import text as texts
+from mmbalance_plugin.utils.text import (
+    TextError,
+    number,
+    read_rows,
+    read_text,
+)
 
 _FILES = ('path', 'video', 'audio')
 _KNOWN = _FILES + ('label', 'start', 'end')
@@ -22,9 +25,6 @@ _TAKEN = {
     'filename', 'audio_path', 'missing', 'sample_idx', 'modality',
     'frame_index', 'masked_keys', 'media_readers'
 }
-# Of a text in memory, without a copy of it: StringIO's takes four times as
-# much.
-_LINE = re.compile(r'[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+')
 
 
 class AnnotationError(ValueError):
@@ -74,8 +74,8 @@ def read_annotation(path: str) -> Tuple[Iterator[Row], Optional[List[str]]]:
         raise AnnotationError(
             f'{path}: an annotation is a .csv or a .json file')
     try:
-        text = texts.read_text(file)
-    except texts.TextError as error:
+        text = read_text(file)
+    except TextError as error:
         raise AnnotationError(str(error)) from None
     if suffix == '.csv':
         return _rows(path, _csv_records(path, text)), None
@@ -85,29 +85,20 @@ def read_annotation(path: str) -> Tuple[Iterator[Row], Optional[List[str]]]:
 
 def _rows(path: str, records: Iterator[Tuple[str, dict]]) -> Iterator[Row]:
     empty = True
-    for place, record in records:
-        empty = False
-        yield _row(place, record)
+    try:
+        for place, record in records:
+            empty = False
+            yield _row(place, record)
+    except TextError as error:
+        raise AnnotationError(str(error)) from None
     if empty:
         raise AnnotationError(f'{path}: lists no clip')
 
 
 def _csv_records(path: str, text: str) -> Iterator[Tuple[str, dict]]:
-    lines = (match[0] for match in _LINE.finditer(text))
-    reader = csv.reader(lines, strict=True, skipinitialspace=True)
     header = None
-    while True:
-        try:
-            cells = next(reader, None)
-        except csv.Error as error:
-            raise AnnotationError(
-                f'{path}, line {reader.line_num}: {error}') from None
-        if cells is None:
-            return
-        place = f'{path}, line {reader.line_num}'
-        cells = [cell.strip() for cell in cells]
-        if not any(cells):
-            continue
+    for line, cells in read_rows(path, text):
+        place = f'{path}, line {line}'
         if header is None:
             header = _header(place, cells)
             continue
@@ -149,8 +140,8 @@ def _json_content(path: str, text: str) -> Tuple[list, Optional[List[str]]]:
 
 
 def _json_records(path: str, content: list) -> Iterator[Tuple[str, dict]]:
-    for number, record in enumerate(content):
-        place = f'{path}, entry {number}'
+    for index, record in enumerate(content):
+        place = f'{path}, entry {index}'
         if not isinstance(record, dict):
             raise AnnotationError(f'{place}: must be an object')
         yield place, record
@@ -210,7 +201,7 @@ def _seconds(place: str, record: dict, column: str) -> Optional[float]:
     if value is None or value == '':
         return None
     try:
-        seconds = texts.number(value)
+        seconds = number(value)
     except ValueError:
         seconds = -1.0
     if seconds < 0:

@@ -13,8 +13,8 @@ from mmbalance_plugin.datasets.prepare.crema_d import parse_name
 from mmbalance_plugin.datasets.prepare.kinetics_rows import (
     read_annotation as read_kinetics,
 )
-from mmbalance_plugin.datasets.prepare.media_files import read_lines
 from mmbalance_plugin.datasets.prepare.vggsound import plan as plan_vggsound
+from mmbalance_plugin.utils.text import lines_of, read_text
 
 # What str.splitlines takes for the end of a line besides.
 ODD = ['\x0b', '\x0c', '\x1c', '\x1d', '\x1e', '\x85', '\u2028', '\u2029']
@@ -41,7 +41,7 @@ def test_a_row_ends_at_its_line_end(tmp_path, odd, quote):
     # Names of classes, and every list that is read to prepare data.
     names = write(tmp_path / 'classes.txt', f'run\n{label}\n\n')
     assert read_names(names) == ['run', label]
-    assert read_lines(tmp_path / 'classes.txt') == ['run', label]
+    assert lines_of(read_text(tmp_path / 'classes.txt')) == ['run', label]
     labels = LabelMap(None, str(tmp_path / 'a.csv'))
     assert [labels(row, several=False) for row in rows] == [1, 1, 0]
 

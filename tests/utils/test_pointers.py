@@ -13,11 +13,11 @@ from mmbalance_plugin.datasets.av_labels import read_names
 from mmbalance_plugin.datasets.flow_pictures import read_picture
 from mmbalance_plugin.datasets.prepare import store
 from mmbalance_plugin.datasets.prepare.manifest import load_manifest
-from mmbalance_plugin.datasets.prepare.media_files import read_lines
 from mmbalance_plugin.datasets.prepare.media_verify import inspect_file
 from mmbalance_plugin.datasets.prepare.packages import Package, fetch
 from mmbalance_plugin.media import MediaReader
 from mmbalance_plugin.utils.pointers import pointer_content, pointer_file
+from mmbalance_plugin.utils.text import read_text
 
 LFS = (b'version https://git-lfs.github.com/spec/v1\n'
        b'oid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d'
@@ -75,7 +75,7 @@ READERS = {
     'a.csv': lambda path: read_annotation(str(path)),
     'a.json': lambda path: read_annotation(str(path)),
     'classes.txt': read_names,
-    'trainlist01.txt': read_lines,
+    'trainlist01.txt': read_text,
     'clip.npz': lambda path: load_arrays(str(path)),
     'best.pth': lambda path: load_weights(nn.Linear(2, 2), path),
     'epoch_1.pth': lambda path: CheckpointLoader.load_checkpoint(str(path)),

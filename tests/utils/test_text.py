@@ -3,7 +3,14 @@ import math
 
 import pytest
 
-from mmbalance_plugin.utils.text import integer, lines_of, number, read_text
+from mmbalance_plugin.utils.text import (
+    TextError,
+    integer,
+    lines_of,
+    number,
+    read_rows,
+    read_text,
+)
 
 # What str.splitlines takes for the end of a line besides.
 ODD = '\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029'
@@ -64,3 +71,30 @@ def test_every_float_that_json_writes():
     for _ in range(500):
         value = random.uniform(-1, 1) * 10**random.randint(-300, 300)
         assert number(repr(value)) == number(value) == value
+
+
+ROWS = [['a', 'b, c'], ['d', 'é']]
+
+
+@pytest.mark.parametrize('data', [
+    'a,"b, c"\nd,é\n', '\ufeffa,"b, c"\r\n\r\nd,é\r\n', 'a,"b, c"\rd,é',
+    ' a , "b, c"\n , \nd,é ',
+])
+def test_rows_of_any_make(tmp_path, data):
+    path = tmp_path / 'a.csv'
+    path.write_bytes(data.encode())
+    found = list(read_rows(path))
+    assert [cells for _, cells in found] == ROWS
+    assert found[0][0] == 1 and found[1][0] in (2, 3)
+
+
+def test_text_that_cannot_be_read_is_named(tmp_path):
+    path = tmp_path / 'a.csv'
+    with pytest.raises(TextError, match='a.csv cannot be read: No '):
+        read_text(path)
+    path.write_text('x\n1,"never closed\n' + 'y\n' * 9)
+    with pytest.raises(TextError, match=r'a\.csv, line \d+: '):
+        list(read_rows(path))
+    path.write_text('label', encoding='utf-16')
+    with pytest.raises(TextError, match='no text in UTF-8'):
+        read_text(path)

@@ -3,9 +3,11 @@ import re
 from pathlib import Path
 from typing import Dict, List, Optional, Tuple
 
+from mmbalance_plugin.utils.text import read_rows
+
 from .errors import PreparationError
 from .media import MediaPreparer, Plan, PlannedClip
-from .media_files import FileIndex, find_folder, read_rows
+from .media_files import FileIndex, find_folder
 from .media_splits import carve, shuffled
 
 DATASET = 'crema_d'

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Dict, List, Sequence, Tuple
 
-from mmbalance_plugin.utils.text import integer
+from mmbalance_plugin.utils.text import integer, read_rows, read_text
 
 from .errors import PreparationError
-from .media_files import read_rows, read_text
 
 #: What the csv files must have; ``split`` may be in the file's name instead.
 COLUMNS = ('label', 'youtube_id', 'time_start', 'time_end')

@@ -1,11 +1,8 @@
 """Finding the files of a media data set below a folder."""
-import csv
-import io
 import os
 from pathlib import Path
 from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
-from mmbalance_plugin.utils import text
 from mmbalance_plugin.utils.files import portable
 
 from .errors import PreparationError
@@ -129,56 +126,3 @@ def subfolders(folder: Path) -> Dict[str, str]:
         raise PreparationError(
             f'{folder} cannot be listed: {error.strerror}') from error
     return {name.lower(): name for name in reversed(names)}
-
-
-def read_text(path: Path) -> str:
-    """A text file in UTF-8, with or without a byte order mark.
-
-    Raises:
-        PreparationError: It cannot be read.
-    """
-    try:
-        return text.read_text(path)
-    except text.TextError as error:
-        raise PreparationError(str(error)) from error
-
-
-def read_lines(path: Path) -> List[str]:
-    """Lines of a text file without ends and empty ones.
-
-    Raises:
-        PreparationError: It cannot be read.
-    """
-    return text.lines_of(read_text(path))
-
-
-def read_rows(
-        path: Path,
-        content: Optional[str] = None) -> Iterator[Tuple[int, List[str]]]:
-    """Rows of a csv file that are not empty, with their line numbers.
-
-    Args:
-        path (Path): The file.
-        content (str, optional): What is in it. Defaults to None: it is
-            read.
-
-    Yields:
-        Tuple[int, List[str]]: Line, counted from 1, and the cells without
-        blanks around them.
-
-    Raises:
-        PreparationError: It cannot be read, or a quote is never closed.
-    """
-    if content is None:
-        content = read_text(path)
-    reader = csv.reader(
-        io.StringIO(content, newline=''), strict=True, skipinitialspace=True)
-    try:
-        for cells in reader:
-            cells = [cell.strip() for cell in cells]
-            if any(cells):
-                yield reader.line_num, cells
-    except csv.Error as error:
-        raise PreparationError(
-            f'{path}, line {reader.line_num}: {error} (is a quote missing, '
-            'or one too many?)') from error

@@ -6,6 +6,8 @@ from typing import Callable, Dict, Iterator, NamedTuple, Optional, Union
 
 from filelock import FileLock, Timeout
 
+from mmbalance_plugin.utils.text import TextError
+
 from . import (
     av_digits,
     crema_d,
@@ -95,7 +97,7 @@ def prepare(name: str,
         with _alone(out):
             remove_partial(out)
             return PREPARERS[name].prepare(out, source, **options)
-    except OSError as error:
+    except (OSError, TextError) as error:
         # A full disk or a folder without permission: no traceback needed.
         raise PreparationError(str(error)) from error
 

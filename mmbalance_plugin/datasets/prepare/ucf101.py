@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Dict, List, Optional
 
 from mmbalance_plugin.utils.files import portable
+from mmbalance_plugin.utils.text import lines_of, read_text
 
 from .errors import PreparationError
 from .media import PICTURES, MediaPreparer, Plan, PlannedClip, Verdict
-from .media_files import FileIndex, find_folder, read_lines, subfolders
+from .media_files import FileIndex, find_folder, subfolders
 from .media_splits import shuffled
 
 DATASET = 'ucf101'
@@ -121,7 +122,7 @@ def _below(path: Path, source: Path) -> str:
 
 
 def _classes(lists: Path) -> List[str]:
-    lines = read_lines(lists / 'classInd.txt')
+    lines = lines_of(read_text(lists / 'classInd.txt'))
     return [line.split()[-1] for line in lines]
 
 
@@ -131,7 +132,8 @@ def _splits(lists: Path) -> Dict[str, dict]:
     for number in (1, 2, 3):
         for kind in ('train', 'test'):
             path = lists / f'{kind}list{number:02d}.txt'
-            names = [Path(line.split()[0]).stem for line in read_lines(path)]
+            names = [Path(line.split()[0]).stem
+                     for line in lines_of(read_text(path))]
             groups = [m['group'] for m in map(_NAME.fullmatch, names) if m]
             val = set()
             if kind == 'train':

@@ -2,11 +2,11 @@
 from pathlib import Path
 from typing import Dict, List, Optional, Tuple
 
-from mmbalance_plugin.utils.text import integer
+from mmbalance_plugin.utils.text import integer, read_rows
 
 from .errors import PreparationError
 from .media import MediaPreparer, Plan, PlannedClip
-from .media_files import VIDEO, FileIndex, read_rows
+from .media_files import VIDEO, FileIndex
 from .media_splits import carve
 
 DATASET = 'vggsound'

@@ -10,8 +10,6 @@ from mmbalance_plugin.datasets.prepare import PreparationError
 from mmbalance_plugin.datasets.prepare.media_files import (
     FileIndex,
     find_folder,
-    read_lines,
-    read_rows,
 )
 from tests.datasets import media_trees
 
@@ -110,30 +108,3 @@ def test_folders_are_found_in_any_case(tmp_path):
         find_folder(tmp_path, ['a', 'b'], 'c')
     with pytest.raises(PreparationError, match='cannot be listed: No such'):
         find_folder(tmp_path / 'gone', ['a'], 'c')
-
-
-ROWS = [['a', 'b, c'], ['d', 'é']]
-
-
-@pytest.mark.parametrize('data', [
-    'a,"b, c"\nd,é\n', '\ufeffa,"b, c"\r\n\r\nd,é\r\n', 'a,"b, c"\rd,é',
-    ' a , "b, c"\n , \nd,é ',
-])
-def test_rows_of_any_make(tmp_path, data):
-    path = tmp_path / 'a.csv'
-    path.write_bytes(data.encode())
-    found = list(read_rows(path))
-    assert [cells for _, cells in found] == ROWS
-    assert found[0][0] == 1 and found[1][0] in (2, 3)
-
-
-def test_text_that_cannot_be_read_is_named(tmp_path):
-    path = tmp_path / 'a.csv'
-    with pytest.raises(PreparationError, match='a.csv cannot be read: No '):
-        read_lines(path)
-    path.write_text('x\n1,"never closed\n' + 'y\n' * 9)
-    with pytest.raises(PreparationError, match=r'a\.csv, line \d+: '):
-        list(read_rows(path))
-    path.write_text('label', encoding='utf-16')
-    with pytest.raises(PreparationError, match='no text in UTF-8'):
-        read_lines(path)
