@@ -125,7 +125,7 @@ def _sections(cfg: Config, top_level: Set[str]) -> Iterator[Tuple[str, dict]]:
         path, item = waiting.pop(0)
         if isinstance(item, dict):
             yield path, item
-            items: Iterable = item.items()
+            items = item.items()
         elif isinstance(item, (list, tuple)):
             items = enumerate(item)
         else:
