@@ -9,13 +9,15 @@ from its last checkpoint; one with a summary.json is left alone.
 import argparse
 import os
 import os.path as osp
+import shlex
 import shutil
 import subprocess
 import sys
 import time
 
 from mmbalance_plugin.cli.arguments import add_verbose
-from mmbalance_plugin.cli.command import command
+from mmbalance_plugin.cli.command import UsageError, command
+from mmbalance_plugin.shipped import find_config
 
 TRAIN = osp.join(osp.dirname(osp.abspath(__file__)), 'train.py')
 
@@ -33,6 +35,8 @@ def main() -> None:
                         help='passed on to every run')
     add_verbose(parser)
     args = parser.parse_args()
+    for config in args.configs:
+        find_config(config)
     runs = [(config, seed) for seed in args.seeds for config in args.configs]
     begin, trained = time.monotonic(), 0
     for i, (config, seed) in enumerate(runs):
@@ -42,16 +46,17 @@ def main() -> None:
             print(f'[{i + 1}/{len(runs)}] {work_dir}: finished before')
             continue
         os.makedirs(work_dir, exist_ok=True)
-        command = [sys.executable, TRAIN, config, '--work-dir', work_dir,
-                   '--seed', str(seed), '--resume']
+        line = [sys.executable, TRAIN, config, '--work-dir', work_dir,
+                '--seed', str(seed), '--resume']
         if args.cfg_options:
-            command += ['--cfg-options', *args.cfg_options]
+            line += ['--cfg-options', *args.cfg_options]
         with open(osp.join(work_dir, 'output.txt'), 'ab') as output:
-            code = subprocess.run(command, stdout=output,
+            code = subprocess.run(line, stdout=output,
                                   stderr=subprocess.STDOUT).returncode
         if code != 0:
-            sys.exit(f'{" ".join(command)}\nended with exit code {code}; '
-                     f'see {osp.join(work_dir, "output.txt")}')
+            raise UsageError(
+                f'{shlex.join(line)} ended with exit status {code}; see '
+                f'{osp.join(work_dir, "output.txt")}')
         if not args.keep_checkpoints:
             for entry in os.listdir(work_dir):
                 if entry.endswith('.pth'):

@@ -20,6 +20,7 @@ def collect_runs(folder: str) -> List[Run]:
 
     Raises:
         FileNotFoundError: There is none.
+        ValueError: One is damaged; names it.
     """
     paths = sorted(glob(osp.join(folder, '**', 'summary.json'),
                         recursive=True))
@@ -29,7 +30,10 @@ def collect_runs(folder: str) -> List[Run]:
     runs = []
     for path in paths:
         with open(path, encoding='utf-8') as f:
-            run = json.load(f)
+            try:
+                run = json.load(f)
+            except ValueError as error:
+                raise ValueError(f'{path} is damaged: {error}') from error
         run['path'] = path
         run['method'] = osp.splitext(osp.basename(run['config'] or path))[0]
         runs.append(run)

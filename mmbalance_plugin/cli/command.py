@@ -3,10 +3,11 @@ import functools
 import os
 import sys
 import traceback
+import warnings
 from typing import Callable, NoReturn, Optional
 
 from .explain import explain
-from .ranks import speaks
+from .ranks import first_of_machine, speaks
 
 
 class UsageError(ValueError):
@@ -27,8 +28,7 @@ def command(main: Callable) -> Callable:
     Of several processes only one tells what all of them met.
 
     Threads that wait for each other sleep instead of spinning, unless
-    ``OMP_WAIT_POLICY`` is set: two of them beside another busy process
-    are up to thirty times slower otherwise.
+    ``OMP_WAIT_POLICY`` is set (docs/performance.md has the numbers).
 
     Args:
         main (Callable): Returns the exit status, or None for 0.
@@ -41,6 +41,11 @@ def command(main: Callable) -> Callable:
     def run(*args) -> Optional[int]:
         # Read when torch is imported, which is later.
         os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
+        if not first_of_machine():
+            warnings.simplefilter('ignore')
+        # Of mmcv-lite, about an operator that nothing here uses.
+        warnings.filterwarnings(
+            'ignore', 'Fail to import ``MultiScaleDeformableAttention``')
         try:
             return main(*args)
         except KeyboardInterrupt as stop:
@@ -61,23 +66,23 @@ def _end(line: str, status: int, error: BaseException) -> NoReturn:
             traceback.print_exception(error)
         # Whatever was printed before comes before.
         sys.stdout.flush()
-        _to_log_file(line)
+        _to_log_file(line, error)
         print(line, file=sys.stderr, flush=True)
     sys.exit(status)
 
 
-def _to_log_file(line: str) -> None:
-    """Say it in the log file of the run too, if there is one."""
+def _to_log_file(line: str, error: BaseException) -> None:
+    """Say it in the log file of the run, if there is one, with all detail."""
     if 'mmengine.logging' not in sys.modules:
         return
     import logging
 
     from mmengine.logging import MMLogger
-    if not MMLogger.check_instance_created('mmengine') and not (
-            MMLogger._instance_dict):
+    if not MMLogger._instance_dict:
         return
     logger = MMLogger.get_current_instance()
     for handler in logger.handlers:
         if isinstance(handler, logging.FileHandler):
             handler.emit(logger.makeRecord(
-                logger.name, logging.ERROR, '', 0, line, (), None))
+                logger.name, logging.ERROR, '', 0, line, (),
+                (type(error), error, error.__traceback__)))

@@ -7,6 +7,9 @@ PACKAGE = 'mmbalance_plugin'
 # Raised on purpose, with a sentence. What else may come out of this
 # package's code (IndexError, AttributeError ...) is a fault.
 SPOKEN = (ValueError, TypeError, KeyError, RuntimeError, NotImplementedError)
+# The same of the toolkit, whose TypeErrors and KeyErrors are mostly faults.
+TOOLKIT = ('mmengine', 'mmaction', 'mmcv')
+TOOLKIT_SPOKEN = (ValueError, RuntimeError, AssertionError)
 # A data loader hands on what a worker process raised.
 WORKER = re.compile(r'^Caught \w+ in .*?Original Traceback', re.DOTALL)
 FRAME = re.compile(r'^  File "(.+?)", line \d+', re.MULTILINE)
@@ -31,13 +34,16 @@ def explain(error: BaseException) -> Optional[str]:
     if isinstance(error, OSError) and error.strerror and error.filename:
         return f'{error.filename}: {error.strerror}'
     own = type(error).__module__.partition('.')[0] == PACKAGE
+    raised_in = _raised_in(error.__traceback__)
     if WORKER.match(text):
         files = FRAME.findall(text)
         own = own or f'/{PACKAGE}/' in files[-1].replace('\\', '/')
         text = _after_the_frames(text)
     else:
-        own = own or _raised_in(error.__traceback__) == PACKAGE
+        own = own or raised_in == PACKAGE
     if own and isinstance(error, SPOKEN) or isinstance(error, OSError):
+        return ' '.join(text.split())
+    if raised_in in TOOLKIT and isinstance(error, TOOLKIT_SPOKEN) and text:
         return ' '.join(text.split())
     missing = NOT_REGISTERED.match(text)
     if missing and isinstance(error, KeyError):

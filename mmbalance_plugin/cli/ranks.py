@@ -23,5 +23,14 @@ def speaks(line: str) -> bool:
             return _get_default_store().add(f'mmbalance/{line}', 1) == 1
         except Exception:  # the process that kept the store is gone
             return True
+    return first_of_machine()
+
+
+def first_of_machine() -> bool:
+    """Whether this is the first process of a machine, or the only one.
+
+    Returns:
+        bool: As the launcher's variables say; torch need not be imported.
+    """
     ranks = [os.environ[name] for name in LOCAL_RANKS if name in os.environ]
     return not ranks or ranks[0] == '0'

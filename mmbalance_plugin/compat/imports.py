@@ -7,20 +7,26 @@ https://github.com/open-mmlab/mmengine/issues/1035.
 from importlib import import_module
 from typing import Optional
 
+from mmengine.registry import DefaultScope
+
 
 def import_failure(name: str) -> Optional[str]:
     """Repeat the imports that a type of a config asks for.
 
     Args:
         name (str): A scope and a name in its registry
-            (``mmpretrain.ResNet``) or an import path
-            (``timm.models.resnet.ResNet``).
+            (``mmpretrain.ResNet``), an import path
+            (``timm.models.resnet.ResNet``), or a name in the registry of
+            the default scope.
 
     Returns:
         str: What could not be imported and why, or None where no import
         failed: the name itself is wrong.
     """
     *parents, last = name.split('.')
+    scope = DefaultScope.get_current_instance()
+    if not parents and scope is not None:
+        parents = [scope.scope_name]
     path = ''
     try:
         for parent in parents:

@@ -1,12 +1,15 @@
 """How tools end: one line, or a traceback, and an exit status."""
 import errno
+import os
 import sys
+from unittest import mock
 
 import pytest
 import torch
 import torch.distributed as dist
 from mmengine.logging import MMLogger
-from mmengine.registry import MODELS
+from mmengine.registry import MODELS, DefaultScope
+from mmengine.runner import Runner
 from torch.utils.data import DataLoader, Dataset
 
 import mmbalance_plugin.registry  # noqa: F401
@@ -55,8 +58,17 @@ def broken_package():
     import no_such_module  # noqa: F401
 
 
+def default_scope_not_installed():
+    DefaultScope.get_instance('test', scope_name='no_such_package')
+    MODELS.build(dict(type='Net'))
+
+
 def unknown_argument():
     MODELS.build(dict(type='mmbalance_plugin.MLPBackbone', channel=3))
+
+
+def said_by_the_toolkit():
+    Runner.test(mock.Mock(_test_loop=None))
 
 
 def said_by_this_package():
@@ -85,6 +97,9 @@ def end(monkeypatch, capsys):
     (not_registered, 'mmbalance_plugin.ConcatHed is not in the '),
     (not_installed, 'no_such_package.Net cannot be built: no_such_package '
      'is not installed'),
+    (default_scope_not_installed, 'Net cannot be built: no_such_package is '
+     'not installed'),
+    (said_by_the_toolkit, '`self._test_loop` should not be None when '),
     (broken_package, "an import failed: No module named 'no_such_module'"),
     (unknown_argument, 'MLPBackbone.__init__() got an unexpected keyword '
      "argument 'channel'"),
@@ -140,12 +155,21 @@ def test_status_of_a_tool_that_ends_well(monkeypatch):
     assert command(lambda: None)() is None
 
 
+def test_threads_that_wait_sleep_unless_told_otherwise(monkeypatch):
+    policy = command(lambda: os.environ['OMP_WAIT_POLICY'])
+    monkeypatch.setenv('OMP_WAIT_POLICY', 'ACTIVE')
+    assert policy() == 'ACTIVE'
+    monkeypatch.delenv('OMP_WAIT_POLICY')
+    assert policy() == 'PASSIVE'
+
+
 def test_the_log_file_has_the_last_word_too(end, tmp_path):
     log = tmp_path / 'run.log'
     MMLogger.get_instance('run', log_file=str(log))
     _, told = end(annotation)
     assert told.count('list.csv') == 1
-    assert 'list.csv, line 3: no label' in log.read_text()
+    assert 'error: list.csv, line 3: no label' in log.read_text()
+    assert 'in annotation' in log.read_text()  # the traceback, too
 
 
 def fail():

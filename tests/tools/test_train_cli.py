@@ -427,7 +427,7 @@ def test_help_and_first_errors_come_before_heavy_imports(
             ('train', 'toy.py', '--auto-scale-lr'),
             ('test', 'toy.py', 'no.pth'), ('infer', 'toy.py', 'no.pth', 'a'),
             ('compare', '.'), ('plot_curves', '.'),
-            ('prepare_data', 'av_digit')):
+            ('prepare_data', 'av_digit'), ('run_seeds', 'nope.py')):
         lines.append((tools[name], *args))
         statuses.append(2)
     done = run_python('-c', LIGHT.format(lines=lines), cwd=config.parent)
