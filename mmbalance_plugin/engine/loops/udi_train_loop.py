@@ -8,12 +8,13 @@ from ..udi import (
     AnchorGuidance,
     choose_anchor,
 )
+from ..udi.presets import preset as find_preset
 from .stage import Stage
 from .staged_train_loop import StagedTrainLoop
 
 _STARTS = ('scratch', 'unimodal')
-_CONSISTENCY = dict(type='mmbalance_plugin.JSDivergenceLoss')
-_COMPLEMENTARITY = dict(type='mmbalance_plugin.CLUBLoss')
+_ORDERS = ('star', 'progressive')
+_PRESET = 'preset'
 
 
 @LOOPS.register_module()
@@ -28,7 +29,9 @@ class UDITrainLoop(StagedTrainLoop):
     Each follower has its own estimator and weights. Without both terms
     phase 2 repeats phase 1, and the run equals decoupled late fusion.
 
-    What the paper leaves open is an option; the default stands first.
+    A head that has a fused part beside its branches
+    (:class:`BranchedConcatHead`) gets a last stage that trains it over the
+    frozen branches: the paper's concatenation.
 
     Args:
         runner (Runner): The runner; its model must be a
@@ -47,12 +50,19 @@ class UDITrainLoop(StagedTrainLoop):
         follower_start (str): 'scratch' starts followers from their initial
             weights, 'unimodal' from those of phase 1. Defaults to
             'scratch'.
-        consistency (dict | None): Loss on (anchor logits, follower logits).
-            Defaults to ``JSDivergenceLoss``.
+        preset (str): Where the options come from that are not given here:
+            'stable', 'paper' or 'paper_literal'; see
+            :mod:`mmbalance_plugin.engine.udi.presets`. Defaults to 'stable'.
+        order (str): 'star': the anchor guides each follower; 'progressive':
+            followers train in the order of their accuracy in phase 1, each
+            guided by all before it. The same for two modalities. Defaults
+            to 'preset': the preset's.
+        consistency (dict | None): Loss on (anchor logits, follower logits);
+            None for none. Defaults to 'preset'.
         complementarity (dict | None): Loss on (anchor features, follower
-            features). Defaults to ``CLUBLoss``, with its stable form.
-        controller (dict): Arguments of :class:`AlphaController`. Defaults
-            to None, its defaults.
+            features); None for none. Defaults to 'preset'.
+        controller (dict): Arguments of :class:`AlphaController`, over the
+            preset's. Defaults to None.
         cache_anchor (str | bool): 'auto' computes the anchor's outputs once
             per sample where an index certainly gives the same sample each
             time (see :func:`mmbalance_plugin.datasets.why_random`), True
@@ -91,8 +101,10 @@ class UDITrainLoop(StagedTrainLoop):
                  anchor_tolerance: float = 0.005,
                  anchor_dataloader: Optional[Dict] = None,
                  follower_start: str = 'scratch',
-                 consistency: Optional[Dict] = _CONSISTENCY,
-                 complementarity: Optional[Dict] = _COMPLEMENTARITY,
+                 preset: str = 'stable',
+                 order: str = _PRESET,
+                 consistency: Union[Dict, str, None] = _PRESET,
+                 complementarity: Union[Dict, str, None] = _PRESET,
                  controller: Optional[Dict] = None,
                  cache_anchor: Union[str, bool] = 'auto',
                  cache_device: Optional[str] = None,
@@ -129,11 +141,22 @@ class UDITrainLoop(StagedTrainLoop):
                 anchor_dataloader, seed=runner.seed)
         self.anchor_dataloader = anchor_dataloader
         self.follower_start = follower_start
+        options = find_preset(preset)
+        for key, value in (('order', order), ('consistency', consistency),
+                           ('complementarity', complementarity)):
+            if value != _PRESET:
+                options[key] = value
+        self.order = options.pop('order')
+        if self.order not in _ORDERS:
+            raise ValueError(f'order must be one of {_ORDERS}, got '
+                             f'{self.order!r}')
+        options['controller'] = {
+            **options['controller'],
+            **(controller or {})
+        }
         self.guidance_cfg = dict(
             type='mmbalance_plugin.AnchorGuidance',
-            consistency=consistency,
-            complementarity=complementarity,
-            controller=controller,
+            **options,
             cache=cache_anchor,
             cache_device=cache_device)
         self.early_stopping = early_stopping
@@ -167,9 +190,9 @@ class UDITrainLoop(StagedTrainLoop):
         anchors = modalities if self.wanted_anchor == 'auto' else (
             self.wanted_anchor, )
         followers = [self._followers(anchor) for anchor in anchors][0]
-        # Any stand in for those of the chosen anchor; only the order is
+        # Any stand in for those of the chosen anchor; only their number is
         # known.
-        for i, stage in enumerate(followers, 1):
+        for i, stage in enumerate(followers[:len(modalities) - 1], 1):
             stage.name = f'follower_{i}'
         return alone + followers
 
@@ -184,15 +207,37 @@ class UDITrainLoop(StagedTrainLoop):
         return Stage.from_cfg(cfg, self.model, epochs)
 
     def _followers(self, anchor: str) -> List[Stage]:
-        return [self._follower(m, anchor) for m in self.modalities
-                if m != anchor]
+        """The stages of phase 2, in the order in which they train."""
+        others = [m for m in self.modalities if m != anchor]
+        if self.order == 'progressive' and self.choice is not None:
+            accuracy = self.choice.accuracy
+            others.sort(key=lambda m: -accuracy.get(m, 0.))
+        stages, before = [], [anchor]
+        for modality in others:
+            teachers = before if self.order == 'progressive' else [anchor]
+            stages.append(self._follower(modality, list(teachers)))
+            before.append(modality)
+        fused = getattr(self.model.head, 'fused_part', None)
+        if fused is not None:
+            cfg = dict(
+                name='fused_head',
+                train=[fused],
+                objective='fused',
+                monitor='acc/top1',
+                early_stopping=self.early_stopping)
+            stages.append(
+                Stage.from_cfg(cfg, self.model, self.follower_epochs))
+        return stages
 
-    def _follower(self, modality: str, anchor: str) -> Stage:
+    def _follower(self, modality: str, teachers: List[str]) -> Stage:
         objective = [dict(type='mmbalance_plugin.UnimodalLoss')]
         if self.guidance_cfg['consistency'] or \
                 self.guidance_cfg['complementarity']:
             objective.append(
-                dict(self.guidance_cfg, anchor=anchor, follower=modality))
+                dict(
+                    self.guidance_cfg,
+                    anchor=teachers if len(teachers) > 1 else teachers[0],
+                    follower=modality))
         return self._stage(
             f'follower_{modality}',
             modality,

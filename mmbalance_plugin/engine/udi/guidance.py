@@ -2,7 +2,7 @@
 import copy
 import inspect
 from contextlib import nullcontext
-from typing import Any, Dict, Mapping, Optional, Tuple, Union
+from typing import Any, Dict, Mapping, Optional, Sequence, Tuple, Union
 
 import torch
 from mmengine.dist import get_world_size
@@ -30,8 +30,12 @@ class AnchorGuidance(ObjectiveTerm):
     anchor must be frozen: it runs without gradient, in eval mode, or is read
     from a cache. The estimator is no part of the model, and unknown to DDP.
 
+    Several modalities may guide, as the paper's progressive order has it:
+    consistency is with what the head makes of them together, complementarity
+    the mean of the bounds towards each of them.
+
     Args:
-        anchor (str): Anchor modality.
+        anchor (str | Sequence[str]): The modality that guides, or those.
         follower (str): The modality that trains.
         consistency (dict | nn.Module | None): Loss on (anchor logits,
             follower logits), or its config. Defaults to None, no such term.
@@ -53,18 +57,20 @@ class AnchorGuidance(ObjectiveTerm):
     """
 
     def __init__(self,
-                 anchor: str,
+                 anchor: Union[str, Sequence[str]],
                  follower: str,
                  consistency: Union[dict, nn.Module, None] = None,
                  complementarity: Union[dict, nn.Module, None] = None,
                  controller: Optional[dict] = None,
                  cache: Union[str, bool] = 'auto',
                  cache_device: Optional[str] = None) -> None:
-        if anchor == follower:
-            raise ValueError(f'{anchor!r} cannot guide itself')
+        teachers = (anchor, ) if isinstance(anchor, str) else tuple(anchor)
+        if not teachers or follower in teachers:
+            raise ValueError(f'{follower!r} cannot be guided by {teachers}')
         if cache not in _CACHES:
             raise ValueError(f'cache must be one of {_CACHES}, got {cache!r}')
-        self.anchor, self.follower = anchor, follower
+        self.teachers, self.follower = teachers, follower
+        self.members = (*teachers, follower)
         self.controller = AlphaController(**(controller or {}))
         self.alphas = dict(self.controller.start)
         self.losses = nn.ModuleDict()
@@ -76,25 +82,35 @@ class AnchorGuidance(ObjectiveTerm):
                 self._cfgs[name] = loss
         self.cache_mode = cache
         self.cache_device = cache_device
-        self.cache: Optional[AnchorCache] = None
-        self._log: Dict[str, float] = {}
+        self.caches: Dict[str, AnchorCache] = {}
+        self._aligned: Dict[str, Any] = {}
+        self._due = False
 
     def bind(self, model: nn.Module) -> None:
         """Build the losses; see :class:`ObjectiveTerm`."""
-        channels = model.head.in_channels
-        known = dict(
-            x_channels=channels[self.anchor],
-            y_channels=channels[self.follower],
-            seed=stream_seed(run_seed(), 'estimator', self.follower))
         for name, cfg in self._cfgs.items():
-            kind = cfg['type']
-            kind = MODELS.get(kind) if isinstance(kind, str) else kind
-            if kind is None:
-                raise ValueError(f'{cfg["type"]} is not a registered loss')
-            asked = inspect.signature(kind).parameters
-            filled = {k: v for k, v in known.items() if k in asked}
-            self.losses[name] = MODELS.build({**filled, **cfg})
+            if name == 'com' and len(self.teachers) > 1:
+                self.losses[name] = nn.ModuleDict(
+                    {m: self._build(model, cfg, m)
+                     for m in self.teachers})
+            else:
+                self.losses[name] = self._build(model, cfg, self.teachers[0])
         self.losses.to(next(model.parameters()).device)
+
+    def _build(self, model: nn.Module, cfg: dict, teacher: str) -> nn.Module:
+        """A loss, given what its class asks for."""
+        kind = cfg['type']
+        kind = MODELS.get(kind) if isinstance(kind, str) else kind
+        if kind is None:
+            raise ValueError(f'{cfg["type"]} is not a registered loss')
+        ids = () if teacher == self.teachers[0] else (teacher, )
+        known = dict(
+            x_channels=model.head.in_channels[teacher],
+            y_channels=model.head.in_channels[self.follower],
+            seed=stream_seed(run_seed(), 'estimator', self.follower, *ids))
+        asked = inspect.signature(kind).parameters
+        filled = {k: v for k, v in known.items() if k in asked}
+        return MODELS.build({**filled, **cfg})
 
     def check(self, model: nn.Module) -> None:
         """Try the losses on features of chance; see :class:`ObjectiveTerm`.
@@ -115,7 +131,7 @@ class AnchorGuidance(ObjectiveTerm):
         with random_states_kept(), evaluating(model.head):
             features = {
                 m: torch.randn(_TRIED, model.head.in_channels[m]).to(device)
-                for m in (self.anchor, self.follower)
+                for m in self.members
             }
             features[self.follower].requires_grad_()
             targets = torch.zeros(_TRIED, dtype=torch.long, device=device)
@@ -124,7 +140,7 @@ class AnchorGuidance(ObjectiveTerm):
                 terms = trial.terms(record)
             except Exception as error:
                 raise ValueError(
-                    f'a loss between {self.anchor!r} and {self.follower!r} '
+                    f'a loss between {self.teachers} and {self.follower!r} '
                     f'fails on features of chance: {error}') from error
         for name, term in terms.items():
             if not isinstance(term, Tensor) or term.ndim:
@@ -141,8 +157,14 @@ class AnchorGuidance(ObjectiveTerm):
 
     @property
     def complementarity(self) -> Optional[nn.Module]:
-        """nn.Module | None: The complementarity loss, once built."""
+        """nn.Module | None: The complementarity loss, once built; those of
+        several teachers by their names."""
         return self.losses['com'] if 'com' in self.losses else None
+
+    @property
+    def cache(self) -> Optional[AnchorCache]:
+        """AnchorCache | None: The first teacher's, if there is one."""
+        return self.caches.get(self.teachers[0])
 
     @property
     def estimators(self) -> Tuple[nn.Module, ...]:
@@ -154,35 +176,38 @@ class AnchorGuidance(ObjectiveTerm):
         return (self.follower, )
 
     def loads(self, model: nn.Module) -> Tuple[str, ...]:
-        """The anchor too, unless the cache knows all of it."""
-        if not self.losses or (self.cache and not self.cache.partial):
+        """The teachers too, unless caches know all of them."""
+        if not self.losses:
             return (self.follower, )
-        return (self.anchor, self.follower)
+        return (self.follower, *(m for m in self.teachers if
+                                 m not in self.caches
+                                 or self.caches[m].partial))
 
     def start_stage(self, loop) -> None:
-        """Cache the anchor's outputs, now that its weights are in place."""
+        """Cache the teachers' outputs, now that their weights are in place.
+        """
         if not self.losses:
             return
         # Filled again after a resume: the checkpoint has counted it.
         again = loop.progress.epoch > 0
         with loop.uncounted() if again else nullcontext():
-            self.cache = build_anchor_cache(loop.model, loop.dataloader,
-                                            self.anchor, self.cache_mode,
-                                            self.cache_device,
-                                            loop.runner.logger)
+            for teacher in self.teachers:
+                cache = build_anchor_cache(loop.model, loop.dataloader,
+                                           teacher, self.cache_mode,
+                                           self.cache_device,
+                                           loop.runner.logger)
+                if cache is not None:
+                    self.caches[teacher] = cache
 
     def before_batch(self, loop, index: int, data_batch: dict) -> None:
         """On an epoch's first batch, update the weights."""
         if index or not self.losses:
             return
-        self._log = {}
-        if self.controller.due(loop.progress.epoch):
-            aligned = self.controller.update(loop.model, self, data_batch)
-            self._log = {f'align_{k}': v for k, v in aligned.items()}
-        self._log.update({
-            f'alpha_{k}': v
-            for k, v in self.alphas.items() if k in self.losses
-        })
+        self._aligned = {}
+        self._due = self.controller.due(loop.progress.epoch)
+        if self._due and self.controller.every == 'epoch':
+            self._aligned = self.controller.update(loop.model, self,
+                                                   data_batch)
 
     def terms(self,
               record: BatchRecord,
@@ -199,22 +224,43 @@ class AnchorGuidance(ObjectiveTerm):
             are about samples that have both the anchor and the follower. Of
             the others consistency is 0; the bound knows nothing of them.
         """
-        features, logits = self._anchor_outputs(record)
-        both = (self.anchor, self.follower)
         terms = {}
         if self.consistency is not None:
-            terms['con'] = record.mean(self.consistency, both, logits,
-                                       record.unimodal[self.follower])
+            terms['con'] = self._consistency(record)
         if self.complementarity is not None:
-            terms['com'] = self._complementarity(record, features,
-                                                 update_estimator)
+            loss = self.complementarity
+            each = loss if isinstance(loss, nn.ModuleDict) else {
+                self.teachers[0]: loss}
+            bounds = [
+                self._bound(record, teacher, bound, update_estimator)
+                for teacher, bound in each.items()
+            ]
+            terms['com'] = bounds[0] if len(bounds) == 1 else \
+                torch.stack(bounds).mean()
         return terms
 
-    def _complementarity(self, record: BatchRecord, anchor: Tensor,
-                         update_estimator: bool) -> Tensor:
-        loss, follower = self.complementarity, record.features[self.follower]
+    def _consistency(self, record: BatchRecord) -> Tensor:
+        logits = [self._outputs(record, m)[1] for m in self.teachers]
+        teacher = logits[0] if len(logits) == 1 else record.model.head.fuse(
+            dict(zip(self.teachers, logits)))
+        loss, present = self.consistency, record.present
+        pair = teacher, record.unimodal[self.follower]
+        if present is None or getattr(loss, 'reduction', 'mean') != 'sum':
+            return record.mean(loss, self.members, *pair)
+        return loss(*(present.take(value, *self.members) for value in pair))
+
+    def fused(self, record: BatchRecord) -> Tensor:
+        """What the head makes of the teachers and the follower, (B, C)."""
+        logits = {m: self._outputs(record, m)[1] for m in self.teachers}
+        logits[self.follower] = record.unimodal[self.follower]
+        return record.model.head.fuse(logits)
+
+    def _bound(self, record: BatchRecord, teacher: str, loss: nn.Module,
+               update_estimator: bool) -> Tensor:
+        anchor = self._outputs(record, teacher)[0]
+        follower = record.features[self.follower]
         if record.present is not None:
-            both = self.anchor, self.follower
+            both = teacher, self.follower
             anchor = record.present.take(anchor, *both)
             follower = record.present.take(follower, *both)
             # Other ranks may have some, and wait in its collectives.
@@ -224,37 +270,59 @@ class AnchorGuidance(ObjectiveTerm):
                 return follower.sum()
         return loss(anchor, follower, update_estimator=update_estimator)
 
-    def _anchor_outputs(self, record: BatchRecord) -> Tuple[Tensor, Tensor]:
-        if self.cache is not None:
-            return self.cache.look_up(record.samples)
-        model, names, features = record.model, (self.anchor, ), record.features
+    def _outputs(self, record: BatchRecord,
+                 teacher: str) -> Tuple[Tensor, Tensor]:
+        """A teacher's features and logits, computed once per record."""
+        known = record.shared.setdefault('teachers', {})
+        if teacher not in known:
+            known[teacher] = self._look_up(record, teacher)
+        return known[teacher]
+
+    def _look_up(self, record: BatchRecord,
+                 teacher: str) -> Tuple[Tensor, Tensor]:
+        if teacher in self.caches:
+            return self.caches[teacher].look_up(record.samples)
+        model, names, features = record.model, (teacher, ), record.features
         with torch.no_grad():
-            if self.anchor not in features:
+            if teacher not in features:
                 features = model.extract_feat(record.inputs, names,
                                               record.present)
             logits = model.head.unimodal_logits(features, names)
-        return features[self.anchor], logits[self.anchor]
+        return features[teacher], logits[teacher]
 
     @eager
     def __call__(self, record: BatchRecord) -> Dict[str, Tensor]:
         """See :class:`ObjectiveTerm`."""
+        terms = self.terms(record)
+        if self._due and self.controller.every == 'batch' and \
+                torch.is_grad_enabled():
+            self._aligned = self.controller.update_on(record, self, terms)
         return {
             f'loss_{name}_{self.follower}': self.alphas[name] * term
-            for name, term in self.terms(record).items()
+            for name, term in terms.items()
         }
 
     def end_epoch(self) -> Dict[str, float]:
         """Weights, alignments and how the estimator did."""
-        log = dict(self._log)
+        log = {f'align_{k}': float(v) for k, v in self._aligned.items()}
+        log.update({
+            f'alpha_{k}': float(v)
+            for k, v in self.alphas.items() if k in self.losses
+        })
         club = self.complementarity
-        if hasattr(club, 'end_epoch'):
-            log.update({f'club_{k}': v for k, v in club.end_epoch().items()})
+        several = isinstance(club, nn.ModuleDict)
+        for teacher, bound in (club.items() if several else ((None, club), )):
+            if hasattr(bound, 'end_epoch'):
+                log.update({
+                    f'club_{k}_{teacher}' if several else f'club_{k}': v
+                    for k, v in bound.end_epoch().items()
+                })
         return {f'{key}_{self.follower}': v for key, v in log.items()}
 
     def state_dict(self) -> Dict[str, Any]:
         """Weights, estimator and its optimiser."""
-        return dict(
-            alphas=dict(self.alphas), losses=self.losses.state_dict())
+        alphas = {name: float(alpha) for name, alpha in self.alphas.items()}
+        return dict(alphas=alphas, losses=self.losses.state_dict())
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """See :class:`ObjectiveTerm`."""

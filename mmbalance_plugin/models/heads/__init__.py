@@ -1,4 +1,5 @@
 from .base import MultimodalHead
+from .branched_concat_head import BranchedConcatHead
 from .concat_head import ConcatHead
 from .decision_head import DecisionHead
 from .film_head import FiLMHead
@@ -7,6 +8,6 @@ from .mlp_head import MLPHead
 from .sum_head import SumHead
 
 __all__ = [
-    'ConcatHead', 'DecisionHead', 'FiLMHead', 'GatedHead', 'MLPHead',
-    'MultimodalHead', 'SumHead'
+    'BranchedConcatHead', 'ConcatHead', 'DecisionHead', 'FiLMHead',
+    'GatedHead', 'MLPHead', 'MultimodalHead', 'SumHead'
 ]

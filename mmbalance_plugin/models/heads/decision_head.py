@@ -113,7 +113,8 @@ class DecisionHead(MultimodalHead):
         """Combine unimodal logits that were computed before.
 
         Args:
-            logits (dict[str, Tensor]): Logits (B, C) of every modality.
+            logits (dict[str, Tensor]): Logits (B, C) of every modality, or
+                of those that are to be combined.
             present (dict[str, Tensor], optional): For each modality that
                 some sample lacks, where it is there: bool, (B, ). Defaults
                 to None: every sample has everything.
@@ -121,9 +122,14 @@ class DecisionHead(MultimodalHead):
         Returns:
             Tensor: Log-probabilities (B, C).
         """
-        logits = {name: logits[name] for name in self.modalities}
+        logits = {m: logits[m] for m in self.modalities if m in logits}
         if self.needs_fit:
-            return pool_weighted(logits, self.weights, self.pool, present)
+            weights = self.weights
+            if len(logits) < len(self.modalities):
+                weights = weights[[
+                    m in logits for m in self.modalities]]
+                weights = weights / weights.sum()
+            return pool_weighted(logits, weights, self.pool, present)
         return RULES[self.combine](logits, present)
 
     def fit(self,

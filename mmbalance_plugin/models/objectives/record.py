@@ -25,6 +25,7 @@ class BatchRecord:
 
     Attributes:
         model, inputs, samples, targets, features, present: As given.
+        shared (dict): What terms compute of this batch for each other.
     """
 
     def __init__(self, model: nn.Module, inputs: Dict[str, Tensor],
@@ -37,6 +38,7 @@ class BatchRecord:
         self.targets = targets
         self.features = features
         self.present = present
+        self.shared: Dict = {}
 
     @cached_property
     def fusion_features(self) -> Dict[str, Tensor]:

@@ -177,8 +177,11 @@ class TrainedParts:
     def part_names(self) -> Tuple[str, ...]:
         """tuple[str]: Every part that can train by itself."""
         names = [f'encoders.{m}' for m in self.modalities] + ['head']
-        if self.head.branches is not None:
-            names += [f'head.branches.{m}' for m in self.head.branches]
+        for name, child in self.head.named_children():
+            if child is self.head.branches:
+                names += [f'head.branches.{m}' for m in child]
+            else:
+                names.append(f'head.{name}')
         return tuple(names)
 
     def part_modules(self) -> List[nn.Module]:
