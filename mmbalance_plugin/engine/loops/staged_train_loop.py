@@ -48,7 +48,8 @@ class StagedTrainLoop(EpochBasedTrainLoop):
     Args:
         runner (Runner): The runner.
         dataloader (DataLoader | dict): Training data.
-        max_epochs (int): Epochs of a stage that does not say its own.
+        max_epochs (int, optional): Epochs of a stage that does not say its
+            own. Defaults to None: ``max_epochs`` at the config's top level.
         stages (Sequence[dict]): See :class:`Stage`. Defaults to None, one
             stage that trains everything towards the fused prediction.
         val_begin (int): First epoch of a stage that is validated.
@@ -90,14 +91,14 @@ class StagedTrainLoop(EpochBasedTrainLoop):
     def __init__(self,
                  runner,
                  dataloader,
-                 max_epochs: int,
+                 max_epochs: Optional[int] = None,
                  stages: Optional[Sequence[Dict]] = None,
                  val_begin: int = 1,
                  val_interval: int = 1,
                  dynamic_intervals: Optional[List[Tuple[int, int]]] = None
                  ) -> None:
         require_supported(runner, type(self).__name__)
-        self.default_epochs = int(max_epochs)
+        self.default_epochs = epochs_of(runner, max_epochs)
         self._optimiser = StageOptimiser(runner)
         self._outer = unwrap(runner.model)
         self._model = recognizer_of(runner.model)
@@ -526,3 +527,24 @@ class StagedTrainLoop(EpochBasedTrainLoop):
 def unwrap(model: torch.nn.Module) -> torch.nn.Module:
     """The model inside a DDP wrapper, or the model itself."""
     return model.module if is_model_wrapper(model) else model
+
+
+def epochs_of(runner, max_epochs: Optional[int]) -> int:
+    """A loop's ``max_epochs``, or else those of the config.
+
+    Args:
+        runner (Runner): With the config.
+        max_epochs (int, optional): What ``train_cfg`` says.
+
+    Returns:
+        int: Epochs of a stage that does not say its own.
+
+    Raises:
+        ValueError: Neither says any.
+    """
+    if max_epochs is None:
+        max_epochs = runner.cfg.get('max_epochs')
+    if max_epochs is None:
+        raise ValueError('how many epochs? Set max_epochs in train_cfg, or '
+                         "at the config's top level")
+    return int(max_epochs)

@@ -10,7 +10,7 @@ from ..udi import (
 )
 from ..udi.presets import preset as find_preset
 from .stage import Stage
-from .staged_train_loop import StagedTrainLoop
+from .staged_train_loop import StagedTrainLoop, epochs_of
 
 _STARTS = ('scratch', 'unimodal')
 _ORDERS = ('star', 'progressive')
@@ -37,9 +37,10 @@ class UDITrainLoop(StagedTrainLoop):
         runner (Runner): The runner; its model must be a
             ``MultimodalRecognizer`` with a ``DecisionHead``.
         dataloader (DataLoader | dict): Training data.
-        max_epochs (int): Epochs of each modality in phase 1.
+        max_epochs (int, optional): Epochs of each modality in phase 1.
+            Defaults to None: ``max_epochs`` at the config's top level.
         follower_epochs (int): Epochs of each follower. Defaults to None,
-            ``max_epochs``.
+            those of phase 1.
         anchor (str): 'auto', or the name of a modality. Defaults to 'auto':
             by validation accuracy, see :func:`choose_anchor`.
         anchor_tolerance (float): Accuracies this close to the best, as a
@@ -95,7 +96,7 @@ class UDITrainLoop(StagedTrainLoop):
     def __init__(self,
                  runner,
                  dataloader,
-                 max_epochs: int,
+                 max_epochs: Optional[int] = None,
                  follower_epochs: Optional[int] = None,
                  anchor: str = 'auto',
                  anchor_tolerance: float = 0.005,
@@ -128,7 +129,7 @@ class UDITrainLoop(StagedTrainLoop):
                              '--no-validate, give anchor_dataloader, or name '
                              'the anchor')
         if follower_epochs is None:
-            follower_epochs = int(max_epochs)
+            follower_epochs = epochs_of(runner, max_epochs)
         if follower_epochs < 1:
             raise ValueError('follower_epochs must be at least 1, got '
                              f'{follower_epochs}; without consistency and '

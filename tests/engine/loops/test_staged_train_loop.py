@@ -3,6 +3,7 @@ import json
 
 import pytest
 import torch
+from mmengine.runner import Runner
 
 from tests.engine.digits import assert_same, digits_cfg, train, weights
 
@@ -61,7 +62,6 @@ def test_a_frozen_part_does_not_change_in_another_stage(tmp_path):
 
     cfg = digits_cfg(tmp_path, dict(max_epochs=1, stages=ALONE))
     from mmengine.hooks import Hook
-    from mmengine.runner import Runner
     hook = Hook()
     hook.before_stage = snapshot
     runner = Runner.from_cfg(cfg)
@@ -181,6 +181,20 @@ def test_errors_come_at_the_start_and_name_the_value(tmp_path, loop, message):
         train(digits_cfg(tmp_path, dict(max_epochs=1, **loop)))
 
 
+@pytest.mark.parametrize('kind', ['StagedTrainLoop', 'UDITrainLoop'])
+def test_epochs_of_the_config_stand_in_for_the_loops(tmp_path, kind):
+    loop = dict(type=f'mmbalance_plugin.{kind}')
+    cfg = digits_cfg(tmp_path / 'a', loop, max_epochs=3)
+    found = Runner.from_cfg(cfg).build_train_loop(cfg.train_cfg)
+    assert {stage.epochs for stage in found.stages} == {3}
+    cfg = digits_cfg(tmp_path / 'b', dict(loop, max_epochs=2), max_epochs=3)
+    found = Runner.from_cfg(cfg).build_train_loop(cfg.train_cfg)
+    assert {stage.epochs for stage in found.stages} == {2}
+    cfg = digits_cfg(tmp_path / 'c', loop)
+    with pytest.raises(ValueError, match='Set max_epochs in train_cfg, or'):
+        Runner.from_cfg(cfg).build_train_loop(cfg.train_cfg)
+
+
 def test_early_stopping_hook_is_refused_with_the_way_out(tmp_path):
     cfg = digits_cfg(tmp_path, dict(max_epochs=1))
     cfg.custom_hooks = [dict(type='EarlyStoppingHook', monitor='acc/top1')]
@@ -201,7 +215,6 @@ def test_udi_needs_two_modalities_and_validation(tmp_path):
 
 def test_modulation_schedules_count_the_epochs_of_the_stage(tmp_path):
     from mmengine.hooks import Hook
-    from mmengine.runner import Runner
 
     from mmbalance_plugin.utils.run_state import current_epoch, current_iter
     seen = []
