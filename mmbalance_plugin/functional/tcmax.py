@@ -1,5 +1,5 @@
 import math
-from typing import Dict, Tuple
+from typing import Dict, Tuple, Union
 
 import torch
 from torch import Tensor
@@ -58,18 +58,19 @@ def tcmax_sums(logits: Dict[str, Tensor],
     return true, torch.logsumexp(stacked, dim=1)
 
 
-def tcmax_from_sums(true: Tensor, log_sums: Tensor, count: int) -> Tensor:
+def tcmax_from_sums(true: Tensor, log_sums: Tensor,
+                    count: Union[int, Tensor]) -> Tensor:
     """The loss from the sums over the global batch.
 
     Args:
         true (Tensor): Summed fused logit of the true classes, 0-d.
         log_sums (Tensor): Log-sum-exp over the batch, (M, C).
-        count (int): Samples in the global batch.
+        count (int | Tensor): Samples in the global batch.
 
     Returns:
         Tensor: 0-d.
     """
     modalities, classes = log_sums.shape
     negative = torch.logsumexp(log_sums.sum(dim=0), dim=0)
-    return (negative - true / count - modalities * math.log(count) -
-            math.log(classes))
+    size = torch.as_tensor(count, dtype=negative.dtype).log()
+    return negative - true / count - modalities * size - math.log(classes)

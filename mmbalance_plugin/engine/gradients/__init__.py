@@ -4,6 +4,7 @@ from .coefficients import CoefficientMethod
 from .enhancement import GeneralizationEnhancement
 from .hook import GradientHook
 from .method import GradientMethod, Update
+from .mlb import MLB
 from .ogm import OGM, OGMAmpOptimWrapper, OGMHook, OGMOptimWrapper
 from .optim_wrapper import (
     GradientAmpOptimWrapper,
@@ -15,7 +16,7 @@ from .weights import modality_weights
 __all__ = [
     'CoefficientMethod', 'GeneralizationEnhancement',
     'GradientAmpOptimWrapper', 'GradientHook', 'GradientMethod',
-    'GradientOptimWrapper', 'OGM', 'OGMAmpOptimWrapper', 'OGMHook',
+    'GradientOptimWrapper', 'MLB', 'OGM', 'OGMAmpOptimWrapper', 'OGMHook',
     'OGMOptimWrapper', 'Update', 'modality_weights', 'modulated_step',
     'to_amp'
 ]

@@ -1,6 +1,12 @@
+from .dgl_loss import DGLLoss
 from .fused_loss import FusedLoss
+from .mimo_loss import MIMOLoss
 from .record import BatchRecord
+from .tcmax_loss import TCMaxLoss
 from .term import ObjectiveTerm
 from .unimodal_loss import UnimodalLoss
 
-__all__ = ['BatchRecord', 'FusedLoss', 'ObjectiveTerm', 'UnimodalLoss']
+__all__ = [
+    'BatchRecord', 'DGLLoss', 'FusedLoss', 'MIMOLoss', 'ObjectiveTerm',
+    'TCMaxLoss', 'UnimodalLoss'
+]
