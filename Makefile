@@ -52,7 +52,8 @@ clips: $(STAMP)
 	@$(BIN)/python tests/media/real_clips.py
 
 demo: data
-	$(ONE_THREAD) $(BIN)/python tools/train.py configs/udi_av_digits.py
+	$(ONE_THREAD) $(BIN)/python tools/train.py configs/udi_av_digits.py \
+		--overwrite
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

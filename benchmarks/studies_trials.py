@@ -72,6 +72,7 @@ def trial_config(trial: Trial, size: Size, seed: int, work_dir: str) -> Config:
     cfg.default_hooks.logger.interval = 1
     cfg.log_level = 'WARNING'
     cfg.work_dir = work_dir
+    cfg.overwrite = True  # a trial whose config has changed
     cfg.experiment_name = osp.abspath(work_dir).replace(os.sep, '_')
     cfg.randomness.seed = seed
     # A copy: merging takes '_delete_' out of what it is given.

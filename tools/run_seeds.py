@@ -4,9 +4,11 @@ python tools/run_seeds.py configs/joint_av_digits.py configs/udi_av_digits.py \
     --seeds 0 1 2 3 4 --out work_dirs/results
 
 Each run goes to OUT/CONFIG/seed_N. A run that was interrupted continues
-from its last checkpoint; one with a summary.json is left alone.
+from its last checkpoint; one with a summary.json is left alone, if it had the
+same --cfg-options.
 """
 import argparse
+import json
 import os
 import os.path as osp
 import shlex
@@ -20,6 +22,20 @@ from mmbalance_plugin.cli.command import UsageError, command
 from mmbalance_plugin.shipped import find_config
 
 TRAIN = osp.join(osp.dirname(osp.abspath(__file__)), 'train.py')
+OPTIONS = 'cfg_options.json'
+
+
+def refuse_other_options(work_dir: str, options: list) -> None:
+    """Refuse to count a run that was trained otherwise as one of these."""
+    path = osp.join(work_dir, OPTIONS)
+    if not osp.isfile(path):
+        return
+    with open(path, encoding='utf-8') as file:
+        before = json.load(file)
+    if before != options:
+        raise UsageError(f'{work_dir} was trained with --cfg-options '
+                         f'{before or "unset"}, not {options or "unset"}: '
+                         'take another --out')
 
 
 @command
@@ -43,9 +59,12 @@ def main() -> None:
         name = osp.splitext(osp.basename(config))[0]
         work_dir = osp.join(args.out, name, f'seed_{seed}')
         if osp.isfile(osp.join(work_dir, 'summary.json')):
+            refuse_other_options(work_dir, args.cfg_options)
             print(f'[{i + 1}/{len(runs)}] {work_dir}: finished before')
             continue
         os.makedirs(work_dir, exist_ok=True)
+        with open(osp.join(work_dir, OPTIONS), 'w', encoding='utf-8') as file:
+            json.dump(args.cfg_options, file)
         line = [sys.executable, TRAIN, config, '--work-dir', work_dir,
                 '--seed', str(seed), '--resume']
         if args.cfg_options:

@@ -26,6 +26,10 @@ def build_parser() -> argparse.ArgumentParser:
         help='continue from this checkpoint; without a path, from the last '
         'one in the work dir')
     parser.add_argument(
+        '--overwrite',
+        action='store_true',
+        help='replace the finished run that the work dir holds')
+    parser.add_argument(
         '--amp', action='store_true', help='train with mixed precision')
     parser.add_argument(
         '--no-validate',

@@ -40,5 +40,7 @@ load_from = None
 # False: what does not fit in load_from's file keeps its initial weights.
 load_strict = True
 resume = False
+# True: a finished run in the work dir may be replaced.
+overwrite = False
 
 randomness = dict(seed=0, diff_rank_seed=False, deterministic=False)

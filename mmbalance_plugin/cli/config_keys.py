@@ -26,8 +26,8 @@ from .near import near
 TOP_LEVEL = {
     'activation_checkpointing', 'class_names', 'compile', 'custom_imports',
     'efficient_conv_bn_eval', 'find_unused_parameters', 'load_strict',
-    'max_epochs', 'model_wrapper_cfg', 'runner_type', 'strategy', 'sync_bn',
-    'tta_model', 'tta_pipeline', 'vis_backends'
+    'max_epochs', 'model_wrapper_cfg', 'overwrite', 'runner_type', 'strategy',
+    'sync_bn', 'tta_model', 'tta_pipeline', 'vis_backends'
 }
 # Taken out before something is built.
 BUILDING = {'_delete_', '_scope_', 'constructor', 'priority', 'type'}

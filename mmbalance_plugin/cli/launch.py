@@ -13,6 +13,7 @@ from mmbalance_plugin.compat.config_packages import (
     install_config_packages_shim,
 )
 from mmbalance_plugin.shipped import find_config
+from mmbalance_plugin.utils.work_dir import refuse_finished
 
 from .command import Interrupted, UsageError
 from .config_keys import refuse_near_misses, unread_keys
@@ -79,13 +80,15 @@ def apply_train_args(cfg: Config, args: argparse.Namespace) -> Config:
         cfg (Config): Changed in place.
         args (Namespace): With ``work_dir``, ``resume``, ``amp``,
             ``no_validate``, ``auto_scale_lr``, ``seed``,
-            ``diff_rank_seed``, ``deterministic`` and ``launcher``.
+            ``diff_rank_seed``, ``deterministic``, ``overwrite`` and
+            ``launcher``.
 
     Returns:
         Config: The same config.
 
     Raises:
-        ValueError: A flag asks for what the config does not have.
+        ValueError: A flag asks for what the config does not have, or a
+            finished run would be replaced.
         FileNotFoundError: The checkpoint to resume from is gone.
     """
     cfg.launcher = args.launcher
@@ -111,6 +114,10 @@ def apply_train_args(cfg: Config, args: argparse.Namespace) -> Config:
         cfg.load_from = None if cfg.resume else cfg.load_from
     elif args.resume is not None:
         cfg.resume, cfg.load_from = True, args.resume
+    if args.overwrite:
+        cfg.overwrite = True
+    if not cfg.get('resume') and not cfg.get('overwrite'):
+        refuse_finished(cfg.work_dir)
     randomness = cfg.setdefault('randomness', {})
     if args.seed is not None:
         randomness['seed'] = args.seed

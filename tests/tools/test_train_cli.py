@@ -156,6 +156,38 @@ def test_resume_of_a_run_that_starts_from_a_file(config, train_cfg_of, there,
     assert (cfg.resume, cfg.load_from) == (resume, load_from)
 
 
+@pytest.mark.parametrize('flags, word', [
+    ([], '--overwrite'), (['--overwrite'], None), (['--resume'], None),
+    (['--work-dir', 'other'], None), (['--cfg-options', 'overwrite=True'],
+                                      None)])
+def test_the_work_dir_of_a_finished_run(config, train_cfg_of, flags, word):
+    """Refused before anything is built."""
+    folder = Path('work_dirs/toy')
+    folder.mkdir(parents=True)
+    (folder / 'summary.json').write_text('{}')
+    if word is None:
+        cfg = train_cfg_of('toy.py', *flags)
+        assert bool(cfg.get('overwrite')) == ('overwrite' in str(flags))
+    else:
+        with pytest.raises(ValueError, match=f'finished run.*{word}'):
+            train_cfg_of('toy.py', *flags)
+
+
+def test_seeds_are_not_pooled_over_options(config, main, capsys):
+    folder = Path('out/toy/seed_0')
+    folder.mkdir(parents=True)
+    (folder / 'summary.json').write_text('{}')
+    words = ['run_seeds', 'toy.py', '--out', 'out']
+    main(*words)  # of before options were kept
+    (folder / 'cfg_options.json').write_text('["a=1"]')
+    main(*words, '--cfg-options', 'a=1')
+    assert capsys.readouterr().out.count('finished before') == 2
+    with pytest.raises(SystemExit) as stopped:
+        main(*words)
+    assert stopped.value.code == 2
+    assert "trained with --cfg-options ['a=1']" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize('before, after', [
     (None, 'AmpOptimWrapper'),
     ('OptimWrapper', 'AmpOptimWrapper'),

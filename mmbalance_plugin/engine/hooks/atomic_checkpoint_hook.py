@@ -1,6 +1,7 @@
 """Checkpoints that a kill at any moment cannot lose."""
 import os
 import os.path as osp
+import re
 from typing import Optional, Set
 
 from mmengine.dist import is_main_process
@@ -11,7 +12,9 @@ from ...compat import POINTER, find_latest_checkpoint, pointer_to
 from ...models.wrappers import recognizer_of
 from ...registry import HOOKS
 from ...utils.files import PARTIAL, move_whole, write_atomic
+from ...utils.work_dir import remove_if_there
 from ..expected_metrics import expected_metrics, refuse_missing
+from ..protection import is_resumed, protect_work_dir
 from ..support import require_supported
 
 _OUTDATED = 'outdated_ckpt_ids'
@@ -35,6 +38,8 @@ class AtomicCheckpointHook(CheckpointHook):
       so.
     * A best checkpoint is removed in favour of a better one only from this
       run's own folder, never from that of a run it was resumed from.
+    * A finished run is replaced only where the config says ``overwrite=True``,
+      which also removes its checkpoints; see :func:`protect_work_dir`.
     * A work dir may be moved or copied: ``last_checkpoint`` is relative to
       it, and what a checkpoint says of other files is looked for beside it.
 
@@ -72,6 +77,7 @@ class AtomicCheckpointHook(CheckpointHook):
         info = runner.message_hub.runtime_info
         self._find_files(runner, info)
         self._check_metrics(runner)
+        protect_work_dir(runner)
         super().before_train(runner)
         self.emitted = set()
         # As if this process had written the checkpoint it resumed from.
@@ -80,6 +86,8 @@ class AtomicCheckpointHook(CheckpointHook):
             self.last_ckpt = last
         if is_main_process():
             self._clear(runner.work_dir, info.get(_OUTDATED, []))
+            if runner.cfg.get('overwrite') and not is_resumed(runner):
+                self._clear_all(runner.work_dir)
 
     def _check_metrics(self, runner) -> None:
         """Refuse a ``save_best`` that no validation will ever emit."""
@@ -118,11 +126,24 @@ class AtomicCheckpointHook(CheckpointHook):
 
     def _clear(self, work_dir: str, outdated) -> None:
         for step in outdated:
-            _remove(osp.join(self.out_dir, self.filename_tmpl.format(step)))
+            self._remove_step(step)
         for folder in {self.out_dir, work_dir}:
             for name in os.listdir(folder) if osp.isdir(folder) else []:
                 if name.endswith(PARTIAL):
                     os.remove(osp.join(folder, name))
+
+    def _remove_step(self, step: int) -> None:
+        name = self.filename_tmpl.format(step)
+        remove_if_there(osp.join(self.out_dir, name))
+
+    def _clear_all(self, work_dir: str) -> None:
+        """Remove the checkpoints of the run that this one replaces."""
+        stem = re.escape(self.filename_tmpl.partition('{')[0])
+        name = re.compile(rf'(best(_.*)?|assembled|{stem}\d+.*)\.\w+')
+        for folder in {self.out_dir, work_dir}:
+            for file in os.listdir(folder) if osp.isdir(folder) else []:
+                if name.fullmatch(file):
+                    remove_if_there(osp.join(folder, file))
 
     def _is_own(self, path: str) -> bool:
         """Whether a file lies where this run writes."""
@@ -178,7 +199,7 @@ class AtomicCheckpointHook(CheckpointHook):
         text = pointer_to(self.last_ckpt, runner.work_dir)
         write_atomic(pointer, [text.encode()], pointer + PARTIAL)
         for old in outdated:
-            _remove(osp.join(self.out_dir, self.filename_tmpl.format(old)))
+            self._remove_step(old)
 
     def _save_best_checkpoint(self, runner, metrics) -> None:
         if not self.save_best or self.emitted is None:
@@ -222,7 +243,7 @@ class AtomicCheckpointHook(CheckpointHook):
             if old and not _same(old, path) and self._is_own(old) and \
                     osp.basename(old).startswith('best_') and \
                     is_main_process():
-                _remove(old)
+                remove_if_there(old)
             runner.logger.info(f'New best {key} {score:.4f}: saved '
                                f'{osp.basename(path)}')
         # The epoch's checkpoint was written before this validation: write
@@ -239,8 +260,3 @@ def _not_about_file_client(record) -> bool:
 
 def _same(path: str, other: str) -> bool:
     return osp.realpath(path) == osp.realpath(other)
-
-
-def _remove(path: str) -> None:
-    if osp.isfile(path):
-        os.remove(path)

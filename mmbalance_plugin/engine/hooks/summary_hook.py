@@ -12,6 +12,7 @@ from ...models.wrappers import recognizer_of
 from ...registry import HOOKS
 from ...utils.files import write_atomic
 from ..cost import RunCost
+from ..protection import protect_work_dir
 from ..scalars import plain_json, scalars
 from ..selected import best_files, file_of, point_alias
 from ..support import require_supported
@@ -64,6 +65,7 @@ class SummaryHook(Hook):
     def before_train(self, runner) -> None:
         """Start the clock and the count."""
         require_supported(runner, type(self).__name__)
+        protect_work_dir(runner)
         self.cost.start(_bare(runner))
 
     def before_train_iter(self,
