@@ -10,6 +10,7 @@ from typing import Any, Optional
 
 from mmengine.registry import DATA_SAMPLERS as MMENGINE_DATA_SAMPLERS
 from mmengine.registry import DATASETS as MMENGINE_DATASETS
+from mmengine.registry import FUNCTIONS as MMENGINE_FUNCTIONS
 from mmengine.registry import HOOKS as MMENGINE_HOOKS
 from mmengine.registry import LOOPS as MMENGINE_LOOPS
 from mmengine.registry import METRICS as MMENGINE_METRICS
@@ -108,6 +109,7 @@ MODEL_WRAPPERS = _registry('model_wrapper', MMENGINE_MODEL_WRAPPERS,
                            'engine.steps')
 DATASETS = _registry('dataset', MMENGINE_DATASETS, 'datasets')
 DATA_SAMPLERS = _registry('data sampler', MMENGINE_DATA_SAMPLERS, 'datasets')
+FUNCTIONS = _registry('function', MMENGINE_FUNCTIONS, 'datasets')
 TRANSFORMS = _registry('transform', MMENGINE_TRANSFORMS,
                        'datasets.transforms')
 METRICS = _registry('metric', MMENGINE_METRICS, 'evaluation')
@@ -119,7 +121,7 @@ OPTIM_WRAPPERS = _registry('optim wrapper', MMENGINE_OPTIM_WRAPPERS,
 TASK_UTILS = _registry('task util', MMENGINE_TASK_UTILS, 'engine.gradients')
 
 __all__ = [
-    'DATASETS', 'DATA_SAMPLERS', 'HOOKS', 'LOOPS', 'METRICS', 'MODELS',
-    'MODEL_WRAPPERS', 'OPTIM_WRAPPERS', 'PluginImportError',
+    'DATASETS', 'DATA_SAMPLERS', 'FUNCTIONS', 'HOOKS', 'LOOPS', 'METRICS',
+    'MODELS', 'MODEL_WRAPPERS', 'OPTIM_WRAPPERS', 'PluginImportError',
     'PluginRegistry', 'SCOPE', 'TASK_UTILS', 'TRANSFORMS'
 ]

@@ -63,9 +63,8 @@ def _anchor_pass(session: Session) -> str:
     assert peak < 1.5 * kept, f'{kept} bytes kept, at most {peak} used'
     in_memory = build_anchor_cache(model, loader, 'rgb', True, 'cpu')
     assert in_memory.features.device.type == 'cpu'
-    samples = next(iter(loader))['data_samples']
-    for here, there in zip(cache.look_up(samples),
-                           in_memory.look_up(samples)):
+    ids = torch.arange(64)
+    for here, there in zip(cache.look_up(ids), in_memory.look_up(ids)):
         assert here.device == there.device and torch.equal(here, there)
     return f'{kept} bytes kept, at most {peak} used'
 

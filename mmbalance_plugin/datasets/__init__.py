@@ -1,4 +1,5 @@
 """Data sets and their preparation."""
+from .array_batch import collate_arrays
 from .array_dataset import ArrayDataset, Arrays
 from .audio_visual_dataset import AudioVisualDataset
 from .av_digits_dataset import AVDigitsDataset
@@ -15,6 +16,6 @@ __all__ = [
     'AVDigitsDataset', 'ArrayDataset', 'Arrays', 'AudioVisualDataset',
     'CremaDDataset', 'FlowDecode', 'KineticsSoundsDataset',
     'MultipleFeaturesDataset', 'PreparedClipsDataset', 'SplitFlow',
-    'UCF101Dataset', 'VGGSoundDataset', 'is_deterministic',
+    'UCF101Dataset', 'VGGSoundDataset', 'collate_arrays', 'is_deterministic',
     'why_random'
 ]

@@ -1,6 +1,16 @@
 """Data sets that fit in memory, one tensor a modality."""
 import copy
-from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Union
+from functools import cached_property
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    List,
+    NamedTuple,
+    Sequence,
+    Tuple,
+    Union,
+)
 
 import numpy as np
 import torch
@@ -9,6 +19,7 @@ from torch import Tensor
 
 from mmbalance_plugin.utils.class_numbers import class_numbers
 
+from .array_batch import ArrayItems
 from .determinism import is_deterministic
 from .selection import SelectiveLoading
 from .subset import positions
@@ -46,9 +57,13 @@ class ArrayDataset(SelectiveLoading, BaseDataset):
     under its name, ``needed`` (tuple[str]), ``label`` (LongTensor ``(1, )``),
     ``sample_idx`` (int), and the sample's ``ids`` (int).
 
+    With ``collate_fn=dict(type='mmbalance_plugin.collate_arrays')`` in the
+    data loader and a pipeline of nothing but :class:`PackMultimodalInputs`,
+    a batch is cut from the tensors as a whole, and no item is made.
+
     Args:
         pipeline (Sequence[dict | Callable]): Transforms, usually only
-            ``PackActionInputs``. Defaults to ().
+            ``PackMultimodalInputs``. Defaults to ().
         indices (int | Sequence[int], optional): Only the first so many
             samples, or those listed. Defaults to None.
         test_mode (bool): See MMEngine's ``BaseDataset``. Defaults to
@@ -115,9 +130,7 @@ class ArrayDataset(SelectiveLoading, BaseDataset):
     @force_full_init
     def get_data_info(self, idx: int) -> Dict[str, Any]:
         """Return a sample as the pipeline receives it."""
-        inputs = self._arrays.inputs
-        needed = tuple(
-            m for m in inputs if self.needed is None or m in self.needed)
+        inputs, needed = self._arrays.inputs, self.loaded
         info = {
             m: rows[idx]
             for m, rows in self._rows.items()
@@ -126,6 +139,28 @@ class ArrayDataset(SelectiveLoading, BaseDataset):
         info['needed'] = needed
         info['sample_idx'] = idx if idx >= 0 else len(self) + idx
         return info
+
+    def __getitems__(self, indices: Sequence[int]) -> ArrayItems:
+        """What PyTorch's data loaders ask for; nothing is made yet."""
+        return ArrayItems(self, indices)
+
+    @property
+    @force_full_init
+    def loaded(self) -> Tuple[str, ...]:
+        """tuple[str]: Modalities that an item has."""
+        inputs = self._arrays.inputs
+        return tuple(
+            m for m in inputs if self.needed is None or m in self.needed)
+
+    @cached_property
+    def _rows(self) -> Dict[str, list]:
+        # Lists of views, made once: indexing a tensor costs several
+        # microseconds, indexing a list none.
+        arrays = self._arrays
+        rows = {m: list(x) for m, x in arrays.inputs.items()}
+        rows['label'] = list(arrays.labels[:, None])
+        rows.update({k: x.tolist() for k, x in arrays.ids.items()})
+        return rows
 
     def get_cat_ids(self, idx: int) -> List[int]:
         """Return the class of a sample, for class-aware samplers."""
@@ -166,8 +201,4 @@ class ArrayDataset(SelectiveLoading, BaseDataset):
     def _set_arrays(self, arrays: Arrays) -> None:
         self._check_labels(arrays)
         self._arrays = arrays
-        # Lists of views, made once: indexing a tensor costs several
-        # microseconds, indexing a list none.
-        self._rows = {m: list(x) for m, x in arrays.inputs.items()}
-        self._rows['label'] = list(arrays.labels[:, None])
-        self._rows.update({k: x.tolist() for k, x in arrays.ids.items()})
+        self.__dict__.pop('_rows', None)

@@ -30,7 +30,7 @@ _PLAIN = frozenset([
     'mmaction.datasets.audio_dataset'
 ])
 _TRANSFORM = ('__call__', 'transform')
-_ITEM = ('__getitem__', 'prepare_data', 'get_data_info')
+_ITEM = ('__getitem__', '__getitems__', 'prepare_data', 'get_data_info')
 _WRAPPERS = (RepeatDataset, ClassBalancedDataset, Subset)
 _CONCATENATIONS = (ConcatDataset, TorchConcatDataset)
 

@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader, Dataset, Subset
 
 from ..datasets.selection import need_only, selective_parts
 from ..models.recognizers.labels import stack_labels
+from ..utils.sample_batch import sample_ids
 from ..utils.transfer import to_device
 from .gathered_rows import GatheredRows
 
@@ -141,9 +142,11 @@ def _facts(model, data, modalities: Tuple[str, ...]) -> Dict[str, Tensor]:
     """What is known of the samples, in numbers that can be gathered."""
     samples, present = data['data_samples'], data.get('present')
     device = next(model.parameters()).device
-    row = dict(
-        targets=stack_labels(samples, model.head.num_classes),
-        indices=torch.tensor([s.get('sample_idx', -1) for s in samples]))
+    row = dict(targets=stack_labels(samples, model.head.num_classes))
+    try:
+        row['indices'] = sample_ids(samples)
+    except KeyError:
+        row['indices'] = torch.full((len(samples), ), -1)
     for m in modalities:
         row[f'present/{m}'] = torch.ones(len(samples)) \
             if present is None else present.mask(m)

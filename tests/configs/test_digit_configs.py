@@ -6,6 +6,7 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from mmbalance_plugin.utils.sample_batch import SampleBatch
 from tests.engine.digits import DATA, assert_same, weights
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
@@ -56,6 +57,9 @@ def test_it_trains(name, tmp_path):
     after = weights(runner)
     changed = {k for k in after if not torch.equal(before[k], after[k])}
     assert changed
+    # No object is made for each sample.
+    batch = next(iter(runner.train_dataloader))
+    assert isinstance(batch['data_samples'], SampleBatch)
     assert (tmp_path / 'summary.json').exists()
     assert 'acc/top1' in runner.train_loop.assembled_metrics
 

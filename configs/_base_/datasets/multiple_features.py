@@ -15,8 +15,12 @@ dataset = dict(
     modalities=modalities,
     pipeline=pipeline)
 
-# The samples lie in memory: workers would only copy them around.
-loader = dict(batch_size=64, num_workers=0)
+# The samples lie in memory: workers would only copy them around, and a batch
+# is cut out as a whole.
+loader = dict(
+    batch_size=64,
+    num_workers=0,
+    collate_fn=dict(type='mmbalance_plugin.collate_arrays'))
 train_dataloader = dict(
     **loader,
     sampler=dict(type='DefaultSampler', shuffle=True),

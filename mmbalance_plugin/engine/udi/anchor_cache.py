@@ -1,5 +1,5 @@
 """The frozen anchor's outputs, computed once per sample."""
-from typing import NamedTuple, Optional, Sequence, Tuple, Union
+from typing import NamedTuple, Optional, Tuple, Union
 
 import torch
 from mmengine.logging import print_log
@@ -28,10 +28,9 @@ class AnchorCache(NamedTuple):
     device: torch.device
     partial: bool = False
 
-    def look_up(self, data_samples: Sequence) -> Tuple[Tensor, Tensor]:
+    def look_up(self, sample_ids: Tensor) -> Tuple[Tensor, Tensor]:
         """Features and logits of a batch, shapes (B, D) and (B, C)."""
-        index = torch.tensor([sample.sample_idx for sample in data_samples])
-        index = to_device(index, self.features.device)
+        index = to_device(sample_ids, self.features.device)
         return self._rows(self.features, index), self._rows(
             self.logits, index)
 

@@ -281,7 +281,7 @@ class AnchorGuidance(ObjectiveTerm):
     def _look_up(self, record: BatchRecord,
                  teacher: str) -> Tuple[Tensor, Tensor]:
         if teacher in self.caches:
-            return self.caches[teacher].look_up(record.samples)
+            return self.caches[teacher].look_up(record.sample_ids)
         model, names, features = record.model, (teacher, ), record.features
         with torch.no_grad():
             if teacher not in features:

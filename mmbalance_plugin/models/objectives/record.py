@@ -2,8 +2,9 @@
 from functools import cached_property
 from typing import Callable, Dict, Optional, Sequence
 
-import torch
 from torch import Tensor, nn
+
+from mmbalance_plugin.utils.sample_batch import sample_ids
 
 from ..presence import Presence
 
@@ -87,8 +88,4 @@ class BatchRecord:
         Raises:
             KeyError: The samples carry no ``sample_idx``.
         """
-        try:
-            return torch.tensor([s.sample_idx for s in self.samples])
-        except AttributeError:
-            raise KeyError('samples carry no sample_idx; add it to meta_keys '
-                           'of the packing transform') from None
+        return sample_ids(self.samples)

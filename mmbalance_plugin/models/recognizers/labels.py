@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from mmbalance_plugin.utils.eager import eager
+from mmbalance_plugin.utils.sample_batch import SampleBatch
 from mmbalance_plugin.utils.transfer import to_device
 
 #: What a class number may be; others would be cut to one.
@@ -35,6 +36,10 @@ def stack_labels(data_samples: Optional[Sequence],
     if not data_samples:
         raise ValueError('the loss needs data_samples with labels, but got '
                          f'{data_samples!r}')
+    if isinstance(data_samples, SampleBatch) and data_samples.untouched:
+        targets = data_samples.labels
+        if targets.dtype in INTEGERS:
+            return _checked(targets.long(), data_samples, num_classes, device)
     labels = []
     for index, sample in enumerate(data_samples):
         label = getattr(sample, 'gt_label', None)
@@ -51,9 +56,15 @@ def stack_labels(data_samples: Optional[Sequence],
                 f'({label.dtype}); a class number is an integer')
         labels.append(label.reshape(1))
     targets = torch.cat(labels).long()
+    return _checked(targets, data_samples, num_classes, device)
+
+
+def _checked(targets: Tensor, data_samples: Sequence, num_classes: int,
+             device: Optional[torch.device]) -> Tensor:
     if targets.device.type == 'cpu':
-        wrong = (targets < 0) | (targets >= num_classes)
-        if wrong.any():
+        lowest, highest = targets.aminmax()
+        if lowest < 0 or highest >= num_classes:
+            wrong = (targets < 0) | (targets >= num_classes)
             index = int(wrong.nonzero()[0])
             raise ValueError(
                 f'{_name(data_samples[index], index)} has label '

@@ -7,6 +7,7 @@ from torch.utils.data import DataLoader
 
 from mmbalance_plugin.datasets import ArrayDataset, Arrays
 from mmbalance_plugin.engine.udi import AnchorCache, build_anchor_cache
+from mmbalance_plugin.utils.sample_batch import sample_ids
 from tests.models.recognizers import toy
 from tests.pretended_card import CARD, waits_for_the_card
 
@@ -61,7 +62,7 @@ def test_outputs_are_those_of_the_samples(wrap):
             features = model.extract_feat(data['inputs'], ('rgb', ))
             logits = model.head.unimodal_logits(features, ('rgb', ))
         torch.testing.assert_close(
-            cache.look_up(data['data_samples']),
+            cache.look_up(sample_ids(data['data_samples'])),
             (features['rgb'], logits['rgb']))
 
 
@@ -128,7 +129,7 @@ def test_a_look_up_does_not_wait(home):
     for index, sample in enumerate(samples):
         sample.set_metainfo(dict(sample_idx=index))
     with waits_for_the_card() as waits:
-        features, logits = cache.look_up(samples)
+        features, logits = cache.look_up(sample_ids(samples))
     assert waits == [] and features.is_meta and logits.is_meta
     assert features.shape == (6, 4) and logits.shape == (6, 3)
 

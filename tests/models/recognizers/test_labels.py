@@ -4,6 +4,7 @@ import torch
 from mmaction.structures import ActionDataSample
 
 from mmbalance_plugin.models.recognizers.labels import stack_labels
+from mmbalance_plugin.utils.sample_batch import SampleBatch
 from tests.pretended_card import CARD, waits_for_the_card
 
 
@@ -14,6 +15,30 @@ def sample(label, **meta):
 def test_labels_are_stacked():
     labels = stack_labels([sample(2), sample(0)], 3, torch.device('cpu'))
     assert labels.tolist() == [2, 0] and labels.dtype == torch.int64
+
+
+def columns(labels):
+    return SampleBatch(torch.tensor(labels), dict(sample_idx=[7, 8]))
+
+
+def test_columns_are_taken_as_they_are():
+    samples = columns([2, 0])
+    assert stack_labels(samples, 3).tolist() == [2, 0] and samples.untouched
+    assert stack_labels(
+        SampleBatch(torch.tensor([1], dtype=torch.uint8), {}),
+        3).dtype == torch.int64
+    samples[0].set_gt_label(1)  # by a hook, say
+    assert stack_labels(samples, 3).tolist() == [1, 0]
+
+
+@pytest.mark.parametrize('labels, found', [
+    ([0, 3], r'sample_idx=8 has label 3.*num_classes=3'),
+    ([-1, 0], 'sample_idx=7 has label -1'),
+    ([.9, 0.], r'sample_idx=7 has label 0\.9 \(torch.float32\)'),
+])
+def test_columns_that_cannot_be(labels, found):
+    with pytest.raises(ValueError, match=found):
+        stack_labels(columns(labels), 3)
 
 
 @pytest.mark.parametrize('samples, message', [

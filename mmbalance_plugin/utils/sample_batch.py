@@ -1,0 +1,76 @@
+"""The samples of a batch, without an object for each."""
+from functools import cached_property
+from typing import Any, Dict, Iterator, List, Sequence
+
+import torch
+from mmaction.structures import ActionDataSample
+from torch import Tensor
+
+
+class SampleBatch:
+    """Samples as columns, which read as a sequence of samples.
+
+    Objects are made when the first one is asked for: in evaluation and
+    prediction, not in a training step. From then on they may have been
+    changed, so they count, and the columns no longer do.
+
+    Args:
+        labels (Tensor): Class numbers, shape (B, ).
+        metainfo (dict[str, Sequence]): What else is known of each sample: a
+            tensor, an array or a list of B values.
+    """
+
+    def __init__(self, labels: Tensor, metainfo: Dict[str, Sequence]) -> None:
+        self.labels = labels
+        self.metainfo = metainfo
+
+    @property
+    def untouched(self) -> bool:
+        """bool: Whether the columns say all there is to know."""
+        return '_samples' not in self.__dict__
+
+    @cached_property
+    def _samples(self) -> List[ActionDataSample]:
+        columns = {
+            key: values if isinstance(values, list) else values.tolist()
+            for key, values in self.metainfo.items()
+        }
+        samples = []
+        for index, label in enumerate(self.labels[:, None].unbind()):
+            sample = ActionDataSample(metainfo={
+                key: values[index]
+                for key, values in columns.items()
+            })
+            samples.append(sample.set_gt_label(label))
+        return samples
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._samples[index]
+
+    def __iter__(self) -> Iterator[ActionDataSample]:
+        return iter(self._samples)
+
+
+def sample_ids(samples: Sequence) -> Tensor:
+    """Positions of samples in their data set.
+
+    Args:
+        samples (Sequence[ActionDataSample]): With ``sample_idx``.
+
+    Returns:
+        Tensor: LongTensor (B, ), on the CPU.
+
+    Raises:
+        KeyError: A sample carries no ``sample_idx``.
+    """
+    if isinstance(samples, SampleBatch) and samples.untouched and isinstance(
+            samples.metainfo.get('sample_idx'), Tensor):
+        return samples.metainfo['sample_idx']
+    try:
+        return torch.tensor([s.sample_idx for s in samples])
+    except AttributeError:
+        raise KeyError('samples carry no sample_idx; add it to meta_keys '
+                       'of the packing transform') from None
