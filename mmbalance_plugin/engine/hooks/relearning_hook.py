@@ -10,7 +10,7 @@ from ...functional import cluster_purity, relearning_strength
 from ...models.wrappers import recognizer_of
 from ...registry import HOOKS
 from ...utils.run_state import current_epoch
-from ..inference import forward_dataset
+from ..features import feature_bank
 
 _STATE_KEY = 'relearning'
 _MOMENTA = ('scale', 'clear', 'keep')
@@ -118,7 +118,7 @@ class RelearningHook(Hook):
         purities = []
         for loader, split in ((runner.train_loop.dataloader, 'training'),
                               (runner.val_loop.dataloader, 'validation')):
-            bank = forward_dataset(
+            bank = feature_bank(
                 model,
                 loader,
                 features=True,

@@ -12,8 +12,8 @@ from mmengine.runner import EpochBasedTrainLoop
 from ...datasets.selection import load_only
 from ...models.wrappers import recognizer_of
 from ...registry import LOOPS
+from ..features import feature_bank
 from ..hooks.stage_hooks import install_stage_hooks
-from ..inference import forward_dataset
 from ..run_settings import (
     ResumeError,
     check_settings,
@@ -441,7 +441,7 @@ class StagedTrainLoop(EpochBasedTrainLoop):
         head = getattr(model, 'head', None)
         if getattr(head, 'needs_fit', False):
             with self.uncounted():
-                outputs = forward_dataset(
+                outputs = feature_bank(
                     model, runner.val_loop.dataloader, logger=runner.logger)
             head.fit(outputs.logits, outputs.targets, outputs.present)
         forget_others(runner, model)

@@ -2,7 +2,7 @@
 from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
 from ...registry import LOOPS
-from ..inference import forward_dataset
+from ..features import feature_bank
 from ..udi import (
     AnchorChoice,
     AnchorGuidance,
@@ -284,7 +284,7 @@ class UDITrainLoop(StagedTrainLoop):
                                 'config, nothing was validated')
         model.leave_stage()
         with self.uncounted():
-            outputs = forward_dataset(
+            outputs = feature_bank(
                 model,
                 loader,
                 logger=runner.logger,

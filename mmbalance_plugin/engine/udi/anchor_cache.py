@@ -8,7 +8,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from ...datasets.determinism import source_of, why_random
 from ...utils.transfer import to_device
-from ..inference import forward_dataset
+from ..features import feature_bank
 
 _AMBIGUOUS = 'sample_idx does not tell the samples of {} apart'
 
@@ -76,7 +76,7 @@ def build_anchor_cache(model: torch.nn.Module,
     source = source_of(dataset)
     problem = why_random(dataset) or _unnamed(source)
     if problem is None:
-        outputs = forward_dataset(
+        outputs = feature_bank(
             model,
             dataloader, (anchor, ),
             features=True,

@@ -76,7 +76,7 @@ def test_outputs_are_those_of_the_samples(wrap):
 def test_else_it_is_refused_before_anything_is_run(dataset, reason,
                                                    monkeypatch):
     monkeypatch.setattr('mmbalance_plugin.engine.udi.anchor_cache.'
-                        'forward_dataset', None)
+                        'feature_bank', None)
     assert cache_of(dataset)[2] is None
     with pytest.raises(ValueError, match=f'cache_anchor=True, but .*{reason}'):
         cache_of(dataset, True)

@@ -1,25 +1,30 @@
-"""Run a recognizer once over a whole dataset, on all ranks together."""
+"""What a recognizer makes of a whole split, in one pass of all ranks."""
 import logging
+import random
 import time
 from contextlib import contextmanager
 from typing import Dict, Iterator, NamedTuple, Optional, Sequence, Tuple, Union
 
+import numpy as np
 import torch
 from mmengine.dist import get_rank, get_world_size
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from ..datasets.selection import need_only, selective_parts
+from ..models.modes import evaluating
 from ..models.recognizers.labels import stack_labels
+from ..utils.run_state import run_seed
 from ..utils.sample_batch import sample_ids
+from ..utils.streams import random_states_kept, stream_seed
 from ..utils.transfer import to_device
 from .gathered_rows import GatheredRows
 
 _REPORT_SECONDS = 10.
 
 
-class DatasetOutputs(NamedTuple):
-    """Outputs of :func:`forward_dataset`, in dataset order, on each rank.
+class FeatureBank(NamedTuple):
+    """Outputs of :func:`feature_bank`, in dataset order, on each rank.
 
     Attributes:
         features (dict[str, Tensor]): (N, D_m) per modality, or empty;
@@ -40,21 +45,22 @@ class DatasetOutputs(NamedTuple):
 
 
 @torch.no_grad()
-def forward_dataset(model: torch.nn.Module,
-                    dataloader: DataLoader,
-                    modalities: Optional[Sequence[str]] = None,
-                    features: bool = False,
-                    logger: Optional[logging.Logger] = None,
-                    title: str = 'forward',
-                    dataset: Optional[Dataset] = None,
-                    device: Optional[Union[str, torch.device]] = None
-                    ) -> DatasetOutputs:
+def feature_bank(
+        model: torch.nn.Module,
+        dataloader: DataLoader,
+        modalities: Optional[Sequence[str]] = None,
+        features: bool = False,
+        logger: Optional[logging.Logger] = None,
+        title: str = 'forward',
+        dataset: Optional[Dataset] = None,
+        device: Optional[Union[str, torch.device]] = None
+) -> FeatureBank:
     """Forward every sample once, in eval mode.
 
     The dataset is dealt out to the ranks and gathered again batch by batch,
     so each rank returns the same tensors, and little more memory is needed
-    than they take. Modules are put back into the mode they were in; random
-    states are not touched.
+    than they take. Random transforms draw the same each time. Modules are
+    put back into the mode they were in, and random states as well.
 
     Args:
         model (MultimodalRecognizer): The bare model (no DDP wrapper).
@@ -70,13 +76,13 @@ def forward_dataset(model: torch.nn.Module,
             kept. Defaults to None, the model's device.
 
     Returns:
-        DatasetOutputs: See there.
+        FeatureBank: See there.
     """
     modalities = tuple(modalities or model.modalities)
     dataset = dataloader.dataset if dataset is None else dataset
     with _loading(model, dataset, modalities):
-        return _forward_dataset(model, dataloader, modalities, features,
-                                logger, title, dataset, device)
+        return _fill(model, dataloader, modalities, features, logger, title,
+                     dataset, device)
 
 
 @contextmanager
@@ -94,32 +100,28 @@ def _loading(model, dataset: Dataset, modalities: Tuple[str,
         for part, needed in before:
             part.needed = needed
 
-
-def _forward_dataset(model, dataloader, modalities, features, logger, title,
-                     dataset, device) -> DatasetOutputs:
+def _fill(model, dataloader, modalities, features, logger, title, dataset,
+          device) -> FeatureBank:
     loader = _shard(dataloader, dataset)
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
     scores = GatheredRows(len(dataset), device)
     facts = GatheredRows(len(dataset))
     clock = _Progress(logger, title, len(loader))
-    state = torch.get_rng_state()
-    try:
+    with evaluating(model), random_states_kept():
+        seed = stream_seed(run_seed(), 'features', get_rank())
+        torch.manual_seed(seed)
+        random.seed(seed)
+        np.random.seed(seed % 2**32)
         for batch in loader:
             data = model.data_preprocessor(batch, False)
             scores.add(_forward_batch(model, data, modalities, features))
             facts.add(_facts(model, data, modalities))
             clock.step()
-    finally:
-        torch.set_rng_state(state)  # building a loader's iterator draws
-        for module, mode in modes:
-            module.training = mode
     scores, facts = scores.columns(), {
         name: column[:, 0]
         for name, column in facts.columns().items()
     }
     present = {m: facts[f'present/{m}'].bool() for m in modalities}
-    return DatasetOutputs(
+    return FeatureBank(
         {m: scores[f'features/{m}'] for m in modalities} if features else {},
         {m: scores[f'logits/{m}'] for m in modalities},
         facts['targets'],
