@@ -14,7 +14,7 @@ def guided(cache):
     guide = AnchorGuidance('rgb', 'flow', JSDivergenceLoss(),
                            CLUBLoss(8, 9, seed=0))
     if cache is not None:
-        guide.cache = AnchorCache(
+        guide.caches['rgb'] = AnchorCache(
             torch.zeros(200, 8, device=cache),
             torch.zeros(200, toy.CLASSES, device=cache), torch.device(CARD),
             False)
