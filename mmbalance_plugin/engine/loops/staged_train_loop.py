@@ -14,17 +14,13 @@ from ...models.wrappers import recognizer_of
 from ...registry import LOOPS
 from ..features import feature_bank
 from ..hooks.stage_hooks import install_stage_hooks
-from ..run_settings import (
-    ResumeError,
-    check_settings,
-    is_binding,
-    run_settings,
-    stage_settings,
-)
+from ..run_settings import run_settings
 from ..selected import forget_others
 from ..steps.distributed import stepping_wrapper
 from ..support import require_supported
+from .accumulation import begin_accumulation, leftover
 from .idle_encoders import watch_encoders
+from .resumable_stages import ResumableStages
 from .seeding import reseed_workers, seed_everything, set_sampler_epoch
 from .stage import Stage
 from .stage_metrics import check_metrics, explain_fused_only, stage_metrics
@@ -33,7 +29,7 @@ from .stage_progress import StageProgress
 
 
 @LOOPS.register_module()
-class StagedTrainLoop(EpochBasedTrainLoop):
+class StagedTrainLoop(ResumableStages, EpochBasedTrainLoop):
     """Train in stages, each with its own optimiser and schedule.
 
     A stage says which modalities train, towards which objective, for how
@@ -145,13 +141,6 @@ class StagedTrainLoop(EpochBasedTrainLoop):
 
     def prepare_stage(self) -> None:
         """Before a stage begins for the first time (not on resume)."""
-
-    def extra_state(self) -> Dict[str, Any]:
-        """What a subclass adds to the checkpoint: plain data and tensors."""
-        return {}
-
-    def load_extra_state(self, state: Dict[str, Any]) -> None:
-        """Undo :meth:`extra_state`, before the stage is configured."""
 
     def summary(self) -> Dict[str, Any]:
         """What a subclass adds to ``summary.json``."""
@@ -315,26 +304,10 @@ class StagedTrainLoop(EpochBasedTrainLoop):
         if self.runner.val_loop is not None:
             load_only(self.runner.val_loop.dataloader, val)
 
-    @property
-    def _leftover(self) -> int:
-        """int: An epoch's batches beyond a multiple of the accumulation."""
-        every = getattr(self.runner.optim_wrapper, '_accumulative_counts', 1)
-        return len(self.dataloader) % every
-
     def _begin_accumulation(self) -> None:
-        """Count the stage's batches so that no update spans two epochs.
-
-        With batches left over, each epoch ends its count, and the next one
-        starts at a multiple of the accumulation: updates stay numbered
-        through the stage.
-        """
-        wrapper, epoch = self.runner.optim_wrapper, self.progress.epoch
-        steps = len(self.dataloader)
-        begin, end = epoch * steps, self.stage.epochs * steps
-        if self._leftover:
-            begin += epoch * (wrapper._accumulative_counts - self._leftover)
-            end = begin + steps
-        wrapper.initialize_count_status(self.runner.model, begin, end)
+        begin_accumulation(self.runner.optim_wrapper, self.runner.model,
+                           len(self.dataloader), self.progress.epoch,
+                           self.stage.epochs)
 
     def _due(self, epoch: int) -> bool:
         # As MMEngine's loop asks, of the epoch that comes next.
@@ -354,7 +327,7 @@ class StagedTrainLoop(EpochBasedTrainLoop):
         runner.model.train()
         seed_everything(runner.seed, 'train', progress.epoch, get_rank())
         set_sampler_epoch(self.dataloader, progress.epoch)
-        if self._leftover:
+        if leftover(runner.optim_wrapper, len(self.dataloader)):
             self._begin_accumulation()
         for idx, data_batch in enumerate(self.dataloader):
             runner.message_hub.update_info('stage_iter', progress.iter)
@@ -453,75 +426,6 @@ class StagedTrainLoop(EpochBasedTrainLoop):
         self.runner.call_hook('before_uncounted')
         yield
         self.runner.call_hook('after_uncounted')
-
-    # ---- checkpoints ---------------------------------------------------
-    def state_dict(self) -> Dict[str, Any]:
-        """Everything a resumed run needs beyond mmengine's own state."""
-        return dict(
-            settings=self._settings,
-            stages=stage_settings(self.stages),
-            stage_names=[stage.name for stage in self.stages],
-            stage_index=self.stage_index,
-            progress=self.progress.state_dict(),
-            records=self.records,
-            sampler_seed=getattr(self.dataloader.sampler, 'seed', None),
-            init_seed=getattr(self.model, 'init_seed', None),
-            initial=self.model.initial_state() if self.to_be_reset() else None,
-            terms=[term.state_dict() for term in self.terms],
-            extra=self.extra_state())
-
-    def load_state_dict(self, state: Dict[str, Any]) -> None:
-        """Continue from a checkpoint: called before the weights are read,
-        so that optimiser and schedules exist when theirs arrive.
-
-        Raises:
-            ResumeError: The checkpoint was written with settings that
-                cannot be changed any more.
-        """
-        if 'settings' not in state:
-            raise ResumeError(
-                'the checkpoint was written by an older version of this '
-                'package: finish the run with that one')
-        self.load_extra_state(state['extra'])
-        names = [stage.name for stage in self.stages]
-        if names != state['stage_names']:
-            raise ResumeError(
-                f'the checkpoint was trained in stages '
-                f'{state["stage_names"]}, the config has {names}: resume '
-                'with the config the run was started with')
-        check_settings(state, self._settings, self.stages,
-                       lambda name: self.binds(name, state),
-                       self.runner.logger)
-        self.stage_index = state['stage_index']
-        self.records = list(state['records'])
-        self._max_epochs = sum(record['epochs'] for record in self.records)
-        self._max_epochs += sum(stage.epochs
-                                for stage in self.stages[self.stage_index:])
-        self.progress.load_state_dict(state['progress'])
-        if state['init_seed'] is not None:
-            self.model.init_seed = state['init_seed']
-        if state['initial'] is not None:
-            self.model.load_initial_state(state['initial'])
-        if state['sampler_seed'] is not None:
-            # Without a seed in the config mmengine drew a new one.
-            self.dataloader.sampler.seed = state['sampler_seed']
-        self._resumed = True
-        if not self.done:
-            self._configure_stage()
-            for term, saved in zip(self.terms, state['terms']):
-                term.load_state_dict(saved)
-
-    def binds(self, name: str, state: Dict[str, Any]) -> bool:
-        """Whether a setting has shaped what a checkpoint holds.
-
-        Args:
-            name (str): Of a setting, no stage's, that has changed since.
-            state (dict): The checkpoint's, see :meth:`state_dict`.
-
-        Returns:
-            bool: If not, the run may go on with another value.
-        """
-        return is_binding(name)
 
 
 def unwrap(model: torch.nn.Module) -> torch.nn.Module:

@@ -5,6 +5,7 @@ import pickle
 import pytest
 import torch
 from mmengine.model import MMDistributedDataParallel
+from mmengine.optim import OptimWrapper
 from mmengine.runner import load_checkpoint, save_checkpoint
 from mmengine.runner.checkpoint import get_state_dict, weights_to_cpu
 from torch import nn
@@ -171,3 +172,25 @@ def test_in_ddp(tmp_path):
         alone.train_step(copy.deepcopy(batch), wrapper)
         ddp.train_step(batch, ddp_wrapper)
     assert_same(weights(alone), weights(ddp))
+
+
+def test_losses_are_summed_as_the_recognizer_does():
+    class Doubling(MultimodalRecognizer):
+
+        def parse_losses(self, losses):
+            total, log = super().parse_losses(losses)
+            return 2 * total, log
+
+    def run(kind, opm):
+        torch.manual_seed(0)
+        cfg = config()
+        cfg.pop('type')
+        inner = kind(**cfg)
+        model = RecognizerWrapper(inner).train() if opm else inner.train()
+        optimizer = torch.optim.SGD(model.parameters(), lr=.1)
+        model.train_step(batches(1)[0], OptimWrapper(optimizer))
+        return weights(model)
+
+    assert_same(run(Doubling, False), run(Doubling, True))
+    assert not torch.equal(run(Doubling, True)['head.fc.weight'],
+                           run(MultimodalRecognizer, True)['head.fc.weight'])
