@@ -81,6 +81,9 @@ class SeededParts:
         # was initialised.
         fresh.to(next((p.device for p in self.parameters()), 'cpu'))
         if self.is_init:
+            for part in (*fresh.encoders.values(), fresh.head):
+                # The log has told how each parameter is initialised.
+                part._dump_init_info = _say_nothing
             fresh.init_weights()
         return named_values(fresh)
 
@@ -101,6 +104,10 @@ def named_values(module: nn.Module) -> Dict[str, Tensor]:
         module.named_parameters(remove_duplicate=False),
         module.named_buffers(remove_duplicate=False))
     return {name: value.detach() for name, value in named}
+
+
+def _say_nothing() -> None:
+    """In place of MMEngine's list of every parameter."""
 
 
 def _build_encoder(name: str, cfg: dict) -> nn.Module:

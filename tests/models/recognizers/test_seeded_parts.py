@@ -106,6 +106,13 @@ def test_reset_of_a_single_modality_resets_the_head_too():
     assert not changed(model, initial)
 
 
+def test_building_anew_does_not_fill_the_log(capfd):
+    model = build(ALL, initialise=True)
+    assert 'backbone' in capfd.readouterr().out
+    model.reset_parts(ALL)
+    assert 'backbone' not in capfd.readouterr().out
+
+
 def test_reset_keeps_what_is_frozen_frozen():
     model = build()
     model.enter_stage(['flow'], 'unimodal')
