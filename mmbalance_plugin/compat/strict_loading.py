@@ -9,23 +9,41 @@ is written. ``load_strict=False`` in the config brings MMEngine's behaviour
 back for ``load_from``, and True, which our tools set, asks it of any model; a
 resume is never partial. The check comes after all hooks and key revisions,
 on what would really be loaded.
+
+A file that ``init_cfg`` or ``pretrained`` gives to a part of our models may
+fit in part, as one of a backbone does. One that fits nothing is refused: its
+names have a prefix that nobody has told of.
 """
 import functools
 import re
+from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Optional
+from typing import Iterator, Optional
 
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
+from mmengine.runner import checkpoint as mmengine_checkpoint
 from mmengine.runner import runner as mmengine_runner
 
 _strict_path: ContextVar[Optional[str]] = ContextVar(
     'strict_path', default=None)
+_initialising: ContextVar[bool] = ContextVar('initialising', default=False)
+
+
+@contextmanager
+def useful_files_only() -> Iterator[None]:
+    """Refuse files of which no weight fits, in this block."""
+    token = _initialising.set(True)
+    try:
+        yield
+    finally:
+        _initialising.reset(token)
 
 
 def install_strict_loading_shim() -> None:
     """Let the runner refuse weights that do not fit our models."""
     load = Runner.load_checkpoint
+    load_state = mmengine_checkpoint.load_state_dict
     to_model = mmengine_runner._load_checkpoint_to_model
     if hasattr(load, '_mmbalance_original'):
         return
@@ -53,7 +71,15 @@ def install_strict_loading_shim() -> None:
         return to_model(model, checkpoint, strict, logger or 'current',
                         revise_keys)
 
+    @functools.wraps(load_state)
+    def load_state_dict(module, state_dict, *args, **kwargs):
+        if _initialising.get():
+            from ..utils.fit import refuse_useless
+            refuse_useless(module, state_dict)
+        return load_state(module, state_dict, *args, **kwargs)
+
     load_checkpoint._mmbalance_original = load
+    mmengine_checkpoint.load_state_dict = load_state_dict
     Runner.load_checkpoint = load_checkpoint
     mmengine_runner._load_checkpoint_to_model = load_checkpoint_to_model
 

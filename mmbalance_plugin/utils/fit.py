@@ -1,7 +1,7 @@
 """Whether weights are those of a model."""
 from typing import Dict, List, Mapping, Optional, Tuple
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmbalance_plugin.compat import CheckpointError
 
@@ -50,6 +50,27 @@ def refuse_misfit(own: Mapping[str, Tensor], weights: Mapping[str, Tensor],
     raise CheckpointMismatchError(
         f'{path} does not fit the model of the config; weights '
         + '\nweights '.join(parts))
+
+
+def refuse_useless(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Refuse weights of which none is of use to a module.
+
+    Args:
+        module (nn.Module): Which is initialised from them.
+        weights (Mapping[str, Tensor]): What is to be loaded.
+
+    Raises:
+        CheckpointMismatchError: None has the name and shape of one of the
+            module's.
+    """
+    own = module.state_dict()
+    if own and not any(_shape(weights.get(key)) == _shape(value)
+                       for key, value in own.items()):
+        raise CheckpointMismatchError(
+            f'no weight of the file that init_cfg or pretrained names fits '
+            f'{type(module).__name__}: it has {next(iter(own))!r}, the file '
+            f'{next(iter(weights), "nothing")!r}; say prefix=... in init_cfg '
+            'where the names of the file have one')
 
 
 def _shape(value: object) -> Optional[Tuple[int, ...]]:

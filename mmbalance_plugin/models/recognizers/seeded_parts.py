@@ -8,6 +8,7 @@ from mmengine.dist import broadcast_object_list
 from mmengine.model import BaseModule, initialize
 from torch import Tensor, nn
 
+from mmbalance_plugin.compat.strict_loading import useful_files_only
 from mmbalance_plugin.registry import MODELS
 from mmbalance_plugin.utils.streams import seeded
 
@@ -51,9 +52,17 @@ class SeededParts:
             self.head = _build_head(head, widths)
 
     def init_weights(self) -> None:
-        """Initialise each part under its own stream; acts once."""
-        if self.is_init:
-            return
+        """Initialise each part under its own stream; acts once.
+
+        Raises:
+            CheckpointMismatchError: A pretrained file fits nothing.
+        """
+        if not self.is_init:
+            with useful_files_only():
+                self._init_parts()
+            self.is_init = True
+
+    def _init_parts(self) -> None:
         for name, encoder in self.encoders.items():
             with seeded(self.init_seed, 'init', f'encoder/{name}', 'weights'):
                 if hasattr(encoder, 'init_weights'):
@@ -62,7 +71,6 @@ class SeededParts:
             self.head.init_weights()
         if self.init_cfg:
             initialize(self, self.init_cfg)
-        self.is_init = True
 
     def built_anew(self) -> Dict[str, Tensor]:
         """What config and seed give, on the device of the model.

@@ -5,6 +5,7 @@ from mmengine.runner import save_checkpoint
 
 from mmbalance_plugin.models.recognizers import MultimodalRecognizer
 from mmbalance_plugin.registry import MODELS
+from mmbalance_plugin.utils.fit import CheckpointMismatchError
 from tests.dist_utils import run_ranks
 from tests.models.recognizers.toy import (
     batch,
@@ -163,6 +164,29 @@ def test_pretrained_backbone_and_model(tmp_path):
     reset(loaded, 'flow')
     reset(loaded, 'rgb')
     assert not changed(loaded, snapshot(model))
+
+
+@pytest.mark.parametrize('where', ['model', 'backbone'])
+def test_a_pretrained_file_that_fits_nothing_is_refused(tmp_path, where):
+    """Its names have a prefix, as those of a whole model have."""
+    cfg, donor = config(), build(('rgb', ), seed=3)
+    weights = donor.encoders['rgb'].backbone.state_dict()
+    file = str(tmp_path / 'detector.pth')
+    save_checkpoint(
+        dict(state_dict={f'backbone.{k}': v for k, v in weights.items()}),
+        file)
+    init = dict(type='Pretrained', checkpoint=file)
+    if where == 'model':
+        cfg['init_cfg'] = init
+    else:
+        cfg['encoders']['rgb']['backbone']['init_cfg'] = init
+    with pytest.raises(CheckpointMismatchError, match="'backbone.*prefix="):
+        MODELS.build(cfg).init_weights()
+    if where == 'backbone':
+        init['prefix'] = 'backbone.'
+        model = MODELS.build(cfg)
+        model.init_weights()
+        assert not changed(model.encoders['rgb'].backbone, weights)
 
 
 def test_other_initialisations_of_the_whole_model_are_refused():
