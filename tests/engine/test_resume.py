@@ -222,11 +222,11 @@ def test_a_best_checkpoint_is_lost_at_no_moment(trainer, whole, tmp_path):
 
 
 @pytest.mark.parametrize('config, first, every', [
-    *((udi, i, 4) for i in range(4)),
-    (late_fusion, 0, 2),
-    pytest.param(late_fusion, 1, 2, marks=pytest.mark.slow),
+    (udi, 3, 20),
+    (late_fusion, 1, 10),
+    *(pytest.param(udi, i, 4, marks=pytest.mark.slow) for i in range(4)),
     *(pytest.param(config, i, 3, marks=pytest.mark.slow)
-      for config in (joint, early, options) for i in range(3)),
+      for config in (late_fusion, joint, early, options) for i in range(3)),
 ])
 def test_every_moment(trainer, whole, tmp_path, config, first, every):
     """Runs that are killed at one moment after the other."""
