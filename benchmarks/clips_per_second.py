@@ -25,7 +25,7 @@ from media_loops import (
 )
 from timing import interleave
 
-CONFIG = Path(__file__).parents[1] / 'configs/_base_/datasets/crema_d.py'
+CONFIG = Path(__file__).parents[1] / 'configs/_base_/datasets/short_clips.py'
 
 
 def main() -> None:

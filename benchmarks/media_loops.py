@@ -87,8 +87,8 @@ def build_loops(config: str, clips: Sequence[Clip],
     """Everything in :data:`ROWS`, on the same clips.
 
     Args:
-        config (str): ``configs/_base_/datasets/crema_d.py`` or another one
-            that names ``visual_train``, ``audio`` and ``pack`` as it does
+        config (str): ``configs/_base_/datasets/short_clips.py`` or another
+            one that names ``visual_train``, ``audio`` and ``pack`` as it does
             and has ``*_cached.py`` beside it.
         clips (Sequence[Clip]): Of :func:`generate_clips`.
         folder (str): An existing one, for the annotation and the cache.

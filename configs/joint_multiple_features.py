@@ -1,17 +1,6 @@
 # python tools/train.py configs/joint_multiple_features.py
 #
 # Joint training: one network, one loss, features concatenated.
-_base_ = [
-    '_base_/datasets/multiple_features.py',
-    '_base_/models/multiple_features.py', '_base_/schedules/sgd_20e.py',
-    '_base_/default_runtime.py'
-]
+_base_ = ['_base_/sets/multiple_features.py', '_base_/methods/joint.py']
 
-model = dict(
-    head=dict(
-        _delete_=True, type='mmbalance_plugin.ConcatHead', num_classes=10))
-
-train_cfg = dict(
-    type='mmbalance_plugin.StagedTrainLoop',
-    max_epochs=_base_.max_epochs,
-    stages=[dict(name='joint', train='all', objective='fused')])
+model = dict(head=dict(**_base_.fused_head, num_classes=_base_.num_classes))

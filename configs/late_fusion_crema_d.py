@@ -1,15 +1,6 @@
 # python tools/train.py configs/late_fusion_crema_d.py
 #
 # Decoupled late fusion: each modality alone, predictions combined at the end.
-_base_ = [
-    '_base_/datasets/crema_d.py', '_base_/models/crema_d.py',
-    '_base_/schedules/sgd_100e.py', '_base_/default_runtime.py'
-]
+_base_ = ['_base_/sets/crema_d.py', '_base_/methods/late_fusion.py']
 
-train_cfg = dict(
-    type='mmbalance_plugin.StagedTrainLoop',
-    max_epochs=_base_.max_epochs,
-    stages=[
-        dict(name='audio', train=['audio']),
-        dict(name='visual', train=['visual'])
-    ])
+train_cfg = dict(stages=[dict(name=m, train=[m]) for m in _base_.modalities])

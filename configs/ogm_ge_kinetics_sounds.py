@@ -2,21 +2,7 @@
 #
 # OGM-GE: the gradient of the modality that is ahead is scaled down, and noise
 # added.
-_base_ = [
-    '_base_/datasets/kinetics_sounds.py',
-    '_base_/models/kinetics_sounds_concat.py',
-    '_base_/schedules/sgd_100e.py', '_base_/default_runtime.py'
-]
+_base_ = ['./joint_kinetics_sounds.py', '_base_/methods/ogm_ge.py']
 
-optim_wrapper = dict(
-    type='mmbalance_plugin.OGMOptimWrapper',
-    # The authors give none for Kinetics-Sounds: their value for VGGSound.
-    alpha=0.1,
-    generalization_enhancement=True,
-    start_epoch=0,
-    end_epoch=50)
-
-train_cfg = dict(
-    type='mmbalance_plugin.StagedTrainLoop',
-    max_epochs=_base_.max_epochs,
-    stages=[dict(name='joint', train='all', objective='fused')])
+# The authors give none for Kinetics-Sounds: their value for VGGSound.
+optim_wrapper = dict(**_base_.ogm, alpha=0.1)

@@ -1,19 +1,6 @@
 # python tools/train.py configs/opm_crema_d.py
 #
 # OPM: features of the modality that is ahead are dropped.
-_base_ = [
-    '_base_/datasets/crema_d.py', '_base_/models/crema_d_concat.py',
-    '_base_/schedules/sgd_100e.py', '_base_/default_runtime.py'
-]
+_base_ = ['./joint_crema_d.py', '_base_/methods/opm.py']
 
-model = dict(
-    _delete_=True,
-    type='mmbalance_plugin.OPM',
-    q_base=0.5,
-    warmup_epochs=6,
-    recognizer=_base_.model)
-
-train_cfg = dict(
-    type='mmbalance_plugin.StagedTrainLoop',
-    max_epochs=_base_.max_epochs,
-    stages=[dict(name='joint', train='all', objective='fused')])
+model = dict(**_base_.opm, warmup_epochs=6, recognizer=_base_.model)

@@ -1,12 +1,10 @@
 # python tools/train.py configs/opm_multiple_features.py
 #
 # OPM: features of the modality that is ahead are dropped.
-_base_ = './joint_multiple_features.py'
+_base_ = ['./joint_multiple_features.py', '_base_/methods/opm.py']
 
 model = dict(
-    _delete_=True,
-    type='mmbalance_plugin.OPM',
-    q_base=0.5,
+    **_base_.opm,
     # The released code warms up for 6 of 100 epochs; here for one.
     warmup_epochs=1,
     recognizer=_base_.model)

@@ -3,10 +3,7 @@
 # UDI with two of MMAction2's backbones: SlowOnly on clips of eight frames, and
 # ResNetAudio on log-mel spectrograms. Both can start from pretrained
 # weights: set the backbone's `pretrained`, e.g. 'torchvision://resnet50'.
-_base_ = [
-    '_base_/datasets/kinetics_sounds.py', '_base_/schedules/sgd_100e.py',
-    '_base_/default_runtime.py'
-]
+_base_ = ['_base_/sets/kinetics_sounds.py', '_base_/methods/udi.py']
 
 sample = dict(type='SampleFrames', clip_len=8, frame_interval=8, num_clips=1)
 spatial_train = [
@@ -42,11 +39,10 @@ val_dataloader = dict(batch_size=16, dataset=dict(pipeline=test_pipeline))
 test_dataloader = dict(batch_size=16, dataset=dict(pipeline=test_pipeline))
 
 model = dict(
-    type='mmbalance_plugin.MultimodalRecognizer',
     encoders=dict(
         audio=dict(
-            type='mmbalance_plugin.ModalityEncoder',
             backbone=dict(
+                _delete_=True,
                 type='mmaction.ResNetAudio',
                 depth=50,
                 pretrained=None,
@@ -54,8 +50,8 @@ model = dict(
                 norm_eval=False),
             feat_channels=1024),
         visual=dict(
-            type='mmbalance_plugin.ModalityEncoder',
             backbone=dict(
+                _delete_=True,
                 type='mmaction.ResNet3dSlowOnly',
                 depth=50,
                 pretrained=None,
@@ -65,19 +61,4 @@ model = dict(
                 pool1_stride_t=1,
                 inflate=(0, 0, 1, 1),
                 norm_eval=False),
-            feat_channels=2048)),
-    head=dict(type='mmbalance_plugin.DecisionHead', num_classes=31),
-    data_preprocessor=dict(
-        type='mmbalance_plugin.MultimodalDataPreprocessor',
-        preprocessors=dict(
-            audio=None,
-            visual=dict(
-                mean=[123.675, 116.28, 103.53],
-                std=[58.395, 57.12, 57.375]))))
-
-train_cfg = dict(
-    type='mmbalance_plugin.UDITrainLoop',
-    max_epochs=_base_.max_epochs,
-    anchor='auto',
-    consistency=dict(type='mmbalance_plugin.JSDivergenceLoss'),
-    complementarity=dict(type='mmbalance_plugin.CLUBLoss'))
+            feat_channels=2048)))

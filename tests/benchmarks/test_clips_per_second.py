@@ -19,7 +19,7 @@ from mmbalance_plugin.datasets.transforms.per_modality import (
 )
 from timing import Times
 
-CONFIG = 'configs/_base_/datasets/crema_d.py'
+CONFIG = 'configs/_base_/datasets/short_clips.py'
 
 
 def test_command(run_benchmark, tmp_path):

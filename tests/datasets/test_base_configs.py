@@ -8,7 +8,7 @@ from mmengine.runner import Runner
 @pytest.mark.parametrize('name', ['av_digits', 'multiple_features'])
 def test_loaders(root, name, request):
     DefaultScope.get_instance(name, scope_name='mmaction')
-    config = Config.fromfile(root / f'configs/_base_/datasets/{name}.py')
+    config = Config.fromfile(root / f'configs/_base_/sets/{name}.py')
     fake = dict(av_digits='fake_digits', multiple_features='fake_features')
     data_root = str(request.getfixturevalue(fake[name]))
     for split in ('train', 'val', 'test'):

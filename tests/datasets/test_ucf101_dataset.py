@@ -14,6 +14,7 @@ from mmbalance_plugin.datasets.cache import file_state
 from mmbalance_plugin.datasets.prepare import prepare
 from mmbalance_plugin.media import MediaError
 from mmbalance_plugin.registry import DATASETS
+from tests.configs.shipped import CACHED, edited
 from tests.datasets import media_trees
 from tests.media_utils import read_number, write_clip
 
@@ -118,8 +119,9 @@ def load(ucf, root, tmp_path, monkeypatch):
     init_default_scope('mmaction')
 
     def build(split, cached, data=ucf / 'out'):
-        name = 'ucf101_cached' if cached else 'ucf101'
-        cfg = Config.fromfile(root / f'configs/_base_/datasets/{name}.py')
+        edits = [CACHED['ucf101']] if cached else []
+        cfg = Config.fromfile(
+            edited(tmp_path, 'ucf101', *edits) / '_base_/sets/ucf101.py')
         dataset = cfg[f'{split}_dataloader'].dataset
         dataset.data_root = str(data)
         for step in dataset.pipeline:

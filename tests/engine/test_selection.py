@@ -109,7 +109,8 @@ def test_only_transforms_of_what_is_needed_run():
 
 
 def test_shipped_sets_of_clips_can_choose():
-    for name in ('crema_d', 'kinetics_sounds', 'vggsound', 'crema_d_cached'):
+    for name in ('audio_visual_clips', 'audio_visual_clips_cached',
+                 'short_clips', 'short_clips_cached'):
         cfg = Config.fromfile(ROOT / f'configs/_base_/datasets/{name}.py')
         kinds = [
             t['type'] for t in cfg.train_dataloader.dataset.pipeline

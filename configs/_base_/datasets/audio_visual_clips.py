@@ -2,6 +2,9 @@
 # config that inherits from it names the data set; see docs/datasets.md.
 # Three frames of a clip, and the log spectrogram (257 x 188) of the three
 # seconds in the middle of its sound.
+_base_ = './loaders.py'
+
+modalities = ('audio', 'visual')
 visual_train = [
     dict(type='mmbalance_plugin.PyAVVideoInit'),
     dict(type='SampleFrames', clip_len=1, frame_interval=1, num_clips=3),
@@ -39,22 +42,11 @@ train_pipeline = [dict(**both, visual=visual_train, audio=audio), pack]
 test_pipeline = [dict(**both, visual=visual_test, audio=audio), pack]
 
 train_dataloader = dict(
-    batch_size=64,
     num_workers=4,
     persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(
-    batch_size=64,
     num_workers=4,
     persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(test_mode=True, pipeline=test_pipeline))
-test_dataloader = dict(
-    batch_size=64,
-    num_workers=4,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(test_mode=True, pipeline=test_pipeline))
-
-val_evaluator = dict(type='mmbalance_plugin.MultimodalMetric')
-test_evaluator = val_evaluator
+    dataset=dict(pipeline=test_pipeline))
+test_dataloader = dict(num_workers=4, dataset=dict(pipeline=test_pipeline))

@@ -30,3 +30,18 @@ model = dict(
     data_preprocessor=dict(
         type='mmbalance_plugin.MultimodalDataPreprocessor',
         preprocessors=preprocessors))
+
+# What makes it a model of one modality.
+alone = {
+    m: dict(
+        encoders={
+            '_delete_': True,
+            m: encoders[m]
+        },
+        data_preprocessor=dict(
+            preprocessors={
+                '_delete_': True,
+                m: preprocessors[m]
+            }))
+    for m in encoders
+}

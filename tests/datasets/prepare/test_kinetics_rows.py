@@ -1,6 +1,5 @@
 """Kinetics-Sounds' annotation in every form that circulates."""
 import json
-from pathlib import Path
 
 import pytest
 from mmengine.config import Config
@@ -16,9 +15,9 @@ from mmbalance_plugin.datasets.prepare.kinetics_sounds import (
 )
 from mmbalance_plugin.registry import DATASETS
 from mmbalance_plugin.utils.text import TextError
+from tests.configs.shipped import PAPER, edited
 from tests.datasets import media_trees
 
-CONFIGS = Path(__file__).resolve().parents[3] / 'configs'
 HEADER = 'label,youtube_id,time_start,time_end,split'
 
 
@@ -169,14 +168,8 @@ def test_the_papers_protocol(tree, tmp_path, capsys, monkeypatch):
 def test_the_papers_protocol_is_one_line_away(tree, tmp_path):
     prepare('kinetics_sounds', tree / 'source', tmp_path / 'out',
             annotations=[str(tree / 'KS.json')], accept_missing=True)
-    text = (CONFIGS / 'unimodal_audio_kinetics_sounds.py').read_text()
-    line = "'_base_/datasets/kinetics_sounds.py'"
-    assert text.count(line) == 1
-    text = text.replace(
-        line, "'_base_/datasets/kinetics_sounds_paper.py'").replace(
-            "'_base_", f"'{CONFIGS}/_base_")
-    (tmp_path / 'paper.py').write_text(text)
-    cfg = Config.fromfile(tmp_path / 'paper.py')
+    configs = edited(tmp_path, 'kinetics_sounds', PAPER)
+    cfg = Config.fromfile(configs / 'unimodal_audio_kinetics_sounds.py')
     found = {}
     for split in ('train', 'val', 'test'):
         dataset = cfg[f'{split}_dataloader'].dataset

@@ -1,0 +1,3 @@
+# MMPareto: the gradients of the fused and of each modality's own loss are
+# combined without conflict. Beside multi_loss.py.
+step = dict(type='mmbalance_plugin.MMPareto', gamma=1.5)

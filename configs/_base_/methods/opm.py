@@ -1,0 +1,2 @@
+# OPM: features of the modality that is ahead are dropped.
+opm = dict(_delete_=True, type='mmbalance_plugin.OPM', q_base=0.5)

@@ -1,0 +1,3 @@
+# Diagnosing & Re-learning: now and then, encoders are set back towards their
+# initial weights, the more so the worse their features generalise.
+relearning = dict(type='mmbalance_plugin.RelearningHook')

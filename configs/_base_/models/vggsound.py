@@ -1,4 +1,0 @@
-# ResNet18 for the picture and the sound of VGGSound.
-_base_ = './audio_visual_resnet18.py'
-
-model = dict(head=dict(num_classes=309))

@@ -1,0 +1,8 @@
+# python tools/train.py configs/relearning_av_digits.py
+#
+# Diagnosing & Re-learning: joint training that now and then sets encoders
+# back towards their initial weights.
+_base_ = ['./joint_av_digits.py', '_base_/methods/relearning.py']
+
+# The paper diagnoses every 20 of 100 epochs, here there are 6.
+custom_hooks = [dict(**_base_.relearning, lam=3, interval=1)]

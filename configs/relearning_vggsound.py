@@ -1,0 +1,8 @@
+# python tools/train.py configs/relearning_vggsound.py
+#
+# Diagnosing & Re-learning: joint training that now and then sets encoders
+# back towards their initial weights.
+_base_ = ['./joint_vggsound.py', '_base_/methods/relearning.py']
+
+# The paper has none for VGGSound: those for Kinetics-Sounds.
+custom_hooks = [dict(**_base_.relearning, lam=7, interval=20)]

@@ -1,0 +1,110 @@
+"""The shipped configs: which there are, and as a user would change them."""
+import shutil
+from functools import cache
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+
+from tests.engine.digits import DATA
+
+CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
+ARRAYS = ('av_digits', 'multiple_features')
+CLIPS = ('crema_d', 'kinetics_sounds', 'vggsound', 'ucf101')
+SETS = ARRAYS + CLIPS
+#: On every set, and on those with the balancing methods of the literature.
+EVERYWHERE = ('joint', 'udi', 'multi_loss', 'mmpareto', 'relearning')
+METHODS = (*EVERYWHERE, 'late_fusion', 'ogm_ge', 'opm', 'opm_ogm_ge')
+NAMES = sorted(path.name for path in CONFIGS.glob('*.py'))
+
+
+def set_of(name):
+    """The data set of a config's file."""
+    return next(d for d in SETS if name.endswith(f'_{d}.py'))
+
+
+@cache
+def config(name):
+    """A shipped config, to look at only."""
+    return Config.fromfile(CONFIGS / name)
+
+
+def edited(folder, name, *edits):
+    """A copy of the configs in which a set's base is edited.
+
+    Args:
+        folder (Path): Where to.
+        name (str): Of the set.
+        edits (tuple[str, str]): A text that occurs once, and its successor.
+
+    Returns:
+        Path: The copy.
+    """
+    copy = shutil.copytree(CONFIGS, folder / 'configs', dirs_exist_ok=True)
+    base = copy / '_base_' / 'sets' / f'{name}.py'
+    text = (CONFIGS / '_base_' / 'sets' / f'{name}.py').read_text()
+    for before, after in edits:
+        code = text[text.index('_base_ ='):]
+        assert code.count(before) == 1, (name, before)
+        text = text.replace(code, code.replace(before, after))
+    base.write_text(text)
+    return copy
+
+
+#: How a set's base gets a cache, or another protocol; see docs/datasets.md.
+CACHED = {
+    'crema_d': ('short_clips.py', 'short_clips_cached.py'),
+    'ucf101': ('frames_and_flow.py', 'frames_and_flow_cached.py'),
+    **dict.fromkeys(('kinetics_sounds', 'vggsound'),
+                    ('audio_visual_clips.py',
+                     'audio_visual_clips_cached.py'))
+}
+PAPER = ("protocol='fair'", "protocol='paper'")
+
+
+def shortened(name, work_dir, batches=2, **options):
+    """A config of a set in memory: one epoch per stage, a few samples."""
+    torch.set_num_threads(1)
+    cfg = Config.fromfile(CONFIGS / name)
+    cfg.merge_from_dict({
+        'work_dir': str(work_dir),
+        'experiment_name': str(work_dir),
+        'max_epochs': 1,
+        **options
+    })
+    for split in ('train', 'val', 'test'):
+        loader = cfg[f'{split}_dataloader']
+        loader.dataset.data_root = str(DATA / set_of(name))
+        loader.dataset.indices = batches * loader.batch_size
+    return cfg
+
+
+def shrunk(name, folder, work_dir=None):
+    """A config of a set of clips: three small ones."""
+    cfg = Config.fromfile(CONFIGS / name)
+    for split in ('train', 'val', 'test'):
+        loader = cfg[f'{split}_dataloader']
+        loader.batch_size = 3
+        loader.num_workers = 0
+        loader.persistent_workers = False
+        loader.dataset.data_root = str(folder)
+        loader.dataset.indices = 3
+    _shrink(cfg._cfg_dict)
+    cfg.max_epochs = 1
+    if work_dir is not None:
+        cfg.work_dir = cfg.experiment_name = str(work_dir)
+    return cfg
+
+
+def _shrink(node):
+    """Smaller pictures and shorter sound, everything else as shipped."""
+    if isinstance(node, dict):
+        if node.get('type') == 'Resize':
+            node['scale'] = (32, 32)
+        if 'duration' in node:
+            node['duration'] = .3
+        for value in node.values():
+            _shrink(value)
+    elif isinstance(node, (list, tuple)):
+        for value in node:
+            _shrink(value)
