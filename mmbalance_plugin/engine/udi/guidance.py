@@ -139,8 +139,9 @@ class AnchorGuidance(ObjectiveTerm):
             try:
                 terms = trial.terms(record)
             except Exception as error:
+                teachers = ', '.join(map(repr, self.teachers))
                 raise ValueError(
-                    f'a loss between {self.teachers} and {self.follower!r} '
+                    f'a loss between {teachers} and {self.follower!r} '
                     f'fails on features of chance: {error}') from error
         for name, term in terms.items():
             if not isinstance(term, Tensor) or term.ndim:
