@@ -63,11 +63,11 @@ def assert_one_model(runner, cfg, folder):
     return summary
 
 
-@pytest.mark.parametrize('save_best', ['acc/top1', None])
-@pytest.mark.parametrize('loop', [
-    dict(max_epochs=2),
-    dict(max_epochs=2, stages=ALONE),
-    dict(max_epochs=2, stages=WORSE),
+@pytest.mark.parametrize('loop, save_best', [
+    (dict(max_epochs=2), 'acc/top1'),
+    (dict(max_epochs=1, stages=ALONE), 'acc/top1_audio'),
+    (dict(max_epochs=1, stages=ALONE), None),
+    (dict(max_epochs=2, stages=WORSE), 'acc/top1'),
 ])
 def test_what_is_tested_is_a_file(tmp_path, loop, save_best):
     cfg = cfg_of(tmp_path / 'run', loop)
