@@ -6,6 +6,7 @@ from mmengine.dist import is_main_process
 
 from ..compat import POINTER
 from ..utils.work_dir import SUMMARY, refuse_finished, remove_if_there
+from .selected import ALIAS, ASSEMBLED
 
 
 def is_resumed(runner) -> bool:
@@ -35,7 +36,8 @@ def protect_work_dir(runner) -> None:
             refuse_finished(folder, 'going on with it' if is_resumed(runner)
                             else 'a new run')
         if is_main_process():
-            remove_if_there(summary)
+            for name in (SUMMARY, ALIAS, ASSEMBLED):
+                remove_if_there(osp.join(folder, name))
     pointer = osp.join(folder, POINTER)
     if is_resumed(runner) or not osp.isfile(pointer):
         return

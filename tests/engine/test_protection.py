@@ -162,9 +162,20 @@ def test_a_loop_without_stages_goes_on_where_it_is_allowed_to(copy):
     folder = copy(True, True)
     cfg = cfg_of(folder, True, epochs=3)
     cfg.merge_from_dict(dict(resume=True, overwrite=True))
-    runner = train(cfg)
-    assert runner.epoch == 3
-    assert 'epoch_2.pth' in files(folder)  # its own, not swept away
+    runner = Runner.from_cfg(cfg)
+    seen = []
+
+    class Watch(Hook):
+        """No name of what was selected stays while that is open again."""
+
+        def before_train_epoch(self, runner):
+            seen.extend(os.path.lexists(folder / name)
+                        for name in ('summary.json', 'best.pth'))
+
+    runner.register_hook(Watch())
+    runner.train()
+    assert runner.epoch == 3 and seen == [False, False]
+    assert {'epoch_2.pth', 'best.pth'} <= set(files(folder))
 
 
 def test_an_earlier_epoch_of_a_finished_run_is_not_gone_on_from(copy):
