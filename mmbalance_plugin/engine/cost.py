@@ -1,12 +1,15 @@
 """What a run costs, counted in one place whatever the method."""
 import time
 from functools import partial
-from typing import Any, Dict, Iterable, Mapping, Optional
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional
 
 import torch
 from mmengine.dist import all_reduce, get_world_size
 from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
+from ..utils.eager import eager
 from ..utils.memory import peak_resident
 
 
@@ -58,21 +61,40 @@ class RunCost:
         self.samples: Dict[str, int] = {}
         self._own: Dict[str, int] = {}
         self._tally: Optional[EncoderTally] = None
+        self._handles: List = []
         self._begin: Optional[float] = None
         self._seconds = 0.
         self._peak = 0
 
     # ---- counting ------------------------------------------------------
-    def start(self, model: nn.Module) -> None:
-        """Start the clock; count what the model's ``encoders`` see."""
+    def start(self,
+              model: nn.Module,
+              optimizer: Optional[Callable[[], Optimizer]] = None) -> None:
+        """Start the clock; count what the model's ``encoders`` see.
+
+        Args:
+            model (nn.Module): The model.
+            optimizer (Callable, optional): Returns the one whose steps count
+                at the moment. Defaults to None: none is counted.
+        """
         self._begin = time.perf_counter()
         encoders = getattr(model, 'encoders', None)
         if isinstance(encoders, nn.ModuleDict):
             self._tally = EncoderTally(encoders)
+        if optimizer is None:
+            return
+
+        @eager
+        def count(stepped: Optimizer, *_) -> None:
+            self.steps += int(stepped is optimizer())
+
+        self._handles.append(register_optimizer_step_post_hook(count))
 
     def stop(self) -> None:
         """Stop the clock, count no further."""
         self._seconds, self._begin = self.seconds, None
+        while self._handles:
+            self._handles.pop().remove()
         if self._tally is not None:
             self._tally.remove()
             self._tally = None

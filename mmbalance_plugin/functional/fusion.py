@@ -135,8 +135,9 @@ def pool_weighted(logits: Dict[str, Tensor],
 
     Args:
         logits (dict[str, Tensor]): Logits (B, C) of each modality.
-        weights (Tensor | Sequence[float]): One weight a modality, in the
-            order of ``logits``, not negative, summing to 1.
+        weights (Tensor | Sequence[float]): One weight per modality, in the
+            order of ``logits``, not negative, summing to 1: (M, ), or (M, B)
+            where each sample has its own.
         pool (str): 'probs' for ``log sum_m w_m p^m`` (linear pool) or
             'log_probs' for ``log_softmax(sum_m w_m log p^m)`` (logarithmic
             pool). Defaults to 'probs'.
@@ -149,14 +150,15 @@ def pool_weighted(logits: Dict[str, Tensor],
     stacked = _stack(silence_absent(logits, present))
     log_probs = F.log_softmax(stacked, dim=-1)
     weights = torch.as_tensor(weights).to(log_probs)
-    if weights.shape != (len(logits), ):
+    if weights.ndim == 1:
+        weights = weights[:, None]
+    if weights.shape not in ((len(logits), 1), log_probs.shape[:2]):
         raise ValueError(f'{len(logits)} modalities ({", ".join(logits)}) '
                          f'need as many weights, but got shape '
                          f'{tuple(weights.shape)}')
     if present:
-        weights = _shared_out(weights, list(logits), present)[..., None]
-    else:
-        weights = weights[:, None, None]
+        weights = _shared_out(weights, list(logits), present)
+    weights = weights[..., None]
     if pool == 'probs':
         # log 0 = -inf drops the modality out of the sum, as it should.
         return (log_probs + weights.log()).logsumexp(dim=0)
@@ -167,13 +169,16 @@ def pool_weighted(logits: Dict[str, Tensor],
 
 def _shared_out(weights: Tensor, names: List[str],
                 present: Dict[str, Tensor]) -> Tensor:
-    """Weights (M, B) of what each sample has, which sum to 1."""
+    """Weights (M, B) of what each sample has, which sum to 1.
+
+    ``weights`` are (M, B), or (M, 1) for all samples.
+    """
     some = next(iter(present.values()))
     mask = torch.stack(
         [present.get(name, torch.ones_like(some)) for name in names])
     # A sample that has nothing: equal weights of equal logits.
     mask = mask | ~mask.any(dim=0)
-    weights = weights[:, None] * mask
+    weights = weights * mask
     return weights / weights.sum(dim=0)
 
 

@@ -45,3 +45,17 @@ def current_iter() -> int:
     """
     info = MessageHub.get_current_instance().runtime_info
     return info.get('stage_iter', info.get('iter', 0))
+
+
+def epoch_share() -> float:
+    """How much of the running epoch is over.
+
+    Returns:
+        float: b / B in its batch b of B, from 0; the run's share under
+        MMEngine's iteration-based loop, 0 outside of a runner.
+    """
+    info = MessageHub.get_current_instance().runtime_info
+    if not info.get('max_iters'):
+        return 0.
+    batches = info['max_iters'] // info['max_epochs']
+    return current_iter() % batches / batches

@@ -36,9 +36,10 @@ class SummaryHook(Hook):
     so nothing is tested.
 
     The cost counts the whole run, resumed parts included:
-    ``optimizer_steps``; ``encoder_samples``, samples each encoder saw while
-    training, over all ranks, in whatever pass (an anchor's, a controller's)
-    but those of validation; ``estimator_steps`` of auxiliary estimators;
+    ``optimizer_steps``, updates and not iterations; ``encoder_samples``,
+    samples each encoder saw while training, over all ranks, in whatever pass
+    (an anchor's, a controller's) but those of validation;
+    ``estimator_steps`` of auxiliary estimators;
     ``wall_seconds`` from start to end of training, validation included;
     ``peak_memory_bytes`` of one process (GPU memory where there is one,
     else resident memory, 0 on Windows); parameters in training and at
@@ -66,7 +67,9 @@ class SummaryHook(Hook):
         """Start the clock and the count."""
         require_supported(runner, type(self).__name__)
         protect_work_dir(runner)
-        self.cost.start(_bare(runner))
+        self.cost.start(
+            _bare(runner), lambda: getattr(runner.optim_wrapper, 'optimizer',
+                                           None))
 
     def before_train_iter(self,
                           runner,
@@ -80,8 +83,7 @@ class SummaryHook(Hook):
                          batch_idx: int,
                          data_batch=None,
                          outputs: Optional[dict] = None) -> None:
-        """Count updates, not iterations: accumulation makes them differ."""
-        self.cost.steps += int(runner.optim_wrapper.should_update())
+        """Count what was encoded in the step."""
         self.cost.keep()
         if _saves_now(runner):
             self.cost.reduce()

@@ -31,6 +31,14 @@ class StageOptimiser:
         their default ``end`` is the stage's, not the run's."""
         return self._building.epochs if self._building else None
 
+    def wrapper(self, stage: Stage) -> dict:
+        """Config of a stage's optim wrapper; see :meth:`build`."""
+        cfg = copy.deepcopy(self.wrapper_cfg)
+        if stage.optim_wrapper:
+            cfg = Config._merge_a_into_b(
+                copy.deepcopy(stage.optim_wrapper), cfg)
+        return cfg
+
     def schedules(self, stage: Stage,
                   metrics: Optional[Sequence[str]]) -> Any:
         """Configs of a stage's schedules; see :meth:`build`."""
@@ -60,14 +68,10 @@ class StageOptimiser:
             ValueError: A schedule follows a metric that the stage does not
                 emit.
         """
-        wrapper_cfg = copy.deepcopy(self.wrapper_cfg)
-        if stage.optim_wrapper:
-            wrapper_cfg = Config._merge_a_into_b(
-                copy.deepcopy(stage.optim_wrapper), wrapper_cfg)
         scheduler_cfg = self.schedules(stage, metrics)
         # scale_lr refuses to run once schedules exist.
         runner.param_schedulers = scheduler_cfg
-        runner.optim_wrapper = runner.build_optim_wrapper(wrapper_cfg)
+        runner.optim_wrapper = runner.build_optim_wrapper(self.wrapper(stage))
         runner.scale_lr(runner.optim_wrapper, runner.auto_scale_lr)
         if scheduler_cfg is None:
             return

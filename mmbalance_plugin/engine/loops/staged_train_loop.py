@@ -194,7 +194,7 @@ class StagedTrainLoop(ResumableStages, EpochBasedTrainLoop):
             resettable = self.to_be_reset()
             if resettable:
                 self.model.note_initial_weights(resettable)
-            self._try_optimisers()
+            self._try_stages()
             self._enter_stage()
         while not self.done:
             self._run_stage()
@@ -213,18 +213,20 @@ class StagedTrainLoop(ResumableStages, EpochBasedTrainLoop):
         runner.call_hook('after_train')
         return runner.model
 
-    def _try_optimisers(self) -> None:
+    def _try_stages(self) -> None:
         """Build what later stages say of their own, so as to fail now."""
         runner = self.runner
         for i, stage in enumerate(self.stages):
             metrics = stage_metrics(runner, stage)
             self._optimiser.schedules(stage, metrics)
-            if i == 0 or not (stage.optim_wrapper or stage.param_scheduler):
-                continue
             try:
                 if self.modalities is not None:
                     self.model.enter_stage(stage.train, stage.objective)
-                self._optimiser.build(runner, stage, metrics)
+                    wrapper = self._optimiser.wrapper(stage)
+                    self.model.step.check(
+                        self.model, wrapper.get('accumulative_counts', 1))
+                if i and (stage.optim_wrapper or stage.param_scheduler):
+                    self._optimiser.build(runner, stage, metrics)
             except Exception as error:
                 raise ValueError(f'stage {stage.name!r}: {error}') from error
 

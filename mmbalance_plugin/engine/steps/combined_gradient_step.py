@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from mmbalance_plugin.models.wrappers import recognizer_of
 
-from .per_loss import average_gradients, per_loss_gradients
+from .per_loss import average_gradients, per_loss_gradients, scale_loss
 from .train_step import Losses, TrainStep
 
 Gradients = Dict[str, List[Tensor]]
@@ -74,7 +74,7 @@ class CombinedGradientStep(TrainStep):
                  if p.requires_grad]
         names, parameters = [n for n, _ in named], [p for _, p in named]
         scaled = {
-            name: self._scale(loss, optim_wrapper)
+            name: scale_loss(loss, optim_wrapper)
             for name, loss in self.group(losses).items()
         }
         self._add(per_loss_gradients(scaled, parameters))
@@ -89,13 +89,6 @@ class CombinedGradientStep(TrainStep):
             optim_wrapper.step()
             optim_wrapper.zero_grad()
         return log_vars
-
-    @staticmethod
-    def _scale(loss: Tensor, optim_wrapper: OptimWrapper) -> Tensor:
-        """By the micro-batches of an update, and by AMP's scale."""
-        loss = optim_wrapper.scale_loss(loss)
-        scaler = getattr(optim_wrapper, 'loss_scaler', None)
-        return loss if scaler is None else scaler.scale(loss)
 
     def _add(self, gradients: Gradients) -> None:
         if self._waiting is None:

@@ -4,7 +4,23 @@ from typing import Dict, List, Sequence
 
 import torch
 from mmengine import dist
+from mmengine.optim import OptimWrapper
 from torch import Tensor
+
+
+def scale_loss(loss: Tensor, optim_wrapper: OptimWrapper) -> Tensor:
+    """Scale a loss by the micro-batches of an update, and by AMP's scale.
+
+    Args:
+        loss (Tensor): A scalar.
+        optim_wrapper (OptimWrapper): The runner's.
+
+    Returns:
+        Tensor: What is to be differentiated.
+    """
+    loss = optim_wrapper.scale_loss(loss)
+    scaler = getattr(optim_wrapper, 'loss_scaler', None)
+    return loss if scaler is None else scaler.scale(loss)
 
 
 def per_loss_gradients(losses: Dict[str, Tensor],

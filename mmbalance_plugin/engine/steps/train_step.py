@@ -39,6 +39,16 @@ class TrainStep:
     """bool: Whether the step averages gradients over ranks by itself; DDP
     then leaves them alone."""
 
+    def check(self, model: nn.Module, accumulative_counts: int) -> None:
+        """Raise now what would go wrong in the first batch.
+
+        :class:`StagedTrainLoop` asks before the run begins, for each stage.
+
+        Args:
+            model (MultimodalRecognizer): The model, in the stage.
+            accumulative_counts (int): Micro-batches per update.
+        """
+
     def __call__(self, model: nn.Module, data_batch: dict,
                  optim_wrapper: OptimWrapper) -> Dict[str, Tensor]:
         """Train on a batch.

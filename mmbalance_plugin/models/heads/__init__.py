@@ -4,10 +4,11 @@ from .concat_head import ConcatHead
 from .decision_head import DecisionHead
 from .film_head import FiLMHead
 from .gated_head import GatedHead
+from .mla_head import MLAHead
 from .mlp_head import MLPHead
 from .sum_head import SumHead
 
 __all__ = [
     'BranchedConcatHead', 'ConcatHead', 'DecisionHead', 'FiLMHead',
-    'GatedHead', 'MLPHead', 'MultimodalHead', 'SumHead'
+    'GatedHead', 'MLAHead', 'MLPHead', 'MultimodalHead', 'SumHead'
 ]

@@ -67,8 +67,8 @@ class UnimodalLoss(ObjectiveTerm):
                         model.head.in_channels[name], model.head.num_classes)
 
     def logits(self, record: BatchRecord) -> Dict[str, Tensor]:
-        """Logits (B, C) of each modality alone."""
-        names = self.needs(record.model)
+        """Logits (B, C) of each modality alone, of those in the record."""
+        names = [m for m in self.needs(record.model) if m in record.features]
         if self.learned is not None:
             return {m: self.learned[m](record.features[m]) for m in names}
         return {m: record.unimodal[m] for m in names}

@@ -207,20 +207,47 @@ class MultimodalRecognizer(InitialWeights, UnimodalScores, TrainedParts,
             ValueError: Two terms give a loss of the same name.
         """
         self._check_stepping()
-        device = next((value.device for value in inputs.values()), None)
-        targets = stack_labels(data_samples, self.head.num_classes, device)
         losses = self._losses if present is None else self._partial_losses
-        return losses(inputs, targets, data_samples, present)
+        return losses(inputs, data_samples, present)
 
-    def _losses(self, inputs: Dict[str, Tensor], targets: Tensor,
+    def _losses(self, inputs: Dict[str, Tensor],
                 data_samples: List[ActionDataSample],
                 present: Optional[Presence]) -> Dict[str, Tensor]:
-        features = self.extract_feat(inputs, present=present)
+        return self.losses_of(self.batch_record(inputs, data_samples, present))
+
+    # Other samples lack something in every batch: never the same code twice.
+    _partial_losses = eager(_losses)
+
+    def batch_record(
+            self,
+            inputs: Dict[str, Tensor],
+            data_samples: List[ActionDataSample],
+            present: Optional[Presence] = None,
+            modalities: Optional[Iterable[str]] = None) -> BatchRecord:
+        """Encode a batch that has labels.
+
+        Args:
+            inputs (dict[str, Tensor]): See :meth:`loss`.
+            data_samples (list[ActionDataSample]): Samples with labels.
+            present (Presence, optional): Who has what. Defaults to None:
+                every sample has everything.
+            modalities (Iterable[str], optional): Which ones to encode.
+                Defaults to None: the active ones.
+
+        Returns:
+            BatchRecord: What terms are asked about.
+        """
+        device = next((value.device for value in inputs.values()), None)
+        targets = stack_labels(data_samples, self.head.num_classes, device)
+        features = self.extract_feat(inputs, modalities, present)
         sizes = {name: len(value) for name, value in features.items()}
         if set(sizes.values()) != {len(targets)}:
             raise ValueError(f'{len(targets)} labels for batches of {sizes}')
-        record = BatchRecord(self, inputs, data_samples, targets, features,
-                             present)
+        return BatchRecord(self, inputs, data_samples, targets, features,
+                           present)
+
+    def losses_of(self, record: BatchRecord) -> Dict[str, Tensor]:
+        """What the stage's terms say of a batch; see :meth:`loss`."""
         scored = self.training and self.fuses and self.score_mode is not None
         if scored:
             self._take_scores(record)
@@ -235,9 +262,6 @@ class MultimodalRecognizer(InitialWeights, UnimodalScores, TrainedParts,
         if scored:
             self._hand_out_scores()
         return losses
-
-    # Other samples lack something in every batch: never the same code twice.
-    _partial_losses = eager(_losses)
 
     def predict(
         self,
