@@ -43,6 +43,11 @@ def method_cfg(folder, method):
         loop['type'] = 'mmbalance_plugin.UDITrainLoop'
         head = 'DecisionHead'
     cfg = digits_cfg(folder, loop, head=head, **SIZES)
+    if method == 'mla':
+        cfg.model.update(
+            head=dict(type='mmbalance_plugin.MLAHead', num_classes=10),
+            step=dict(type='mmbalance_plugin.MLA'),
+            objective=[dict(type='mmbalance_plugin.UnimodalLoss')])
     if method == 'opm':
         cfg.model = dict(
             type='mmbalance_plugin.OPM', recognizer=cfg.model, warmup_epochs=0)
@@ -54,13 +59,13 @@ def method_cfg(folder, method):
     return cfg
 
 
-def compiled(cfg, fail=True):
-    """Train compiled; more than three variants of a function raise."""
+def compiled(cfg, fail=True, limit=3):
+    """Train compiled; more variants of a function than the limit raise."""
     torch._dynamo.reset()
     torch._dynamo.utils.counters.clear()
     cfg.compile = dict(backend='eager')
     with torch._dynamo.config.patch(
-            recompile_limit=3, fail_on_recompile_limit_hit=fail):
+            recompile_limit=limit, fail_on_recompile_limit_hit=fail):
         runner = train(cfg)
     assert torch._dynamo.utils.counters['stats']['unique_graphs'] > 0
     return runner
@@ -71,10 +76,14 @@ def compiled(cfg, fail=True):
     pytest.param('opm', marks=pytest.mark.slow),
     pytest.param('ogm_ge', marks=pytest.mark.slow),
     pytest.param('udi', marks=pytest.mark.slow),
+    pytest.param('mla', marks=pytest.mark.slow),
 ])
 def test_compiled_equals_plain_and_compiles_each_size_once(tmp_path, method):
     plain = train(method_cfg(tmp_path / 'plain', method))
-    other = compiled(method_cfg(tmp_path / 'compiled', method))
+    # MLA runs each size once per modality.
+    other = compiled(
+        method_cfg(tmp_path / 'compiled', method),
+        limit=5 if method == 'mla' else 3)
     assert_same(weights(plain), weights(other))
 
 

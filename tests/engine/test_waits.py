@@ -6,6 +6,7 @@ from mmengine.optim import OptimWrapper
 from mmbalance_plugin.engine.udi import AnchorCache, AnchorGuidance
 from mmbalance_plugin.models.losses import CLUBLoss, JSDivergenceLoss
 from mmbalance_plugin.models.objectives import UnimodalLoss
+from mmbalance_plugin.registry import MODELS
 from tests.models.recognizers import toy
 from tests.pretended_card import CARD, waits_for_the_card
 
@@ -21,6 +22,17 @@ def guided(cache):
     return ['flow'], [UnimodalLoss(), guide]
 
 
+def adam(model):
+    return OptimWrapper(torch.optim.Adam(
+        [p for p in model.parameters() if p.requires_grad]))
+
+
+def clips():
+    inputs, samples = toy.batch()
+    return dict(inputs={m: list(x) for m, x in inputs.items()},
+                data_samples=samples)
+
+
 @pytest.mark.parametrize('stage', [
     lambda: ('all', 'fused'),
     lambda: (['flow'], 'unimodal'),
@@ -31,11 +43,7 @@ def guided(cache):
 def test_a_step_waits_for_nothing(stage):
     model = toy.build(head='DecisionHead').to(CARD)
     model.enter_stage(*stage())
-    wrapper = OptimWrapper(torch.optim.Adam(
-        [p for p in model.parameters() if p.requires_grad]))
-    inputs, samples = toy.batch()
-    batch = dict(inputs={m: list(x) for m, x in inputs.items()},
-                 data_samples=samples)
+    wrapper, batch = adam(model), clips()
     model.train()
     with waits_for_the_card() as waits:
         for _ in range(2):
@@ -45,3 +53,20 @@ def test_a_step_waits_for_nothing(stage):
             assert all(loss.is_meta for loss in losses.values())
             wrapper.update_params(sum(losses.values()))
     assert waits == []
+
+
+def test_nor_does_any_turn_of_mla():
+    cfg = toy.config(
+        head='MLAHead',
+        step=dict(type='mmbalance_plugin.MLA'),
+        objective='unimodal')
+    for encoder in cfg['encoders'].values():
+        encoder['proj_channels'] = 7
+    model = MODELS.build(cfg).to(CARD)
+    wrapper, batch = adam(model), clips()
+    model.train()
+    with waits_for_the_card() as waits:
+        for _ in range(2):
+            waits.clear()  # Adam's first update makes its state
+            log = model.train_step(batch, wrapper)
+    assert waits == [] and log['loss'].is_meta
