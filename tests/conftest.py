@@ -1,7 +1,11 @@
 """What every test may rely on: one thread, and MMEngine's globals fresh."""
+import functools
+import itertools
 import os
 import subprocess
 import sys
+import time
+import types
 from pathlib import Path
 
 # Before torch is imported, and inherited by the processes tests start.
@@ -40,6 +44,48 @@ def fresh_mmengine_globals():
         manager._instance_dict.update(instances)
     if torch_dist.is_available() and torch_dist.is_initialized():
         torch_dist.destroy_process_group()
+
+
+@pytest.fixture(scope='session', autouse=True)
+def ask_once():
+    """What every run asks for and no test changes, once in this process.
+
+    MMEngine starts nine programs to describe the machine in each log; the
+    real data sets are read and hashed by every run. Each run gets a second
+    of its own.
+    """
+    from mmengine.runner import runner
+
+    from mmbalance_plugin.datasets import (
+        av_digits_dataset,
+        multiple_features_dataset,
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runner, 'collect_env',
+                      functools.cache(runner.collect_env))
+        # Runners of one name and second would share their message hub.
+        seconds = itertools.count(int(time.time()))
+        patch.setattr(runner, 'time', types.SimpleNamespace(**{
+            **vars(time), 'time': lambda: float(next(seconds))}))
+        for module in (av_digits_dataset, multiple_features_dataset):
+            patch.setattr(module, 'load_array', _kept(module.load_array))
+        yield
+
+
+def _kept(load_array):
+    """The same arrays of the checkout's own data, read-only, once read."""
+    kept = {}
+
+    def load(folder, *args):
+        if not Path(folder).absolute().is_relative_to(ROOT / 'data'):
+            return load_array(folder, *args)
+        key = str(folder), *args
+        if key not in kept:
+            kept[key] = load_array(folder, *args)
+            kept[key].flags.writeable = False
+        return kept[key]
+
+    return load
 
 
 @pytest.fixture(scope='session')
