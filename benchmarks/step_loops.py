@@ -1,5 +1,6 @@
 """Training loops that can be advanced a few steps at a time."""
-from typing import Iterator, Optional, Sequence
+import math
+from typing import Dict, Optional, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -9,16 +10,16 @@ from mmengine.logging import MessageHub, MMLogger
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 from mmengine.visualization import Visualizer
-from torch import nn
+from torch import Tensor
 
-from mmbalance_plugin.registry import MODELS
+from mmbalance_plugin.registry import DATASETS, MODELS
 
 
-class PlainLoop:
-    """What one would write without a framework: the yardstick.
+class BareLoop:
+    """What one would write for tensors in memory: the yardstick.
 
-    It uses the framework run's own model, data loader, preprocessing and
-    optimiser class, and nothing of MMEngine's runner, hooks or wrappers.
+    Model, loss and optimiser, over batches indexed from two tensors and
+    their labels. Nothing is checked, counted, scheduled or logged.
 
     Args:
         cfg (Config): Of a joint or unimodal run.
@@ -30,53 +31,96 @@ class PlainLoop:
                  cfg: Config,
                  modalities: Optional[Sequence[str]] = None) -> None:
         # Weights are drawn with a report of every single one.
-        if not MMLogger.check_instance_created('benchmark_plain'):
-            MMLogger.get_instance('benchmark_plain', log_level='WARNING')
+        if not MMLogger.check_instance_created('benchmark_bare'):
+            MMLogger.get_instance('benchmark_bare', log_level='WARNING')
+        loader = cfg.train_dataloader
         with DefaultScope.overwrite_default_scope('mmaction'):
-            self.model = MODELS.build(cfg.model)
-            self.model.init_weights()
-            self.loader = Runner.build_dataloader(cfg.train_dataloader, seed=0)
-        self.model.train()
-        self.modalities = modalities
+            model = MODELS.build(cfg.model)
+            model.init_weights()
+            dataset = DATASETS.build(loader.dataset)
+        model.train()
+        self.model = model
+        self.alone = modalities is not None
+        self.encoders = {
+            m: model.encoders[m]
+            for m in modalities or model.modalities
+        }
+        self.inputs = {m: dataset.inputs[m] for m in self.encoders}
+        self.labels = dataset.labels
         options = dict(cfg.optim_wrapper.optimizer)
         optimizer = getattr(torch.optim, options.pop('type'))
         self.optimizer = optimizer(self._parameters(), **options)
-        self._batches: Iterator = iter(())
+        order = torch.randperm if loader.sampler.shuffle else torch.arange
+        self._batches = iter(order(len(dataset)).split(loader.batch_size))
 
     def _parameters(self) -> list:
-        if self.modalities is None:
+        if not self.alone:
             return list(self.model.parameters())
-        parts = nn.ModuleList(
-            self.model.modality_modules(m) for m in self.modalities)
-        return list(parts.parameters())
+        return [p for m in self.encoders
+                for p in self.model.modality_modules(m).parameters()]
 
     def advance(self, steps: int) -> None:
-        """Take some steps."""
-        for _ in range(steps):
-            try:
-                batch = next(self._batches)
-            except StopIteration:
-                self._batches = iter(self.loader)
-                batch = next(self._batches)
-            self._step(batch)
+        """Take some steps.
 
-    def _step(self, batch: dict) -> None:
-        model = self.model
-        batch = model.data_preprocessor(batch, True)
-        device = next(model.parameters()).device
-        targets = torch.cat([s.gt_label
-                             for s in batch['data_samples']]).to(device)
-        names = self.modalities or model.modalities
-        features = {m: model.encoders[m](batch['inputs'][m]) for m in names}
-        if self.modalities is None:
-            loss = F.cross_entropy(model.head(features), targets)
-        else:
-            loss = sum(
-                F.cross_entropy(model.head.branches[m](features[m]), targets)
-                for m in names)
-        self.optimizer.zero_grad()
-        loss.backward()
-        self.optimizer.step()
+        Raises:
+            StopIteration: The epoch is over.
+        """
+        head, encoders, inputs = self.model.head, self.encoders, self.inputs
+        for _ in range(steps):
+            index = next(self._batches)
+            targets = self.labels[index]
+            features = {
+                m: encoder(inputs[m][index])
+                for m, encoder in encoders.items()
+            }
+            if self.alone:
+                loss = sum(
+                    F.cross_entropy(head.branches[m](features[m]), targets)
+                    for m in features)
+            else:
+                loss = F.cross_entropy(head(features), targets)
+            self.optimizer.zero_grad()
+            loss.backward()
+            self._modulate(features, targets)
+            self.optimizer.step()
+
+    def _modulate(self, features: Dict[str, Tensor],
+                  targets: Tensor) -> None:
+        """Leave the gradients alone."""
+
+
+class BareOGMGE(BareLoop):
+    """OGM-GE as in its released code, for two modalities.
+
+    Ratio and coefficient are numbers on the host; each convolution's
+    gradient is replaced by a scaled one plus noise drawn for it alone. The
+    scores are summed by tensors here, where the released code goes over the
+    samples one by one.
+
+    Args:
+        cfg (Config): Of a run with OGM.
+    """
+
+    def __init__(self, cfg: Config) -> None:
+        super().__init__(cfg)
+        self.alpha = cfg.optim_wrapper.alpha
+
+    def _modulate(self, features: Dict[str, Tensor],
+                  targets: Tensor) -> None:
+        with torch.no_grad():
+            logits = self.model.head.unimodal_logits(features)
+            first, second = (
+                values.softmax(1).gather(1, targets[:, None]).sum().item()
+                for values in logits.values())
+        for encoder, ratio in zip(self.encoders.values(),
+                                  (first / second, second / first)):
+            scale = 1 - math.tanh(self.alpha * ratio) if ratio > 1 else 1.
+            for weight in encoder.parameters():
+                grad = weight.grad
+                if grad.dim() == 4:
+                    noise = torch.zeros_like(grad).normal_(
+                        0, grad.std().item() + 1e-8)
+                    weight.grad = grad * scale + noise
 
 
 class _EpochBegins(Exception):

@@ -6,7 +6,7 @@ from mmengine.config import Config
 
 import synthetic_data  # noqa: F401  registers the data set
 from mmbalance_plugin.cli.launch import load_config
-from step_loops import FrameworkRun, PlainLoop
+from step_loops import BareLoop, BareOGMGE, FrameworkRun
 from timing import Comparison, Loop
 
 JOINT = {
@@ -17,16 +17,18 @@ JOINT = {
     'OPM + OGM-GE': 'opm_ogm_ge_av_digits',
 }
 ROWS = [
-    Comparison('plain joint', 'plain joint'),
-    Comparison('joint', 'plain joint', 1.05),
-    *(Comparison(name, 'plain joint') for name in list(JOINT)[1:]),
+    Comparison('bare joint', 'bare joint'),
+    Comparison('joint', 'bare joint', 1.05),
+    *(Comparison(name, 'bare joint') for name in list(JOINT)[1:]),
+    Comparison('bare OGM-GE', 'bare joint'),
+    Comparison('OGM-GE', 'bare OGM-GE', 1.00),
     Comparison('OGM', 'joint', 1.03),
     Comparison('OGM-GE', 'joint', 1.10),
     Comparison('OPM', 'joint', 1.03),
     Comparison('OPM + OGM-GE', 'joint'),
-    Comparison('plain unimodal', 'plain unimodal'),
-    Comparison('unimodal', 'plain unimodal'),
-    Comparison('UDI follower', 'plain unimodal'),
+    Comparison('bare unimodal', 'bare unimodal'),
+    Comparison('unimodal', 'bare unimodal'),
+    Comparison('UDI follower', 'bare unimodal'),
     Comparison('UDI follower', 'unimodal', 1.15),
 ]
 ANCHOR, FOLLOWER = 'audio', 'visual'
@@ -120,12 +122,13 @@ def build_loops(work_dir: str,
         return FrameworkRun(cfg, 'follower', stage='follower_')
 
     makers = {
-        'plain joint': lambda: PlainLoop(config(JOINT['joint'])),
+        'bare joint': lambda: BareLoop(config(JOINT['joint'])),
+        'bare OGM-GE': lambda: BareOGMGE(config(JOINT['OGM-GE'])),
         **{
             method: partial(_framework, config, name)
             for method, name in JOINT.items()
         },
-        'plain unimodal': lambda: PlainLoop(unimodal(), (FOLLOWER, )),
+        'bare unimodal': lambda: BareLoop(unimodal(), (FOLLOWER, )),
         'unimodal': lambda: FrameworkRun(unimodal(), 'unimodal'),
         'UDI follower': follower,
     }

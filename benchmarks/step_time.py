@@ -1,4 +1,4 @@
-"""Time of a training step, method by method, beside a plain PyTorch loop.
+"""Time of a training step, method by method, beside a bare PyTorch loop.
 
 OMP_NUM_THREADS=1 python benchmarks/step_time.py
 
@@ -38,7 +38,7 @@ def main() -> None:
                         help='height and width of a sample')
     parser.add_argument('--threads', type=int, default=1)
     parser.add_argument('--loops', nargs='+', metavar='LOOP',
-                        help='only these, e.g. "plain joint" joint')
+                        help='only these, e.g. "bare joint" joint')
     parser.add_argument('--json', help='also write all times to this file')
     args = parser.parse_args()
     torch.set_num_threads(args.threads)

@@ -36,6 +36,7 @@ def apply_shims() -> None:
         from .config_text import install_config_text_shim
         from .cpu_distributed import install_cpu_distributed_shim
         from .drn import install_drn_stub
+        from .history import install_history_shim
         from .last_checkpoint import install_last_checkpoint_shim
         from .loader_options import install_loader_options_shim
         from .multimodal import install_multimodal_shim
@@ -52,6 +53,7 @@ def apply_shims() -> None:
     install_checkpoint_shim()
     install_config_text_shim()
     install_pretty_text_shim()
+    install_history_shim()
     install_last_checkpoint_shim()
     install_strict_loading_shim()
     install_optimizer_counters_shim()

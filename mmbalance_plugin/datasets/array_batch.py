@@ -3,6 +3,7 @@ from collections.abc import Sequence as AnySequence
 from functools import cached_property
 from typing import Any, Dict, List, Optional, Sequence
 
+import numpy as np
 import torch
 from mmengine.dataset import pseudo_collate
 
@@ -51,19 +52,21 @@ class ArrayItems(AnySequence):
         packing = _plain_packing(dataset)
         if packing is None or min(self.indices) < 0:
             return None
-        index = torch.tensor(self.indices)
+        rows = np.asarray(self.indices)
+        index = torch.from_numpy(rows)
+        arrays, loaded = dataset.inputs, dataset.loaded
         inputs = {
-            m: dataset.inputs[m].index_select(0, index)
-            for m in packing.inputs if m in dataset.loaded
+            m: arrays[m].index_select(0, index)
+            for m in packing.inputs if m in loaded
         }
         metainfo: Dict[str, Sequence] = {}
         for key in packing.meta_keys:
             if key == 'sample_idx':
                 metainfo[key] = index
             elif key == 'modality_mask':
-                metainfo[key] = [dict.fromkeys(inputs, True)] * len(index)
+                metainfo[key] = [dict.fromkeys(inputs, True)] * len(rows)
             elif key in dataset.ids:
-                metainfo[key] = dataset.ids[key][index.numpy()]
+                metainfo[key] = dataset.ids[key][rows]
         labels = dataset.labels.index_select(0, index)
         return dict(inputs=inputs, data_samples=SampleBatch(labels, metainfo))
 

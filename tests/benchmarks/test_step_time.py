@@ -7,7 +7,7 @@ from mmengine.config import Config
 
 import timing
 from mmbalance_plugin.engine.cost import EncoderTally
-from step_loops import FrameworkRun, PlainLoop
+from step_loops import BareLoop, BareOGMGE, FrameworkRun
 from step_methods import (
     ROWS,
     benchmark_config,
@@ -75,7 +75,8 @@ def test_ratios_are_taken_round_by_round():
 def test_every_bound_is_there():
     bounds = {(r.loop, r.reference): r.bound for r in ROWS if r.bound}
     assert bounds == {
-        ('joint', 'plain joint'): 1.05,
+        ('joint', 'bare joint'): 1.05,
+        ('OGM-GE', 'bare OGM-GE'): 1.00,
         ('OGM', 'joint'): 1.03,
         ('OGM-GE', 'joint'): 1.10,
         ('OPM', 'joint'): 1.03,
@@ -89,27 +90,47 @@ def without_batch_norm(cfg: Config) -> Config:
     return cfg
 
 
-def test_plain_loop_and_framework_train_the_same(tmp_path):
-    """From the same weights over the same samples: the same first step."""
-    def config(name):
-        cfg = benchmark_config('joint_av_digits', str(tmp_path / name), 2, 2,
-                               batch_size=4, size=16)
-        cfg.train_dataloader.sampler.shuffle = False
-        cfg.model.init_seed = 3
-        cfg.param_scheduler = None
-        return without_batch_norm(cfg)
+def same_start(folder, name):
+    """Two steps over the same samples in their order, from one start."""
+    cfg = benchmark_config(name, str(folder / name), 2, 2,
+                           batch_size=4, size=16)
+    cfg.train_dataloader.sampler.shuffle = False
+    cfg.model.init_seed = 3
+    cfg.param_scheduler = None
+    return without_batch_norm(cfg)
 
-    plain = PlainLoop(config('plain'))
-    run = FrameworkRun(config('run'), 'same')
-    before = {k: v.clone() for k, v in plain.model.state_dict().items()}
+
+@pytest.mark.parametrize('loop, name', [
+    (BareLoop, 'joint_av_digits'), (BareOGMGE, 'ogm_ge_av_digits')])
+def test_bare_loop_and_framework_train_the_same(loop, name, tmp_path,
+                                                monkeypatch):
+    bare = loop(same_start(tmp_path, name))
+    run = FrameworkRun(same_start(tmp_path, name), f'same_{name}')
+    before = {k: v.clone() for k, v in bare.model.state_dict().items()}
     for key, value in run.loop.model.state_dict().items():
         assert torch.equal(value, before[key]), key
-    plain.advance(2)
+    # Both draw noise, but not the same.
+    monkeypatch.setattr(torch.Tensor, 'normal_',
+                        lambda self, *args, **kwargs: self.zero_())
+    bare.advance(2)
     run.advance(2)
     for key, value in run.loop.model.state_dict().items():
-        torch.testing.assert_close(value, plain.model.state_dict()[key])
-    moved = plain.model.state_dict()
+        torch.testing.assert_close(value, bare.model.state_dict()[key])
+    moved = bare.model.state_dict()
     assert any(not torch.equal(moved[k], before[k]) for k in before)
+
+
+def test_the_bare_noise_is_as_large_as_the_gradient(tmp_path, monkeypatch):
+    bare = BareOGMGE(same_start(tmp_path, 'ogm_ge_av_digits'))
+    asked = []
+    monkeypatch.setattr(
+        torch.Tensor, 'normal_',
+        lambda self, mean, std: asked.append((self.shape, mean, std)) or self)
+    bare.advance(1)
+    convolutions = [p for encoder in bare.encoders.values()
+                    for p in encoder.parameters() if p.dim() == 4]
+    assert [a[0] for a in asked] == [p.shape for p in convolutions]
+    assert all(mean == 0 and std > 1e-8 for _, mean, std in asked)
 
 
 def test_the_epoch_is_as_long_as_the_measurement(tmp_path):
@@ -125,7 +146,7 @@ def test_the_epoch_is_as_long_as_the_measurement(tmp_path):
 
 def test_the_follower_step_is_a_follower_step(tmp_path):
     loops = build_loops(str(tmp_path), 2, 3, 4, 16,
-                        ['UDI follower', 'OPM', 'plain unimodal'])
+                        ['UDI follower', 'OPM', 'bare unimodal'])
     follower = loops['UDI follower']
     assert follower.loop.stage.name == 'follower_visual'
     tally = EncoderTally(follower.loop.model.encoders)
@@ -136,9 +157,9 @@ def test_the_follower_step_is_a_follower_step(tmp_path):
     assert tally.fresh['audio'] == 0 and tally.fresh['visual'] > 0
     assert loops['OPM'].runner.model.warmup_epochs == 0
     assert loops['OPM'].runner.model.last  # it acts
-    trained = {id(p) for g in loops['plain unimodal'].optimizer.param_groups
+    trained = {id(p) for g in loops['bare unimodal'].optimizer.param_groups
                for p in g['params']}
-    model = loops['plain unimodal'].model
+    model = loops['bare unimodal'].model
     assert trained == {id(p)
                        for p in model.modality_modules('visual').parameters()}
 
@@ -152,16 +173,16 @@ def test_command(run_benchmark, tmp_path):
     out = tmp_path / 'times.json'
     printed = run_benchmark(
         'step_time', '--rounds', 2, '--block', 1, '--warmup', 1, '--width', 2,
-        '--size', 16, '--batch-size', 4, '--loops', 'plain joint', 'joint',
+        '--size', 16, '--batch-size', 4, '--loops', 'bare joint', 'joint',
         'OPM + OGM-GE', '--json', out)
     rows = [line for line in printed.splitlines() if line.startswith('| ')]
     assert [row.split(' | ')[0] for row in rows] == [
-        '| loop', '| plain joint', '| joint', '| OPM + OGM-GE',
+        '| loop', '| bare joint', '| joint', '| OPM + OGM-GE',
         '| OPM + OGM-GE'
     ]
     times = json.loads(out.read_text())
     assert {k: len(v) for k, v in times['cpu'].items()} == {
-        'plain joint': 2, 'joint': 2, 'OPM + OGM-GE': 2
+        'bare joint': 2, 'joint': 2, 'OPM + OGM-GE': 2
     }
-    assert times['ratios']['joint / plain joint'][0] == (
-        times['wall']['joint'][0] / times['wall']['plain joint'][0])
+    assert times['ratios']['joint / bare joint'][0] == (
+        times['wall']['joint'][0] / times['wall']['bare joint'][0])

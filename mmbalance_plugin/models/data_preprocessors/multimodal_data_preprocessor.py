@@ -1,4 +1,5 @@
 """Preprocessing of a batch, modality by modality, with checks."""
+import math
 from typing import Dict, List, Optional, Sequence, Tuple
 
 import torch
@@ -201,16 +202,22 @@ class MultimodalDataPreprocessor(MultiModalDataPreprocessor):
     def _check_finite(self, name: str, batch: Tensor,
                       there: Optional[List[int]],
                       samples: Optional[list]) -> None:
-        # The sum is not finite if any value is not, and costs one pass.
         if (self.check_finite and batch.device.type == 'cpu'
-                and batch.is_floating_point()
-                and not batch.sum(dtype=torch.float64).isfinite()):
-            finite = batch.flatten(1).isfinite().all(dim=1)
-            index = int((~finite).nonzero()[0])
+                and batch.is_floating_point() and not _sums_up(batch)):
+            wrong = (~batch.flatten(1).isfinite().all(dim=1)).nonzero()
+            if not len(wrong):  # large numbers, whose sum is out of range
+                return
+            index = int(wrong[0])
             if there is not None:
                 index = there[index]
             raise ValueError(f"'{name}' of {_name(samples, index)} holds NaN "
                              'or infinity')
+
+
+def _sums_up(batch: Tensor) -> bool:
+    """Whether the sum is finite: then every value is, in one quick pass."""
+    dtype = torch.float32 if batch.element_size() < 4 else None
+    return math.isfinite(batch.sum(dtype=dtype).item())
 
 
 def _name(samples: Optional[list], index: int) -> str:

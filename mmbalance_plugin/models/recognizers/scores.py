@@ -1,5 +1,6 @@
 """The unimodal scores that every balancing method reads."""
-from typing import Dict, NamedTuple, Optional
+from contextlib import nullcontext
+from typing import ContextManager, Dict, NamedTuple, Optional
 
 import torch
 from torch import Tensor
@@ -10,7 +11,10 @@ from ..objectives import BatchRecord
 from ..presence import Presence
 from .score_log import ScoreLog
 
-SCORE_MODES = ('split', 'zero_out', 'auto')
+# Methods of the head.
+_LOGITS = dict(
+    split='split_logits', zero_out='zero_out_logits', auto='unimodal_logits')
+SCORE_MODES = tuple(_LOGITS)
 
 
 class Scores(NamedTuple):
@@ -173,18 +177,18 @@ class UnimodalScores:
             dict[str, Tensor]: A scalar a modality, on the device, without
             gradient.
         """
-        score = dict(
-            split=self.head.split_logits,
-            zero_out=self.head.zero_out_logits,
-            auto=self.head.unimodal_logits)[self._score_mode or 'auto']
-        dtype = next((p.dtype for p in self.head.parameters()), torch.float32)
-        # Without autocast: small differences between modalities matter here,
-        # and the loss must not meet weights that were cast without gradient.
-        with torch.no_grad(), torch.autocast(
-                targets.device.type, enabled=False):
-            logits = score(
-                {name: value.to(dtype)
-                 for name, value in features.items()})
+        score = getattr(self.head, _LOGITS[self._score_mode or 'auto'])
+        device = targets.device.type
+        autocast: ContextManager = nullcontext()
+        if torch.is_autocast_enabled(device):
+            # Small differences between modalities matter here, and the loss
+            # must not meet weights that were cast without gradient.
+            autocast = torch.autocast(device, enabled=False)
+            dtype = next((p.dtype for p in self.head.parameters()),
+                         torch.float32)
+            features = {m: value.to(dtype) for m, value in features.items()}
+        with torch.no_grad(), autocast:
+            logits = score(features)
             stacked = torch.stack(list(logits.values())).float()
             true = targets[None, :, None].expand(len(stacked), -1, 1)
             # Not a softmax: for as few numbers it would start threads.

@@ -1,6 +1,9 @@
 """Who trains the model on a batch."""
+import functools
+import operator
+from collections import OrderedDict
 from contextlib import contextmanager
-from typing import Dict, Iterator, Optional
+from typing import Any, Dict, Iterator, Optional, Tuple
 
 from torch import Tensor, nn
 
@@ -24,6 +27,26 @@ class Stepping:
     def train_step(self, data: dict, optim_wrapper) -> Dict[str, Tensor]:
         """Train on a batch, as :attr:`step` does."""
         return self.step(self, data, optim_wrapper)
+
+    def parse_losses(
+            self,
+            losses: Dict[str, Any]) -> Tuple[Tensor, Dict[str, Tensor]]:
+        """Sum the losses, as MMEngine's models do.
+
+        Args:
+            losses (dict[str, Tensor]): By name.
+
+        Returns:
+            tuple: The sum of those whose name holds 'loss', and what is
+            logged: the sum, and each by its name.
+        """
+        total = [v for name, v in losses.items() if 'loss' in name]
+        if not total or any(
+                getattr(v, 'ndim', 1) for v in losses.values()):
+            return super().parse_losses(losses)
+        # Nothing to average: each operation on a number costs the step two.
+        loss = functools.reduce(operator.add, total)
+        return loss, OrderedDict([('loss', loss), *losses.items()])
 
     @contextmanager
     def stepping(self) -> Iterator[None]:

@@ -122,6 +122,18 @@ def test_what_is_refused(given, message):
         build()(given)
 
 
+@pytest.mark.parametrize('dtype', [
+    torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_large_numbers_are_finite(dtype):
+    """Though their sum is not."""
+    large = torch.full((2, ), torch.finfo(dtype).max, dtype=dtype)
+    given = spoil(text=[large, large, -large], pose=[large] * 3)
+    assert len(build()(given)['inputs']['text']) == 3
+    given['inputs']['text'][1] = (large - 2 * large) * 2
+    with pytest.raises(ValueError, match="'text'.*=41 holds NaN or inf"):
+        build()(given)
+
+
 def test_the_finite_check_can_be_switched_off():
     given = spoil(text=[torch.zeros(2), torch.zeros(2), NAN])
     assert build(check_finite=False)(given)['inputs']['text'].isnan().any()

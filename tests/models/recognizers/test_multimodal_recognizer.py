@@ -4,6 +4,7 @@ import copy
 import pytest
 import torch
 import torch.nn.functional as F
+from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapper
 
 from mmbalance_plugin.engine.steps import TrainStep
@@ -166,3 +167,30 @@ def test_a_step_may_be_named_by_its_class():
     """In a config of pure Python."""
     for kind in (TrainStep, 'mmbalance_plugin.TrainStep'):
         assert type(build(step=dict(type=kind)).step) is TrainStep
+
+
+def three_losses():
+    leaf = torch.tensor([1.5, 2.5], requires_grad=True)
+    return leaf, dict(
+        loss_a=leaf[0] * 3, acc=leaf.sum(), b_loss=leaf.prod())
+
+
+@pytest.mark.parametrize('losses', [
+    three_losses, lambda: (None, dict(loss=torch.ones(()), acc=torch.ones(3))),
+    lambda: (None, dict(loss_a=torch.ones(2), loss_b=[torch.ones(2)] * 2)),
+    lambda: (None, dict(acc=torch.zeros(())))])
+def test_losses_are_summed_as_mmengine_sums_them(losses):
+    model = build(('rgb', 'flow'))
+    (leaf, mine), (other, theirs) = losses(), losses()
+    total, log = model.parse_losses(mine)
+    expected, expected_log = BaseModel.parse_losses(model, theirs)
+    assert total == expected
+    assert list(log) == list(expected_log)
+    for name, value in expected_log.items():
+        assert torch.equal(torch.as_tensor(log[name]), torch.as_tensor(value))
+    if leaf is not None:
+        total.backward()
+        expected.backward()
+        assert leaf.grad.equal(other.grad)
+    with pytest.raises(TypeError, match='x is not a tensor'):
+        model.parse_losses(dict(x=1., loss=torch.ones(())))
