@@ -15,10 +15,11 @@ TIMEOUT = timedelta(seconds=120)
 
 # Ranks are forked from a server that has done nothing but these imports:
 # as clean as spawned ones, without seconds of imports for each. The first
-# step of an optimiser imports the last one.
+# step of an optimiser imports the last but one, the first evaluation the last.
 _CONTEXT = multiprocessing.get_context('forkserver')
 _CONTEXT.set_forkserver_preload(
-    ['mmengine.runner', 'mmbalance_plugin.models', 'torch._dynamo'])
+    ['mmengine.runner', 'mmbalance_plugin.models', 'torch._dynamo',
+     'sklearn.metrics'])
 
 
 def run_ranks(fn: Callable, world_size: int, *args: Any) -> List[Any]:

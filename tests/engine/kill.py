@@ -180,6 +180,7 @@ def train(cfg, kill_at):
 def import_all():
     """Import what a run would, so that forked processes need not."""
     import matplotlib.pyplot  # noqa: F401
+    import sklearn.metrics  # noqa: F401
     import torch._dynamo  # noqa: F401
     from mmaction.utils import register_all_modules
 

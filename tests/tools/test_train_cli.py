@@ -443,7 +443,8 @@ for path, *args in {lines}:
         runpy.run_path(path, run_name='__main__')
     except SystemExit as end:
         statuses.append(end.code)
-heavy = ['torch', 'mmengine.runner', 'matplotlib', 'mmaction', 'scipy']
+heavy = ['torch', 'mmengine.runner', 'matplotlib', 'mmaction', 'scipy',
+         'sklearn']
 print()
 print(json.dumps([statuses, [m for m in heavy if m in sys.modules]]))
 """
