@@ -13,8 +13,15 @@ ARRAYS = ('av_digits', 'multiple_features')
 CLIPS = ('crema_d', 'kinetics_sounds', 'vggsound', 'ucf101')
 SETS = ARRAYS + CLIPS
 #: On every set, and on those with the balancing methods of the literature.
-EVERYWHERE = ('joint', 'udi', 'multi_loss', 'mmpareto', 'relearning')
+EVERYWHERE = ('joint', 'udi', 'multi_loss', 'mmpareto', 'relearning',
+              'tcmax', 'mimo', 'dgl', 'mlb')
 METHODS = (*EVERYWHERE, 'late_fusion', 'ogm_ge', 'opm', 'opm_ogm_ge')
+#: UDI with one option changed.
+ABLATIONS = ('udi_complementarity', 'udi_consistency', 'udi_per_batch',
+             'udi_static')
+#: Pipelines of their own.
+RECIPES = ('udi_slowonly', 'udi_paper_crema_d', 'udi_paper_kinetics_sounds',
+           'udi_paper_ucf101')
 NAMES = sorted(path.name for path in CONFIGS.glob('*.py'))
 
 

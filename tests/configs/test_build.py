@@ -13,11 +13,14 @@ from mmbalance_plugin.engine.loops import Stage
 from mmbalance_plugin.models.wrappers import recognizer_of
 from mmbalance_plugin.registry import DATASETS, HOOKS, LOOPS, MODELS
 from tests.configs.shipped import (
+    ABLATIONS,
     ARRAYS,
+    CLIPS,
     CONFIGS,
     EVERYWHERE,
     METHODS,
     NAMES,
+    RECIPES,
     SETS,
     config,
     set_of,
@@ -33,6 +36,8 @@ def test_every_set_has_the_methods():
     for data in SETS[:4]:
         modalities = config(f'_base_/sets/{data}.py').modalities
         wanted |= {f'unimodal_{m}_{data}.py' for m in modalities}
+    wanted |= {f'udi_paper_{data}.py' for data in SETS if data != 'vggsound'}
+    wanted |= {f'{name}_av_digits.py' for name in ABLATIONS}
     assert wanted <= set(NAMES)
     assert set(NAMES) - wanted == {
         'ogm_av_digits.py', 'udi_slowonly_resnet_audio_kinetics_sounds.py'}
@@ -102,7 +107,7 @@ def test_methods_on_a_set_differ_in_nothing_else(data):
     configs = {
         name: config(name)
         for name in NAMES if set_of(name) == data
-        and not name.startswith(('unimodal', 'udi_slowonly'))
+        and not name.startswith(('unimodal', *RECIPES))
     }
     first = configs[f'joint_{data}.py']
     for name, cfg in configs.items():
@@ -116,8 +121,14 @@ def test_methods_on_a_set_differ_in_nothing_else(data):
         apart = name.startswith(('udi', 'late_fusion'))
         head = 'DecisionHead' if apart else 'ConcatHead'
         assert model.head.type == f'mmbalance_plugin.{head}'
+        papers = name.startswith('udi_paper') or name in {
+            f'udi_{d}.py' for d in CLIPS if d != 'vggsound'}
         assert dict(model.head).get('combine') == (
+            'sum_logits' if papers else
             'sum_log_probs' if apart and data in ARRAYS else None)
+        assert cfg.train_cfg.get('preset') == (
+            None if not name.startswith('udi') else
+            'paper' if papers else 'stable')
 
 
 @pytest.mark.parametrize('data', ['crema_d', 'kinetics_sounds'])

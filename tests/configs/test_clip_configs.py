@@ -11,6 +11,7 @@ from tests.configs.shipped import (
     CONFIGS,
     NAMES,
     PAPER,
+    RECIPES,
     config,
     edited,
     set_of,
@@ -45,6 +46,22 @@ def test_samples_have_the_recipes_shapes(crema_d):
         assert inputs['visual'].shape == (3, 3, 224, 224)
 
 
+@pytest.mark.parametrize('data, shapes', [
+    ('crema_d', dict(audio=(1, 257, 299), visual=(2, 3, 224, 224))),
+    ('kinetics_sounds', dict(audio=(1, 257, 1004), visual=(3, 3, 224, 224))),
+    ('ucf101', dict(rgb=(3, 3, 224, 224), flow=(3, 2, 224, 224)))])
+def test_samples_of_the_udi_paper_have_its_shapes(data, shapes, tmp_path):
+    out = tmp_path / 'out'
+    prepare(data, media_trees.TREES[data](tmp_path / 'source'), out,
+            accept_missing=True)
+    cfg = Config.fromfile(CONFIGS / f'udi_paper_{data}.py')
+    for split in ('train', 'test'):
+        dataset = cfg[f'{split}_dataloader'].dataset
+        dataset.data_root = str(out)
+        inputs = DATASETS.build(dataset)[0]['inputs']
+        assert {m: tuple(x.shape) for m, x in inputs.items()} == shapes
+
+
 def sound_of(cfg, split):
     """The decoder of the sound, wherever it stands; None without one."""
     waiting = list(steps(cfg[f'{split}_dataloader'].dataset.pipeline))
@@ -76,7 +93,7 @@ def test_protocol_and_cache_are_one_line_away(data, other, tmp_path):
                 'paper' if PAPER in edits else before.protocol)
             assert sound_of(cfg, split) == sound_of(shipped, split)
             kinds = {transform.type for transform in steps(dataset.pipeline)}
-            own = name.startswith('udi_slowonly')  # pipelines of its own
+            own = name.startswith(RECIPES)
             assert ('mmbalance_plugin.CachedTransforms' in kinds) == (
                 CACHED[data] in edits and not own)
         for key in ('model', 'train_cfg', 'optim_wrapper', 'max_epochs'):

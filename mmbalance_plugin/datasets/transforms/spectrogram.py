@@ -71,6 +71,9 @@ class LogSpectrogram(_Spectrogram):
             to 1.0, as in that recipe; None does not clip.
         sample_rate (int, optional): Rate the sound must have, checked.
             Defaults to None: any.
+        center (bool): True mirrors the wave at its ends, so that windows are
+            centred on multiples of the hop; False takes whole windows only,
+            1 + (n - n_fft) // hop_length of them. Defaults to True.
     """
 
     def __init__(self,
@@ -80,14 +83,16 @@ class LogSpectrogram(_Spectrogram):
                  power: float = 1.0,
                  eps: float = 1e-7,
                  clamp: Optional[float] = 1.0,
-                 sample_rate: Optional[int] = None) -> None:
+                 sample_rate: Optional[int] = None,
+                 center: bool = True) -> None:
         # Late: the registry's shims make it importable on the CPU.
         from torchaudio.transforms import Spectrogram
         self.eps, self.clamp, self.sample_rate = eps, clamp, sample_rate
         self._power = Spectrogram(
-            n_fft, win_length=win_length, hop_length=hop_length, power=power)
+            n_fft, win_length=win_length, hop_length=hop_length, power=power,
+            center=center)
         self._text = (f'n_fft={n_fft}, hop_length={hop_length}, '
-                      f'power={power}, eps={eps}')
+                      f'power={power}, eps={eps}, center={center}')
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}({self._text})'

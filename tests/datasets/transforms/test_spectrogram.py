@@ -37,6 +37,19 @@ def test_ogm_recipe():
     np.testing.assert_allclose(result[0].numpy(), expected, atol=1e-3)
 
 
+@pytest.mark.parametrize('seconds, columns', [(3, 299), (10, 1004)])
+def test_whole_windows_only(seconds, columns):
+    """UDI's paper: 257 x 299 and 257 x 1004 at 16 kHz."""
+    wave = noise(16000 * seconds)
+    got = LogSpectrogram(hop_length=159, center=False)(
+        dict(audios=wave, sample_rate=16000))['audios']
+    assert got.shape == (1, 257, columns)
+    first = np.abs(np.fft.rfft(wave[159:159 + 512].astype(np.float64).clip(
+        -1, 1) * np.hanning(513)[:512]))
+    np.testing.assert_allclose(
+        got[0, :, 1].numpy(), np.log(first + 1e-7), atol=1e-3)
+
+
 def test_silence_is_finite():
     result = LogSpectrogram()(dict(audios=np.zeros(66150, np.float32)))
     torch.testing.assert_close(

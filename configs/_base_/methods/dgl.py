@@ -1,0 +1,3 @@
+# DGL: encoders learn from what the head says of each alone, the head from the
+# fused prediction, in one backward pass.
+objective = [dict(type='mmbalance_plugin.DGLLoss', alpha=4.0)]

@@ -1,0 +1,6 @@
+# python tools/train.py configs/mlb_kinetics_sounds.py
+#
+# MLB: multi-loss whose modalities are brought to the same pace.
+_base_ = ['./multi_loss_kinetics_sounds.py', '_base_/methods/mlb.py']
+
+optim_wrapper = dict(**_base_.mlb)
