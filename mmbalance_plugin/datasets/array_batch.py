@@ -59,7 +59,7 @@ class ArrayItems(AnySequence):
             m: arrays[m].index_select(0, index)
             for m in packing.inputs if m in loaded
         }
-        metainfo: Dict[str, Sequence] = {}
+        metainfo: Dict[str, Any] = {}
         for key in packing.meta_keys:
             if key == 'sample_idx':
                 metainfo[key] = index

@@ -16,11 +16,11 @@ class SampleBatch:
 
     Args:
         labels (Tensor): Class numbers, shape (B, ).
-        metainfo (dict[str, Sequence]): What else is known of each sample: a
-            tensor, an array or a list of B values.
+        metainfo (dict[str, Tensor | ndarray | list]): What else is known of
+            each sample, B values.
     """
 
-    def __init__(self, labels: Tensor, metainfo: Dict[str, Sequence]) -> None:
+    def __init__(self, labels: Tensor, metainfo: Dict[str, Any]) -> None:
         self.labels = labels
         self.metainfo = metainfo
 
@@ -66,9 +66,10 @@ def sample_ids(samples: Sequence) -> Tensor:
     Raises:
         KeyError: A sample carries no ``sample_idx``.
     """
-    if isinstance(samples, SampleBatch) and samples.untouched and isinstance(
-            samples.metainfo.get('sample_idx'), Tensor):
-        return samples.metainfo['sample_idx']
+    if isinstance(samples, SampleBatch) and samples.untouched:
+        known = samples.metainfo.get('sample_idx')
+        if isinstance(known, Tensor):
+            return known
     try:
         return torch.tensor([s.sample_idx for s in samples])
     except AttributeError:

@@ -9,6 +9,7 @@ from mmbalance_plugin.registry import MODELS
 
 POOLS = ('avg', 'max', 'cls')
 SEQUENCES = ('BLD', 'BDL')
+_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
 
 
 @MODELS.register_module()
@@ -42,6 +43,11 @@ class ModalityEncoder(BaseModule):
             inputs of five and six dimensions; set False for a backbone that
             takes (B, C, T, H, W), True for e.g. segments (B, N, D).
             Defaults to 'auto'.
+        channels_last (bool): Whether maps (B, C, H, W) and volumes
+            (B, C, T, H, W) go into the backbone with their channels last in
+            memory, and stay so where its operations keep that. It changes
+            results by rounding only; whether it pays depends on the backbone
+            and the machine (docs/performance.md). Defaults to False.
         init_cfg (dict | list[dict], optional): Initialisation of this module
             and its children. Defaults to None.
 
@@ -57,6 +63,7 @@ class ModalityEncoder(BaseModule):
                  pool: str = 'avg',
                  sequence: str = 'BLD',
                  fold: Union[str, bool] = 'auto',
+                 channels_last: bool = False,
                  init_cfg: Optional[Union[dict, list]] = None) -> None:
         super().__init__(init_cfg)
         if pool not in POOLS:
@@ -73,6 +80,7 @@ class ModalityEncoder(BaseModule):
         self.pool = pool
         self.sequence = sequence
         self.fold = fold
+        self.channels_last = channels_last
         self.backbone = MODELS.build(backbone)
         self.proj = None
         if proj_channels is not None:
@@ -95,13 +103,19 @@ class ModalityEncoder(BaseModule):
         """
         folded = inputs.ndim in (5, 6) if self.fold == 'auto' else self.fold
         if not folded:
-            features = self._pool(self.backbone(inputs), len(inputs))
+            features = self._encode(inputs)
         else:
             batch, pieces = inputs.shape[:2]
-            features = self._pool(
-                self.backbone(inputs.flatten(0, 1)), batch * pieces)
+            features = self._encode(inputs.flatten(0, 1))
             features = features.unflatten(0, (batch, pieces)).mean(dim=1)
         return features if self.proj is None else self.proj(features)
+
+    def _encode(self, inputs: Tensor) -> Tensor:
+        if self.channels_last and inputs.ndim in _LAST:
+            # Not Tensor.contiguous, which leaves a single channel as it is.
+            inputs = torch.empty_like(
+                inputs, memory_format=_LAST[inputs.ndim]).copy_(inputs)
+        return self._pool(self.backbone(inputs), len(inputs))
 
     def _pool(self, outputs, batch: int) -> Tensor:
         """Pool what the backbone returned to (batch, feat_channels)."""

@@ -129,3 +129,56 @@ def test_errors_name_the_backbone_and_the_modality():
 def test_unknown_options(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         encoder(4, **wrong)
+
+
+# ---- channels last -----------------------------------------------------
+CONV_2D = dict(type='mmbalance_plugin.SmallConvNet', channels=(8, 6))
+CONV_3D = dict(type='torch.nn.Conv3d', out_channels=6, kernel_size=3)
+
+
+def pair(backbone, **kwargs):
+    """Two encoders of the same weights, the second with channels last."""
+    nets = []
+    for last in (False, True):
+        torch.manual_seed(0)
+        nets.append(ModalityEncoder(
+            dict(backbone), 6, channels_last=last, **kwargs))
+    return nets
+
+
+@pytest.mark.parametrize('backbone, shape, kwargs', [
+    (dict(CONV_2D, in_channels=1), (3, 1, 9, 8), dict()),
+    (dict(CONV_2D, in_channels=3), (3, 3, 9, 8), dict(pool='max')),
+    (dict(CONV_2D, in_channels=3), (3, 2, 3, 9, 8), dict(proj_channels=4)),
+    (dict(CONV_3D, in_channels=1), (3, 1, 4, 5, 6), dict(fold=False)),
+    (dict(CONV_3D, in_channels=2), (3, 2, 2, 4, 5, 6), dict())])
+def test_channels_last_changes_rounding_only(backbone, shape, kwargs):
+    inputs, found = torch.randn(shape), []
+    for net in pair(backbone, **kwargs):
+        given = inputs.clone().requires_grad_()
+        features = net(given)
+        features.square().sum().backward()
+        found.append((features, given.grad,
+                      [p.grad for p in net.parameters()]))
+    torch.testing.assert_close(found[1], found[0], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize('channels', [1, 3])
+def test_maps_stay_channels_last(channels):
+    seen = []
+    for net in pair(dict(CONV_2D, in_channels=channels)):
+        net.backbone.register_forward_hook(
+            lambda module, args, output: seen.append(
+                (args[0].stride()[1], output.stride()[1])))
+        net(torch.randn(2, channels, 9, 8))
+    assert seen == [(72, 6), (1, 1)]
+    # Weights, optimisers and checkpoints know nothing of it.
+    assert all(p.is_contiguous() for p in net.parameters())
+
+
+@pytest.mark.parametrize('shape', [(2, 5), (2, 7, 5)])
+def test_other_inputs_have_no_channels_to_put_last(shape):
+    net = encoder(5, channels_last=True)
+    inputs = torch.randn(shape)
+    net(inputs)
+    assert net.backbone.seen is inputs
