@@ -22,6 +22,7 @@ ROWS = [
     *(Comparison(name, 'bare joint') for name in list(JOINT)[1:]),
     Comparison('bare OGM-GE', 'bare joint'),
     Comparison('OGM-GE', 'bare OGM-GE', 1.00),
+    Comparison('joint', 'joint, channels first'),
     Comparison('OGM', 'joint', 1.03),
     Comparison('OGM-GE', 'joint', 1.10),
     Comparison('OPM', 'joint', 1.03),
@@ -115,6 +116,12 @@ def build_loops(work_dir: str,
         ]
         return cfg
 
+    def channels_first() -> FrameworkRun:
+        cfg = config(JOINT['joint'])
+        for encoder in cfg.model.encoders.values():
+            encoder.channels_last = False
+        return FrameworkRun(cfg, 'channels_first')
+
     def follower() -> FrameworkRun:
         cfg = config('udi_av_digits')
         cfg.train_cfg.anchor = ANCHOR
@@ -128,6 +135,7 @@ def build_loops(work_dir: str,
             method: partial(_framework, config, name)
             for method, name in JOINT.items()
         },
+        'joint, channels first': channels_first,
         'bare unimodal': lambda: BareLoop(unimodal(), (FOLLOWER, )),
         'unimodal': lambda: FrameworkRun(unimodal(), 'unimodal'),
         'UDI follower': follower,

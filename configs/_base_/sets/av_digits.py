@@ -35,7 +35,9 @@ encoder = dict(
     type='mmbalance_plugin.ModalityEncoder',
     backbone=dict(
         type='mmbalance_plugin.SmallConvNet', channels=(16, 32, 64, 64)),
-    feat_channels=64)
+    feat_channels=64,
+    # A fifth of its time less on a CPU (docs/performance.md).
+    channels_last=True)
 model = dict(
     type='mmbalance_plugin.MultimodalRecognizer',
     encoders={m: encoder
