@@ -50,11 +50,12 @@ def fresh_mmengine_globals():
 def ask_once():
     """What every run asks for and no test changes, once in this process.
 
-    MMEngine starts nine programs to describe the machine in each log; the
-    real data sets are read and hashed by every run. Each run gets a second
-    of its own.
+    MMEngine starts programs to describe the machine in each log, and git for
+    each checkpoint; the real data sets are read and hashed by every run. Each
+    run gets a second of its own.
     """
     from mmengine.runner import runner
+    from mmengine.utils import version_utils
 
     from mmbalance_plugin.datasets import (
         av_digits_dataset,
@@ -63,6 +64,10 @@ def ask_once():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runner, 'collect_env',
                       functools.cache(runner.collect_env))
+        run = version_utils._minimal_ext_cmd
+        said = functools.cache(lambda *command: run(list(command)))
+        patch.setattr(version_utils, '_minimal_ext_cmd',
+                      lambda command: said(*command))
         # Runners of one name and second would share their message hub.
         seconds = itertools.count(int(time.time()))
         patch.setattr(runner, 'time', types.SimpleNamespace(**{

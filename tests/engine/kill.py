@@ -20,6 +20,7 @@ from mmengine.fileio import LocalBackend
 from mmengine.hooks import Hook
 from mmengine.registry import Registry
 from mmengine.runner import Runner
+from mmengine.utils import version_utils
 from torch import nn
 
 from mmbalance_plugin.compat import find_latest_checkpoint
@@ -167,6 +168,7 @@ def train(cfg, kill_at):
     torch.set_num_threads(1)
     np.random.seed()  # MMEngine draws seeds from it; a fork starts alike
     # What takes longest in a run this small.
+    version_utils._minimal_ext_cmd = lambda command: b''
     Runner._log_env = lambda *_, **__: None
     Config.pretty_text = property(lambda self: repr(self._cfg_dict))
     trace = Trace(kill_at)
