@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 import torch
+from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mmbalance_plugin.utils.fit import CheckpointMismatchError
@@ -189,6 +190,35 @@ def test_scratch_undoes_all_that_the_stage_trains(tmp_path, head, loaded):
         cfg.load_from = once.load_from = path
     digits.assert_same(
         digits.weights(train(cfg)), digits.weights(train(once)))
+
+
+class Halve(Hook):
+    """Changes the weights of a file on their way into the model."""
+
+    def after_load_checkpoint(self, runner, checkpoint):
+        for value in checkpoint['state_dict'].values():
+            if value.is_floating_point():
+                value.mul_(.5)
+
+
+def test_renamed_and_changed_on_the_way_they_are_the_initial_weights(
+        tmp_path, start):
+    """revise_keys and hooks: the file alone would not give them again."""
+    path = str(tmp_path / 'renamed.pth')
+    weights = torch.load(start)['state_dict']
+    torch.save(dict(state_dict={f'net.{k}': v for k, v in weights.items()}),
+               path)
+    results = []
+    for stages in (['first'], ['first', 'again']):
+        loop = dict(max_epochs=1, stages=[
+            dict(name=name, init='scratch') for name in stages])
+        runner = Runner.from_cfg(
+            digits_cfg(tmp_path / stages[-1], loop, **SMALL))
+        runner.register_hook(Halve())
+        runner.load_checkpoint(path, revise_keys=[(r'^net\.', '')])
+        runner.train()
+        results.append(digits.weights(runner))
+    digits.assert_same(*results)
 
 
 def test_scratch_needs_a_model_that_can_be_built_anew(tmp_path):

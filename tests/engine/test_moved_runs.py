@@ -16,7 +16,7 @@ from tests.engine.digits import digits_cfg
 
 
 class Stop(Hook):
-    """Ends a run after the validation of its second epoch, or spoils it."""
+    """Ends a run after the validation of its second epoch."""
 
     priority = 'LOWEST'
 

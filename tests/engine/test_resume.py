@@ -242,7 +242,8 @@ def test_every_moment(trainer, whole, tmp_path, config, first, every):
 
 @pytest.mark.parametrize('moments', [
     ['iter 3', 'unimodal_visual ends', 'follower_audio begins', 'iter 11'],
-    ['epoch 4 saved', 'follower_audio begins'],
+    pytest.param(['epoch 4 saved', 'follower_audio begins'],
+                 marks=pytest.mark.slow),
 ])
 def test_a_run_that_starts_from_a_file(trainer, tmp_path, moments):
     """Followers start from it again, even where it is gone."""
