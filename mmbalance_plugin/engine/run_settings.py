@@ -24,6 +24,7 @@ _SECTIONS = ('model', 'train_dataloader', 'train_cfg', 'optim_wrapper',
              'val_evaluator', 'test_dataloader', 'test_evaluator')
 # Told stage by stage.
 _OF_STAGES = ('train_cfg.max_epochs', 'train_cfg.follower_epochs',
+              'train_cfg.estimate_epochs',
               'train_cfg.stages', 'train_cfg.early_stopping')
 # A change of these after the first epoch would mix two runs,
 _BINDING = ('model', 'optim_wrapper', 'param_scheduler', 'auto_scale_lr',

@@ -1,9 +1,10 @@
+from .g_blend_train_loop import GBlendTrainLoop
 from .stage import EarlyStopping, Stage
 from .stage_progress import StageProgress
 from .staged_train_loop import StagedTrainLoop
 from .udi_train_loop import UDITrainLoop
 
 __all__ = [
-    'EarlyStopping', 'Stage', 'StageProgress', 'StagedTrainLoop',
-    'UDITrainLoop'
+    'EarlyStopping', 'GBlendTrainLoop', 'Stage', 'StageProgress',
+    'StagedTrainLoop', 'UDITrainLoop'
 ]

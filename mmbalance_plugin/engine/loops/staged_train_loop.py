@@ -19,6 +19,7 @@ from ..selected import forget_others
 from ..steps.distributed import stepping_wrapper
 from ..support import require_supported
 from .accumulation import begin_accumulation, leftover
+from .excursion import excursion
 from .idle_encoders import watch_encoders
 from .resumable_stages import ResumableStages
 from .seeding import reseed_workers, seed_everything, set_sampler_epoch
@@ -183,6 +184,10 @@ class StagedTrainLoop(ResumableStages, EpochBasedTrainLoop):
     def max_iters(self) -> int:
         """int: As :attr:`max_epochs`, in iterations."""
         return self.max_epochs * len(self.dataloader)
+
+    def excursion(self):
+        """See :func:`~mmbalance_plugin.engine.loops.excursion.excursion`."""
+        return excursion(self)
 
     # ---- the run -------------------------------------------------------
     def run(self) -> torch.nn.Module:

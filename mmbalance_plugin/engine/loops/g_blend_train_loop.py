@@ -1,0 +1,165 @@
+"""G-Blending's offline form: weigh the heads once, then train."""
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+from ...functional import g_blend_weights
+from ...registry import LOOPS
+from ..g_blend import FUSED
+from ..split_losses import split_losses
+from .stage import Stage
+from .staged_train_loop import StagedTrainLoop
+
+
+@LOOPS.register_module()
+class GBlendTrainLoop(StagedTrainLoop):
+    """Offline G-Blending (CVPR 2020, arXiv 1905.12681).
+
+    From the same initial weights, each modality is trained alone, then the
+    fused prediction alone: a stage each. How much the loss of each fell on
+    held-out data, and how much further on training data, gives the weights
+    of a last stage, which trains all of them together from those initial
+    weights: :class:`GBlend`. For the other forms see there.
+
+    Args:
+        runner (Runner): The runner; its model must be a
+            ``MultimodalRecognizer``.
+        dataloader (DataLoader | dict): Training data.
+        max_epochs (int): Epochs of the last stage.
+        estimate_epochs (int, optional): Epochs of each stage before it.
+            Defaults to None: ``max_epochs`` (paper).
+        heads (str): See :class:`UnimodalLoss`. Defaults to 'shared'.
+        held_out_dataloader (dict, optional): See :class:`GBlend`. Defaults
+            to None.
+        kwargs: ``val_begin``, ``val_interval`` and ``dynamic_intervals`` of
+            :class:`StagedTrainLoop`.
+
+    Note:
+        A head that got worse gets weight 0; if all did, weights are equal.
+        The measured losses are in checkpoints and, with the weights, in
+        ``summary.json`` under ``g_blend``. Beyond that as
+        :class:`StagedTrainLoop`.
+
+    Raises:
+        ValueError: The model names no modalities, or nothing is held out.
+    """
+
+    def __init__(self,
+                 runner,
+                 dataloader,
+                 max_epochs: int,
+                 estimate_epochs: Optional[int] = None,
+                 heads: str = 'shared',
+                 held_out_dataloader: Optional[Dict] = None,
+                 **kwargs) -> None:
+        self.estimate_epochs = estimate_epochs or int(max_epochs)
+        self.heads = heads
+        self.held_out = held_out_dataloader
+        if held_out_dataloader is not None:
+            self.held_out = runner.build_dataloader(
+                held_out_dataloader, seed=runner.seed)
+        elif runner._val_loop is None:
+            raise ValueError('GBlendTrainLoop compares training with '
+                             'validation: drop --no-validate, or give '
+                             'held_out_dataloader')
+        self.measured: Dict[str, Dict[str, Tuple[float, float]]] = dict(
+            start={}, end={})
+        super().__init__(runner, dataloader, max_epochs=max_epochs, **kwargs)
+
+    # ---- stages --------------------------------------------------------
+    def plan(self, stages: Optional[Sequence[Dict]]) -> List[Stage]:
+        """A stage per head, and the one that blends them."""
+        if self.modalities is None:
+            raise ValueError('GBlendTrainLoop needs a MultimodalRecognizer')
+        cfgs = [self._alone(m) for m in self.modalities]
+        cfgs.append(dict(name=FUSED, train='all', objective='fused'))
+        planned = [
+            Stage.from_cfg(
+                dict(cfg, init='scratch', keep='last'), self.model,
+                self.estimate_epochs) for cfg in cfgs
+        ]
+        blend = dict(name='blend', train='all', objective=self._blend())
+        return planned + [
+            Stage.from_cfg(
+                dict(blend, init='scratch'), self.model, self.default_epochs)
+        ]
+
+    def _alone(self, modality: str) -> Dict[str, Any]:
+        train = [modality]
+        if self.model.head.branches is None or self.heads == 'own':
+            train = [f'encoders.{modality}']
+            if self.heads != 'own':
+                train.append('head')
+        return dict(
+            name=f'unimodal_{modality}',
+            train=train,
+            objective=[
+                dict(
+                    type='mmbalance_plugin.UnimodalLoss',
+                    modalities=[modality],
+                    heads=self.heads)
+            ])
+
+    def _blend(self, weights: Optional[Dict[str, float]] = None) -> List[Dict]:
+        return [
+            dict(
+                type='mmbalance_plugin.GBlend',
+                form='fixed',
+                heads=self.heads,
+                weights=weights)
+        ]
+
+    @property
+    def weights(self) -> Optional[Dict[str, float]]:
+        """dict[str, float] | None: The weights, once they are known; None
+        where no head has gained."""
+        start, end = self.measured['start'], self.measured['end']
+        if len(end) < len(self.stages) - 1:
+            return None
+        found = g_blend_weights(start, end)
+        return found if any(found.values()) else None
+
+    # ---- measuring -----------------------------------------------------
+    def prepare_stage(self) -> None:
+        """Hand the weights to the last stage."""
+        self._hand_over()
+
+    def _hand_over(self) -> None:
+        self.stages[-1].objective = self._blend(self.weights)
+
+    def _enter_stage(self) -> None:
+        super()._enter_stage()
+        self._measure('start')
+
+    def _finish_stage(self) -> None:
+        self._measure('end')
+        super()._finish_stage()
+
+    def _measure(self, when: str) -> None:
+        if self.stage is self.stages[-1]:
+            return
+        loaders = self.dataloader, self.held_out or \
+            self.runner.val_loop.dataloader
+        name = self.stage.name.replace('unimodal_', '')
+        self.measured[when][name] = tuple(
+            sum(
+                split_losses(
+                    self.model,
+                    loader,
+                    self.terms,
+                    self.runner.logger,
+                    title=f'losses at the {when}').values())
+            for loader in loaders)
+
+    # ---- checkpoints ---------------------------------------------------
+    def extra_state(self) -> Dict[str, Any]:
+        """The losses that were measured."""
+        return dict(measured=self.measured)
+
+    def load_extra_state(self, state: Dict[str, Any]) -> None:
+        """Take them back, and with them the last stage's weights."""
+        if 'measured' in state:
+            self.measured = state['measured']
+            self._hand_over()
+
+    def summary(self) -> Dict[str, Any]:
+        """The losses and the weights."""
+        return dict(g_blend=dict(self.measured, weights=self.weights))
