@@ -62,10 +62,10 @@ class ClipReader:
                  dataset: Optional[dict],
                  modalities: Sequence[str],
                  missing: Optional[str] = None) -> None:
-        self.config, self.dataset = config, dataset
+        self.config, self.dataset = config, dataset or {}
         self.modalities = tuple(modalities)
         if missing is None:
-            stated = (dataset or {}).get('missing')
+            stated = self.dataset.get('missing')
             missing = 'mask' if stated == 'mask' else 'error'
         if missing not in POLICIES:
             raise ValueError(f'missing must be one of {POLICIES}, but got '
@@ -151,7 +151,7 @@ class ClipReader:
 
     def _file_keys(self, name: str, paths: Mapping[str, str]) -> dict:
         """The keys under which the pipeline finds the files."""
-        if self.dataset is None:
+        if not self.dataset:
             raise ClipError(
                 f'{name}: the config has no test_dataloader or '
                 'val_dataloader whose pipeline could read files; give arrays')
@@ -182,7 +182,7 @@ class ClipReader:
     @cached_property
     def _path_keys(self) -> Tuple[str, ...]:
         """Keys of further paths that the pipeline's transforms take."""
-        if self.dataset is None:
+        if not self.dataset:
             return ()
         return tuple(
             key for transform in all_transforms(self._pipeline.transforms)

@@ -98,7 +98,9 @@ def class_names(num_classes: int,
 
 def _beside_annotation(dataset: Optional[dict]) -> dict:
     """Names that ``AudioVisualDataset`` would find."""
-    ann_file = (dataset or {}).get('ann_file')
+    if dataset is None:
+        return {}
+    ann_file = dataset.get('ann_file')
     if not ann_file:
         return {}
     file = Path(dataset.get('data_root') or '', ann_file)

@@ -4,7 +4,17 @@ import logging
 import os
 from collections import defaultdict
 from itertools import islice
-from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Union
+from typing import (
+    Any,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Optional,
+    Sequence,
+    Union,
+    cast,
+)
 
 import torch
 from mmaction.structures import ActionDataSample
@@ -135,7 +145,9 @@ class MultimodalInferencer:
             ClipError: A clip is no clip, or lacks a modality.
             MediaError: A file is absent or damaged.
         """
-        return list(self.stream(clips, batch_size))
+        # With on_error='raise' there are no failures among them.
+        return cast(List[ClipPrediction],
+                    list(self.stream(clips, batch_size)))
 
     def stream(
         self,
@@ -208,7 +220,7 @@ class MultimodalInferencer:
                                              coalitions(present))
         fused = values[present]
         labels = fused.argmax(dim=1, keepdim=True)
-        game = {
+        game: Dict[Any, Tensor] = {
             chosen: value.gather(1, labels)[:, 0]
             for chosen, value in values.items()
         }

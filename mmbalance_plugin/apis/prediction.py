@@ -106,7 +106,7 @@ def assemble_predictions(clips: Sequence[str], classes: Sequence[str],
     # One copy from the device.
     parts = torch.cat(columns, dim=1).cpu().split(
         [column.shape[1] for column in columns], dim=1)
-    fused, *scores, values = (part.tolist() for part in parts)
+    fused_rows, *scores, values = (part.tolist() for part in parts)
     results = []
     for index, clip in enumerate(clips):
         parts = dict.fromkeys(modalities)
@@ -117,7 +117,7 @@ def assemble_predictions(clips: Sequence[str], classes: Sequence[str],
         results.append(
             ClipPrediction(
                 clip=clip,
-                **_best(fused[index], classes, clip),
+                **_best(fused_rows[index], classes, clip),
                 baseline=base,
                 modalities=parts))
     return results

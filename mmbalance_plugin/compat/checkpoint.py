@@ -17,7 +17,6 @@ for that unless told otherwise. It is told otherwise.
 """
 import copy
 import copyreg
-import functools
 import io
 import logging
 import os
@@ -37,6 +36,7 @@ from .config_text import disarm
 from .damage import find_damage, is_archive, whole_neighbour
 from .errors import DamagedCheckpointError, UnsafeCheckpointError
 from .plain import to_plain
+from .replaced import is_replaced, replaces
 
 
 def install_checkpoint_shim() -> None:
@@ -110,16 +110,15 @@ def _plain_state_dict(state_dict: dict, keep: Set[type], warn) -> dict:
 
 def _wrap_save() -> None:
     original = mmengine_checkpoint.save_checkpoint
-    if hasattr(original, '_mmbalance_original'):
+    if is_replaced(original):
         return
 
-    @functools.wraps(original)
+    @replaces(original)
     def save_checkpoint(checkpoint, *args, **kwargs):
         if isinstance(checkpoint, dict):
             checkpoint = plain_checkpoint(checkpoint)
         return original(checkpoint, *args, **kwargs)
 
-    save_checkpoint._mmbalance_original = original
     for module in (mmengine_checkpoint, mmengine_runner, mmengine.runner):
         module.save_checkpoint = save_checkpoint
 
@@ -127,10 +126,10 @@ def _wrap_save() -> None:
 def _wrap_load() -> None:
     loader = mmengine_checkpoint.CheckpointLoader
     original = loader.load_checkpoint.__func__
-    if hasattr(original, '_mmbalance_original'):
+    if is_replaced(original):
         return
 
-    @functools.wraps(original)
+    @replaces(original)
     def load_checkpoint(cls, filename, *args, **kwargs):
         path = os.path.expanduser(filename)
         pointer = pointer_file(path)
@@ -162,21 +161,19 @@ def _wrap_load() -> None:
             raise _damaged(path, ', incomplete or no checkpoint') from error
         return disarm(checkpoint)
 
-    load_checkpoint._mmbalance_original = original
     loader.load_checkpoint = classmethod(load_checkpoint)
 
 
 def _wrap_download() -> None:
     original = mmengine_checkpoint.load_url
-    if hasattr(original, '_mmbalance_original'):
+    if is_replaced(original):
         return
 
-    @functools.wraps(original)
+    @replaces(original)
     def load_url(*args, **kwargs):
         # None: as torch.load does by default, environment variable included.
         return original(*args, **dict(kwargs, weights_only=None))
 
-    load_url._mmbalance_original = original
     mmengine_checkpoint.load_url = load_url
 
 

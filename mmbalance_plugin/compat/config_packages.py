@@ -22,6 +22,8 @@ from mmengine.utils import package_utils
 
 from mmbalance_plugin.shipped import find_config
 
+from .replaced import is_replaced, replaces
+
 OWN = 'mmbalance_plugin::'
 
 
@@ -31,16 +33,16 @@ def install_config_packages_shim() -> None:
         for function in (is_installed, get_installed_path, package2module):
             _replace(function)
     original = Config._get_cfg_path
-    if hasattr(original, '_mmbalance_original'):
+    if is_replaced(original):
         return
 
+    @replaces(original)
     def _get_cfg_path(cfg_path: str,
                       filename: str) -> Tuple[str, Optional[str]]:
         if cfg_path.startswith(OWN):
             return str(find_config(cfg_path[len(OWN):], shipped=True)), None
         return original(cfg_path, filename)
 
-    _get_cfg_path._mmbalance_original = original
     Config._get_cfg_path = staticmethod(_get_cfg_path)
 
 

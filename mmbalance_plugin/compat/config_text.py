@@ -9,11 +9,11 @@ harmless until then.
 What a file holds under the names of a config is marked when it is loaded;
 what is marked is refused where text becomes a config.
 """
-import functools
 
 from mmengine.config import Config
 
 from .errors import UnsafeCheckpointError
+from .replaced import is_replaced, replaces
 
 
 class CheckpointText(str):
@@ -45,10 +45,10 @@ def disarm(checkpoint: object) -> object:
 def install_config_text_shim() -> None:
     """Let ``Config.fromstring`` refuse what came out of a checkpoint."""
     original = Config.fromstring
-    if hasattr(original, '_mmbalance_original'):
+    if is_replaced(original):
         return
 
-    @functools.wraps(original)
+    @replaces(original)
     def fromstring(cfg_str, *args, **kwargs):
         if isinstance(cfg_str, CheckpointText):
             raise UnsafeCheckpointError(
@@ -56,5 +56,4 @@ def install_config_text_shim() -> None:
                 'pass the config as a file of its own')
         return original(cfg_str, *args, **kwargs)
 
-    fromstring._mmbalance_original = original
     Config.fromstring = staticmethod(fromstring)

@@ -9,7 +9,6 @@ Where the CPU is all there is, both calls can only fail, so nothing that
 worked changes: the launchers start gloo instead, and the wrapper leaves the
 device ids out.
 """
-import functools
 from typing import Callable
 from unittest import mock
 
@@ -18,6 +17,8 @@ from mmengine.device import get_device
 from mmengine.dist import utils as dist_utils
 from mmengine.model import MMDistributedDataParallel
 
+from .replaced import is_replaced, replaces
+
 LAUNCHERS = ('_init_dist_pytorch', '_init_dist_mpi', '_init_dist_slurm')
 
 
@@ -25,34 +26,32 @@ def install_cpu_distributed_shim() -> None:
     """Let every launcher and the default wrapper work on the CPU."""
     for name in LAUNCHERS:
         launcher = getattr(dist_utils, name)
-        if not hasattr(launcher, '_mmbalance_original'):
+        if not is_replaced(launcher):
             setattr(dist_utils, name, _gloo_without_accelerator(launcher))
     original = MMDistributedDataParallel.__init__
-    if not hasattr(original, '_mmbalance_original'):
+    if not is_replaced(original):
         MMDistributedDataParallel.__init__ = _no_device_ids_on_cpu(original)
 
 
 def _gloo_without_accelerator(launcher: Callable) -> Callable:
 
-    @functools.wraps(launcher)
+    @replaces(launcher)
     def init(backend, *args, **kwargs):
         if get_device() != 'cpu':
             return launcher(backend, *args, **kwargs)
         with mock.patch.object(torch.cuda, 'set_device'):
             return launcher('gloo', *args, **kwargs)
 
-    init._mmbalance_original = launcher
     return init
 
 
 def _no_device_ids_on_cpu(original: Callable) -> Callable:
 
-    @functools.wraps(original)
+    @replaces(original)
     def __init__(self, module, *args, **kwargs):
         if all(p.device.type == 'cpu' for p in module.parameters()):
             kwargs.pop('device_ids', None)
             kwargs.pop('output_device', None)
         original(self, module, *args, **kwargs)
 
-    __init__._mmbalance_original = original
     return __init__

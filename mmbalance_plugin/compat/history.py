@@ -5,11 +5,12 @@ MMEngine keeps every value of every scalar of a run, and appends by
 of the half dozen scalars of a step, growing on. No report is known upstream.
 Here arrays grow into spare room, as lists do.
 """
-import functools
 from typing import Any
 
 import numpy as np
 from mmengine.logging import HistoryBuffer
+
+from .replaced import is_replaced, replaces
 
 _FIELDS = ('_log_history', '_count_history')
 
@@ -17,10 +18,10 @@ _FIELDS = ('_log_history', '_count_history')
 def install_history_shim() -> None:
     """Let ``HistoryBuffer`` append without a copy."""
     original = HistoryBuffer.update
-    if hasattr(original, '_mmbalance_original') or not copies(original):
+    if is_replaced(original) or not copies(original):
         return
 
-    @functools.wraps(original)
+    @replaces(original)
     def update(self, log_val, count=1) -> None:
         spare = self.__dict__.setdefault('_spare', {})
         values = dict(zip(_FIELDS, (log_val, count)))
@@ -40,7 +41,6 @@ def install_history_shim() -> None:
             spare[field] = room, stop + 1, array
             setattr(self, field, array)
 
-    update._mmbalance_original = original
     HistoryBuffer.update = update
 
 

@@ -5,9 +5,10 @@ DataLoader with ``num_workers=0``, which MMEngine passes on: a config that has
 them could not be run without workers by one override. Met by users, e.g. in
 https://github.com/open-mmlab/mmsegmentation/issues/2514.
 """
-import functools
 
 from mmengine.runner import Runner
+
+from .replaced import is_replaced, replaces
 
 _OF_WORKERS = ('persistent_workers', 'prefetch_factor')
 
@@ -15,10 +16,10 @@ _OF_WORKERS = ('persistent_workers', 'prefetch_factor')
 def install_loader_options_shim() -> None:
     """Let MMEngine set them aside with ``num_workers=0``."""
     original = Runner.build_dataloader
-    if hasattr(original, '_mmbalance_original'):
+    if is_replaced(original):
         return
 
-    @functools.wraps(original)
+    @replaces(original)
     def build_dataloader(dataloader, *args, **kwargs):
         if isinstance(dataloader, dict) and not dataloader.get('num_workers'):
             dataloader = {
@@ -28,5 +29,4 @@ def install_loader_options_shim() -> None:
             }
         return original(dataloader, *args, **kwargs)
 
-    build_dataloader._mmbalance_original = original
     Runner.build_dataloader = staticmethod(build_dataloader)

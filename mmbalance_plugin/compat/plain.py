@@ -2,12 +2,12 @@
 import os
 from collections import Counter, OrderedDict
 from collections.abc import Mapping
-from typing import Any, Callable, Collection, Optional
+from typing import Any, Callable, Collection, Optional, Tuple
 
 import numpy as np
 import torch
 
-_SCALARS = (bool, int, float, complex, str, bytes)
+_SCALARS: Tuple[Any, ...] = (bool, int, float, complex, str, bytes)
 # Containers that safe loading knows by name, and keeps as they are.
 _MAPPINGS = (dict, OrderedDict, Counter)
 _KEPT = (torch.device, torch.dtype, torch.Size, bytearray, type(None))
@@ -54,21 +54,22 @@ def to_plain(value: Any,
         return inner(value.item(), path)
     if isinstance(value, np.ndarray):
         return inner(value.tolist(), path)
+    kind: Any = type(value)
     if isinstance(value, Mapping):
         items = {
             inner(k, path): inner(v, f'{path}.{k}')
             for k, v in value.items() if not (drop_callables and callable(v))
         }
-        return type(value)(items) if type(value) in _MAPPINGS else items
+        return kind(items) if kind in _MAPPINGS else items
     if isinstance(value, tuple):
         return tuple(inner(v, f'{path}[{i}]') for i, v in enumerate(value))
     if isinstance(value, (list, range)):
         return [inner(v, f'{path}[{i}]') for i, v in enumerate(value)]
     if isinstance(value, (set, frozenset)):
         return {inner(v, path) for v in value}
-    for kind in _SCALARS:
-        if isinstance(value, kind):  # a subclass: an enum, a string type
-            return kind(value)
+    for plain in _SCALARS:
+        if isinstance(value, plain):  # a subclass: an enum, a string type
+            return plain(value)
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if unknown is not None:

@@ -5,20 +5,21 @@ runner asks for it at the start several times and again for every checkpoint.
 Here the last text is kept, and given again as long as the config says the
 same.
 """
-import functools
 from typing import Tuple
 
 from mmengine.config import Config
+
+from .replaced import is_replaced, replaces
 
 
 def install_pretty_text_shim() -> None:
     """Let ``Config.pretty_text`` remember its last answer."""
     original = Config.pretty_text.fget
-    if hasattr(original, '_mmbalance_original'):
+    if is_replaced(original):
         return
     last: Tuple[object, str] = (None, '')
 
-    @functools.wraps(original)
+    @replaces(original)
     def pretty_text(self) -> str:
         nonlocal last
         content = repr((self.to_dict(), self._format_python_code))
@@ -26,5 +27,4 @@ def install_pretty_text_shim() -> None:
             last = content, original(self)
         return last[1]
 
-    pretty_text._mmbalance_original = original
     Config.pretty_text = property(pretty_text)

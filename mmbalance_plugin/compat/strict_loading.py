@@ -25,6 +25,8 @@ from mmengine.runner import Runner
 from mmengine.runner import checkpoint as mmengine_checkpoint
 from mmengine.runner import runner as mmengine_runner
 
+from .replaced import is_replaced, replaces
+
 _strict_path: ContextVar[Optional[str]] = ContextVar(
     'strict_path', default=None)
 _initialising: ContextVar[bool] = ContextVar('initialising', default=False)
@@ -45,10 +47,10 @@ def install_strict_loading_shim() -> None:
     load = Runner.load_checkpoint
     load_state = mmengine_checkpoint.load_state_dict
     to_model = mmengine_runner._load_checkpoint_to_model
-    if hasattr(load, '_mmbalance_original'):
+    if is_replaced(load):
         return
 
-    @functools.wraps(load)
+    @replaces(load)
     def load_checkpoint(self, filename, *args, **kwargs):
         token = _strict_path.set(filename if _is_strict(self) else None)
         try:
@@ -78,7 +80,6 @@ def install_strict_loading_shim() -> None:
             refuse_useless(module, state_dict)
         return load_state(module, state_dict, *args, **kwargs)
 
-    load_checkpoint._mmbalance_original = load
     mmengine_checkpoint.load_state_dict = load_state_dict
     Runner.load_checkpoint = load_checkpoint
     mmengine_runner._load_checkpoint_to_model = load_checkpoint_to_model

@@ -13,19 +13,21 @@ import logging
 import sys
 from importlib import import_module
 from types import ModuleType
-from typing import Callable
+from typing import Any, Callable
 
 from .errors import StackError
 from .import_hook import hook_import
+from .replaced import is_replaced, replaces
 
 UTILS = 'torchaudio._extension.utils'
 
 
-def _tolerate_missing_libraries(module: ModuleType) -> None:
+def _tolerate_missing_libraries(module: Any) -> None:
     load = getattr(module, '_load_lib', None)
-    if load is None or hasattr(load, '_mmbalance_original'):
+    if load is None or is_replaced(load):
         return
 
+    @replaces(load)
     def _load_lib(lib: str) -> bool:
         try:
             return load(lib)
@@ -36,7 +38,6 @@ def _tolerate_missing_libraries(module: ModuleType) -> None:
                 'torchaudio runs without its extension: %s', error)
             return False
 
-    _load_lib._mmbalance_original = load
     module._load_lib = _load_lib
 
 

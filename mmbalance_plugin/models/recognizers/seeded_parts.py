@@ -12,6 +12,7 @@ from mmbalance_plugin.compat.strict_loading import useful_files_only
 from mmbalance_plugin.registry import MODELS
 from mmbalance_plugin.utils.streams import seeded
 
+from ..heads.base import MultimodalHead
 from ..modes import is_pretrained
 
 
@@ -29,6 +30,9 @@ class SeededParts:
         init_seed (int): Base seed of the initial weights. May be set, e.g.
             to that of a resumed run.
     """
+
+    encoders: nn.ModuleDict
+    head: MultimodalHead
 
     def _build_parts(self, encoders: Dict[str, dict], head: dict,
                      init_cfg: Optional[Union[dict, list]],
