@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Dict, List, Optional, Sequence, Union
 
 from mmbalance_plugin.utils.files import portable, write_atomic
-from mmbalance_plugin.utils.pointers import pointer_file
 
 from .errors import PreparationError, PreparedDataError
-from .store import MANIFEST
+from .store import MANIFEST, read_manifest
 
 #: Version of what preparation writes.
 LAYOUT = 2
@@ -87,34 +86,16 @@ def manifest_text(header: dict, problems: List[dict], accepted: bool) -> str:
 
 
 def load_manifest(root: Union[str, Path], dataset: str) -> dict:
-    """Read the manifest of a media data set.
+    """Read the manifest of a media data set, see :func:`manifest_text`.
 
     Args:
         root (str | Path): Folder of the prepared data.
         dataset (str): Name that ``tools/prepare_data.py`` knows.
 
-    Returns:
-        dict: See :func:`manifest_text`.
-
     Raises:
         PreparedDataError: It is not there, unreadable, or another one.
     """
-    path, problem = Path(root) / MANIFEST, None
-    try:
-        problem = pointer_file(path)
-        content = json.loads(path.read_text(encoding='utf-8'))
-        if (content['dataset'], content['version']) == (dataset, LAYOUT):
-            return content
-        problem = (f'describes {content["dataset"]} in layout '
-                   f'{content["version"]}, needed is {dataset} in layout '
-                   f'{LAYOUT}')
-    except (FileNotFoundError, NotADirectoryError):
-        problem = problem or 'does not exist'
-    except OSError as error:
-        problem = f'cannot be read ({error.strerror})'
-    except (ValueError, KeyError, TypeError) as error:
-        problem = problem or f'cannot be read ({error!r})'
-    raise PreparedDataError(path, problem, f'{dataset} --source DIR', root)
+    return read_manifest(root, dataset, LAYOUT, ' --source DIR')
 
 
 def require_complete(root: Union[str, Path], dataset: str) -> dict:

@@ -8,11 +8,11 @@ import hashlib
 import io
 import json
 from pathlib import Path
-from typing import Dict, Mapping, Optional, Union
+from typing import Mapping, Optional, Union
 
 import numpy as np
 
-from mmbalance_plugin.utils.files import PARTIAL, sha256_file, write_atomic
+from mmbalance_plugin.utils.files import PARTIAL, write_atomic
 from mmbalance_plugin.utils.pointers import pointer_file
 
 from .errors import PreparedDataError
@@ -56,50 +56,47 @@ def write_arrays(root: Union[str, Path], dataset: str, version: int,
     write_atomic(root / MANIFEST, [text.encode()])
 
 
-def read_manifest(root: Union[str, Path], dataset: str,
-                  version: int) -> Dict[str, dict]:
+def read_manifest(root: Union[str, Path], dataset: str, version: int,
+                  flags: str = '') -> dict:
     """Read the manifest of a prepared data set.
 
-    Returns:
-        Dict[str, dict]: File name -> its ``sha256``, ``bytes``, ``shape``
-        and ``dtype``.
+    Args:
+        root (str | Path): Folder of the prepared data.
+        dataset (str): Name that ``tools/prepare_data.py`` knows.
+        version (int): Version of the layout.
+        flags (str): What the command that mends it takes besides the name.
+            Defaults to ''.
 
     Raises:
-        PreparedDataError: If it is missing, unreadable, or was written for
+        PreparedDataError: It is missing, unreadable, or was written for
             another data set or layout.
     """
     path = Path(root) / MANIFEST
-    if not path.is_file() or pointer_file(path):
-        raise PreparedDataError(path, pointer_file(path) or 'does not exist',
-                                dataset, root)
+    problem = pointer_file(path)
     try:
-        manifest = json.loads(path.read_text())
-        found = manifest['dataset'], manifest['version']
-        files = dict(manifest['files'])
+        content = json.loads(path.read_text(encoding='utf-8'))
+        found = content['dataset'], content['version']
+        if found == (dataset, version):
+            return content
+        problem = (f'describes {found[0]} in layout {found[1]}, needed is '
+                   f'{dataset} in layout {version}')
+    except (FileNotFoundError, NotADirectoryError):
+        problem = problem or 'does not exist'
+    except OSError as error:
+        problem = f'cannot be read ({error.strerror})'
     except (ValueError, KeyError, TypeError) as error:
-        raise PreparedDataError(path, f'cannot be read ({error!r})', dataset,
-                                root) from error
-    if found != (dataset, version):
-        raise PreparedDataError(
-            path, f'describes {found[0]} in layout {found[1]}, needed is '
-            f'{dataset} in layout {version}', dataset, root)
-    return files
+        problem = problem or f'cannot be read ({error!r})'
+    raise PreparedDataError(path, problem, dataset + flags, root)
 
 
 def find_damage(root: Union[str, Path], dataset: str,
                 version: int) -> Optional[str]:
     """Say what is wrong with a prepared data set, or None."""
     try:
-        files = read_manifest(root, dataset, version)
+        for name in read_manifest(root, dataset, version)['files']:
+            _read_file(root, name, dataset, version)
     except PreparedDataError as error:
         return error.problem
-    for name, facts in files.items():
-        path = Path(root) / name
-        if not path.is_file():
-            return f'{path} does not exist'
-        if path.stat().st_size != facts['bytes'] or sha256_file(
-                path) != facts['sha256']:
-            return f'{path} is damaged'
     return None
 
 
@@ -120,22 +117,31 @@ def load_array(root: Union[str, Path], name: str, dataset: str,
         PreparedDataError: If the file or the manifest is missing or
             damaged; names the file and the command that mends it.
     """
-    path = Path(root) / f'{name}.npy'
-    facts = read_manifest(root, dataset, version).get(path.name)
+    data = _read_file(root, f'{name}.npy', dataset, version)
+    return np.load(io.BytesIO(data), allow_pickle=False)
+
+
+def _read_file(root: Union[str, Path], name: str, dataset: str,
+               version: int) -> bytes:
+    """What a file of the manifest holds, if that is what was written."""
+    path = Path(root) / name
+    facts = read_manifest(root, dataset, version)['files'].get(name)
+    problem = pointer_file(path)
     if facts is None:
-        raise PreparedDataError(path, f'is not in {MANIFEST}', dataset, root)
-    if not path.is_file() or pointer_file(path):
-        raise PreparedDataError(path, pointer_file(path) or 'does not exist',
-                                dataset, root)
+        problem = f'is not in {MANIFEST}'
+    elif not problem and not path.is_file():
+        problem = 'does not exist'
+    if problem:
+        raise PreparedDataError(path, problem, dataset, root)
     data = path.read_bytes()
     if len(data) != facts['bytes']:
-        raise PreparedDataError(
-            path, f'is damaged: {len(data)} bytes, expected '
-            f'{facts["bytes"]}', dataset, root)
-    if hashlib.sha256(data).hexdigest() != facts['sha256']:
-        raise PreparedDataError(path, 'is damaged: its hash is not the one '
-                                f'in {MANIFEST}', dataset, root)
-    return np.load(io.BytesIO(data), allow_pickle=False)
+        problem = (f'is damaged: {len(data)} bytes, expected '
+                   f'{facts["bytes"]}')
+    elif hashlib.sha256(data).hexdigest() != facts['sha256']:
+        problem = f'is damaged: its hash is not the one in {MANIFEST}'
+    if problem:
+        raise PreparedDataError(path, problem, dataset, root)
+    return data
 
 
 def remove_partial(root: Union[str, Path]) -> None:
