@@ -13,6 +13,7 @@ from .club import (
     club_sampled,
     club_upper_bound,
 )
+from .cml import cml_loss
 from .discrepancy import discrepancy_ratios
 from .divergence import js_divergence, predictive_entropy
 from .fusion import (
@@ -42,7 +43,7 @@ from .tcmax import tcmax_from_sums, tcmax_loss, tcmax_sums
 __all__ = [
     'agm_coefficients', 'alignment_weights', 'club_against',
     'club_log_likelihood', 'club_log_likelihood_gradients', 'club_sampled',
-    'club_upper_bound', 'cluster_purity', 'coalitions',
+    'club_upper_bound', 'cluster_purity', 'cml_loss', 'coalitions',
     'discrepancy_ratios', 'ece', 'feature_moments', 'fit_pool_weights',
     'g_blend_weights', 'gradient_alignments', 'js_divergence',
     'mean_probability', 'mimo_loss', 'mla_projection', 'mla_weights',

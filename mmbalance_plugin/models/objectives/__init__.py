@@ -1,3 +1,4 @@
+from .cml_loss import CMLLoss
 from .dgl_loss import DGLLoss
 from .fused_loss import FusedLoss
 from .mimo_loss import MIMOLoss
@@ -7,6 +8,6 @@ from .term import ObjectiveTerm
 from .unimodal_loss import UnimodalLoss
 
 __all__ = [
-    'BatchRecord', 'DGLLoss', 'FusedLoss', 'MIMOLoss', 'ObjectiveTerm',
-    'TCMaxLoss', 'UnimodalLoss'
+    'BatchRecord', 'CMLLoss', 'DGLLoss', 'FusedLoss', 'MIMOLoss',
+    'ObjectiveTerm', 'TCMaxLoss', 'UnimodalLoss'
 ]
