@@ -29,7 +29,11 @@ from .mimo import mimo_loss
 from .mla import mla_projection, mla_weights
 from .mlb import mlb_coefficients
 from .mmpareto import mmpareto_direction
-from .pmr import pmr_coefficients
+from .pmr import (
+    pmr_coefficients,
+    pmr_entropy_weights,
+    prototype_log_probs,
+)
 from .prediction_modulation import (
     opm_drop_probabilities,
     opm_dropped_share,
@@ -49,7 +53,8 @@ __all__ = [
     'mean_probability', 'mimo_loss', 'mla_projection', 'mla_weights',
     'mlb_coefficients', 'mmpareto_direction', 'ogm_coefficients',
     'opm_drop_probabilities', 'opm_dropped_share', 'opm_rescale_factor',
-    'pmr_coefficients', 'pool_weighted', 'predictive_entropy',
+    'pmr_coefficients', 'pmr_entropy_weights', 'pool_weighted',
+    'predictive_entropy', 'prototype_log_probs',
     'relearning_strength', 'shapley_values', 'standardize',
     'sum_log_probability', 'sum_logits', 'tcmax_from_sums', 'tcmax_loss',
     'tcmax_sums', 'weights_from_alignments'

@@ -11,6 +11,8 @@ from mmbalance_plugin.functional import (
     mla_weights,
     mlb_coefficients,
     pmr_coefficients,
+    pmr_entropy_weights,
+    prototype_log_probs,
     relearning_strength,
 )
 
@@ -81,6 +83,39 @@ class TestPMR:
         assert numbers(pmr_coefficients(named(9., 1., 6.))) == (
             pytest.approx([0, 1, .5]))
         assert numbers(pmr_coefficients(named(3., 0.))) == [0, 1]
+
+    def test_only_the_leader_is_held_back(self):
+        assert numbers(pmr_entropy_weights(named(0., .3, .8))) == [.8, 0, 0]
+        assert numbers(pmr_entropy_weights(named(0., 0.))) == [0, 0]
+
+    def test_golden_classification_by_prototypes(self):
+        double = dict(dtype=torch.float64)
+        known = torch.tensor([True, True])
+        found = [
+            prototype_log_probs(
+                torch.tensor(z, **double), torch.tensor(c, **double), known)
+            for z, c in (([[.2, 0.], [1.5, .5]], [[0., 0.], [2., 0.]]),
+                         ([[.1, .4], [.3, .6]], [[0., 0.], [0., 1.]]))
+        ]
+        pce = [float(-x.diagonal().mean()) for x in found]
+        assert pce == pytest.approx([.266315, .605669], abs=1e-6)
+        entropy = [float(-(x.exp() * x).sum(1).mean()) for x in found]
+        assert entropy == pytest.approx([.529365, .688941], abs=1e-6)
+        scores = [x.exp().diagonal().sum() for x in found]
+        assert float(scores[0] / scores[1]) == pytest.approx(
+            1.408787, abs=1e-6)
+
+    def test_prototypes_and_features_that_coincide_or_are_not_there(self):
+        features = torch.zeros(2, 3, dtype=torch.bfloat16).requires_grad_()
+        prototypes = torch.zeros(4, 3)
+        for known in ([True, False, True, False], [False] * 4):
+            found = prototype_log_probs(features, prototypes,
+                                        torch.tensor(known))
+            assert found.dtype == torch.float32
+            share = 1 / (sum(known) or 4)
+            assert found[0, 0].exp().item() == pytest.approx(share)
+            found[:, 0].sum().backward()
+            assert features.grad.isfinite().all()
 
 
 class TestMIMO:

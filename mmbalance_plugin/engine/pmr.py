@@ -1,0 +1,200 @@
+"""PMR: prototypes that help the modality that lags behind."""
+from typing import Any, Dict, Mapping, Optional
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import Subset
+
+from ..functional import (
+    pmr_coefficients,
+    pmr_entropy_weights,
+    prototype_log_probs,
+)
+from ..models.objectives import BatchRecord, ObjectiveTerm
+from ..registry import MODELS
+from ..utils.dist import global_scores
+from ..utils.eager import eager
+from ..utils.run_state import current_epoch, run_seed
+from ..utils.streams import stream
+from .features import FeatureBank, feature_bank
+
+
+@MODELS.register_module()
+class PMRLoss(ObjectiveTerm):
+    """Prototypical modal rebalance (CVPR 2023), as ``loss_pmr``.
+
+    Beside :class:`FusedLoss`. Before each epoch the class means of each
+    modality's features become its prototypes. A feature is classified by its
+    distances to them, and the loss
+
+    alpha sum_m c_m PCE_m - mu sum_m w_m H_m
+
+    pulls those of modalities that lag behind towards the prototype of their
+    class, by the cross-entropy PCE, the more the further behind they are:
+    :func:`~mmbalance_plugin.functional.pmr_coefficients`. The entropy H of
+    the leading one is raised: :func:`~mmbalance_plugin.functional.\
+pmr_entropy_weights`. It adds no weights, and nothing at test time.
+
+    Args:
+        alpha (float): Factor on PCE; 1 or 2 (paper). Defaults to 1.
+        mu (float): Factor on the entropy: 0.01 or 0.001 (paper). Defaults
+            to 0 (released code).
+        entropy_epochs (int, optional): First epochs of the stage that have
+            the entropy. Defaults to None, all of them (a choice of this
+            project).
+        momentum (float): Share of the old prototypes in the new ones.
+            Defaults to 0.2 (released code).
+        share (float): Part of the training set, drawn anew each epoch, that
+            prototypes are the means of. Defaults to 0.1 (released code).
+
+    Note:
+        * A class that was not drawn keeps its prototype. One that never was
+          has none, and its samples no part in the loss.
+        * **DDP**: ranks share the pass, and coefficients are those of the
+          global batch (one collective of 2 M numbers).
+        * **AMP**: float32. **Accumulation**: a micro-batch has coefficients
+          of its own.
+        * **Resume**: the prototypes are in the checkpoint.
+        * A sample that lacks a modality has no part in its mean.
+        * Log: ``pce_<m>`` and ``pmr_coefficient_<m>``.
+
+    Raises:
+        ValueError: An option is out of range, or there is one modality.
+        RuntimeError: Losses are asked for outside of
+            :class:`StagedTrainLoop`, so that there are no prototypes.
+    """
+
+    def __init__(self,
+                 alpha: float = 1.,
+                 mu: float = 0.,
+                 entropy_epochs: Optional[int] = None,
+                 momentum: float = 0.2,
+                 share: float = 0.1) -> None:
+        if alpha < 0 or mu < 0 or not 0 <= momentum < 1 or not 0 < share <= 1:
+            raise ValueError(
+                'PMRLoss: alpha and mu must not be negative, momentum at '
+                'least 0 and below 1, share above 0 and at most 1, got '
+                f'{alpha}, {mu}, {momentum} and {share}')
+        self.alpha = alpha
+        self.mu = mu
+        self.entropy_epochs = entropy_epochs
+        self.momentum = momentum
+        self.share = share
+        self.prototypes: Dict[str, Tensor] = {}
+        self.known: Dict[str, Tensor] = {}
+
+    def check(self, model: nn.Module) -> None:
+        """See :class:`ObjectiveTerm`."""
+        if len(model.modalities) < 2:
+            raise ValueError('PMRLoss compares modalities with each other, '
+                             f'but the model has {list(model.modalities)}')
+
+    # ---- prototypes ----------------------------------------------------
+    def before_batch(self, loop, index: int, data_batch: dict) -> None:
+        """New prototypes, before an epoch's first batch."""
+        if index:
+            return
+        epoch, dataset = current_epoch(), loop.dataloader.dataset
+        if epoch == 0:  # Those of another stage are of other features.
+            self.prototypes, self.known = {}, {}
+        if self.share < 1:
+            drawn = torch.randperm(
+                len(dataset), generator=stream(run_seed(), 'pmr', epoch))
+            size = max(1, round(self.share * len(dataset)))
+            dataset = Subset(dataset, drawn[:size].tolist())
+        self.update(
+            feature_bank(
+                loop.model,
+                loop.dataloader,
+                features=True,
+                logger=loop.runner.logger,
+                title='features for prototypes',
+                dataset=dataset), loop.model.head.num_classes)
+
+    def update(self, bank: FeatureBank, num_classes: int) -> None:
+        """Move the prototypes towards the class means.
+
+        Args:
+            bank (FeatureBank): With features.
+            num_classes (int): C.
+        """
+        member = nn.functional.one_hot(bank.targets, num_classes).float()
+        for m, features in bank.features.items():
+            members = member.to(features.device).T
+            if m in bank.present:
+                members = members * bank.present[m].to(features.device)
+            counts = members.sum(dim=1, keepdim=True)
+            means, seen = members @ features / counts.clamp(min=1), counts > 0
+            if m in self.prototypes:
+                old = self.prototypes[m].to(means)
+                known = self.known[m].to(means.device)
+                mixed = self.momentum * old + (1 - self.momentum) * means
+                means = torch.where(known[:, None], mixed, means)
+                means = torch.where(seen, means, old)
+                seen = seen | known[:, None]
+            self.prototypes[m], self.known[m] = means, seen[:, 0]
+
+    # ---- the loss ------------------------------------------------------
+    def __call__(self, record: BatchRecord) -> Dict[str, Tensor]:
+        """See :class:`ObjectiveTerm`."""
+        if not self.prototypes:
+            raise RuntimeError('PMRLoss has no prototypes: they are computed '
+                               'before each epoch of mmbalance_plugin.'
+                               'StagedTrainLoop, which must run the training')
+        own = {
+            m: prototype_log_probs(
+                feature, self.prototypes[m], self.known[m])
+            for m, feature in record.features.items()
+        }
+        # Of classes without a prototype there is nothing to learn.
+        usable = {m: self.known[m][record.targets] for m in own}
+        true = {
+            m: value.gather(1, record.targets[:, None])[:, 0].where(
+                usable[m], 0.)
+            for m, value in own.items()
+        }
+        losses = {
+            m: record.mean(lambda x: -x.mean(), (m, ), value)
+            for m, value in true.items()
+        }
+        coefficients = self._coefficients(record, true, usable)
+        loss = self.alpha * sum(coefficients[m] * losses[m] for m in own)
+        if self.mu and (self.entropy_epochs is None
+                        or current_epoch() < self.entropy_epochs):
+            for m, weight in pmr_entropy_weights(coefficients).items():
+                entropy = record.mean(_entropy, (m, ), own[m])
+                loss = loss - self.mu * weight * entropy
+        logged = {f'pce_{m}': value.detach() for m, value in losses.items()}
+        logged.update({
+            f'pmr_coefficient_{m}': value
+            for m, value in coefficients.items()
+        })
+        return dict(loss_pmr=loss, **logged)
+
+    @eager
+    @torch.no_grad()
+    def _coefficients(self, record: BatchRecord, true: Dict[str, Tensor],
+                      usable: Dict[str, Tensor]) -> Dict[str, Tensor]:
+        """From mean scores of the samples that have the modality."""
+        sums, counts, present = {}, {}, record.present
+        for m, value in true.items():
+            scores = value.exp().where(usable[m], 0.)
+            sums[m] = (scores if present is None else present.take(
+                scores, m)).sum()
+            counts[m] = len(scores) if present is None else present.count(m)
+        sums, counts = global_scores(sums, counts)
+        return pmr_coefficients(
+            {m: sums[m] / counts[m].clamp(min=1) for m in sums})
+
+    def state_dict(self) -> Dict[str, Any]:
+        """The prototypes, and which classes have one."""
+        return dict(prototypes=self.prototypes, known=self.known)
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """See :class:`ObjectiveTerm`."""
+        self.prototypes = dict(state['prototypes'])
+        self.known = dict(state['known'])
+
+
+def _entropy(log_probs: Tensor) -> Tensor:
+    return -(log_probs.exp() * log_probs).sum(dim=1).mean()
