@@ -50,6 +50,7 @@ def waits_for_the_card() -> Iterator[List[str]]:
     """Record what the host would wait for in this block."""
     spy = _Waits()
     # Autocast does not know the device.
-    with mock.patch.object(torch, 'autocast', lambda *a, **k: nullcontext()):
+    with mock.patch.object(torch, 'autocast', lambda *a, **k: nullcontext()), \
+            mock.patch.object(torch, 'is_autocast_enabled', lambda *a: False):
         with spy:
             yield spy.seen
