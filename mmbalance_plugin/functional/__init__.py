@@ -25,6 +25,7 @@ from .fusion import (
 )
 from .g_blend import g_blend_weights
 from .gradient_modulation import ogm_coefficients
+from .lfm import info_nce, lfm_share
 from .mimo import mimo_loss
 from .mla import mla_projection, mla_weights
 from .mlb import mlb_coefficients
@@ -49,12 +50,12 @@ __all__ = [
     'club_log_likelihood', 'club_log_likelihood_gradients', 'club_sampled',
     'club_upper_bound', 'cluster_purity', 'cml_loss', 'coalitions',
     'discrepancy_ratios', 'ece', 'feature_moments', 'fit_pool_weights',
-    'g_blend_weights', 'gradient_alignments', 'js_divergence',
-    'mean_probability', 'mimo_loss', 'mla_projection', 'mla_weights',
-    'mlb_coefficients', 'mmpareto_direction', 'ogm_coefficients',
-    'opm_drop_probabilities', 'opm_dropped_share', 'opm_rescale_factor',
-    'pmr_coefficients', 'pmr_entropy_weights', 'pool_weighted',
-    'predictive_entropy', 'prototype_log_probs',
+    'g_blend_weights', 'gradient_alignments', 'info_nce', 'js_divergence',
+    'lfm_share', 'mean_probability', 'mimo_loss', 'mla_projection',
+    'mla_weights', 'mlb_coefficients', 'mmpareto_direction',
+    'ogm_coefficients', 'opm_drop_probabilities', 'opm_dropped_share',
+    'opm_rescale_factor', 'pmr_coefficients', 'pmr_entropy_weights',
+    'pool_weighted', 'predictive_entropy', 'prototype_log_probs',
     'relearning_strength', 'shapley_values', 'standardize',
     'sum_log_probability', 'sum_logits', 'tcmax_from_sums', 'tcmax_loss',
     'tcmax_sums', 'weights_from_alignments'

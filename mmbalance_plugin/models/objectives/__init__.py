@@ -1,6 +1,7 @@
 from .cml_loss import CMLLoss
 from .dgl_loss import DGLLoss
 from .fused_loss import FusedLoss
+from .lfm_loss import LFMLoss
 from .mimo_loss import MIMOLoss
 from .record import BatchRecord
 from .tcmax_loss import TCMaxLoss
@@ -8,6 +9,6 @@ from .term import ObjectiveTerm
 from .unimodal_loss import UnimodalLoss
 
 __all__ = [
-    'BatchRecord', 'CMLLoss', 'DGLLoss', 'FusedLoss', 'MIMOLoss',
+    'BatchRecord', 'CMLLoss', 'DGLLoss', 'FusedLoss', 'LFMLoss', 'MIMOLoss',
     'ObjectiveTerm', 'TCMaxLoss', 'UnimodalLoss'
 ]

@@ -1,0 +1,2 @@
+# LFM: first the modalities are matched, later the classes told.
+objective = [dict(type='mmbalance_plugin.LFMLoss')]
