@@ -13,7 +13,7 @@ ARRAYS = ('av_digits', 'multiple_features')
 CLIPS = ('crema_d', 'kinetics_sounds', 'vggsound', 'ucf101')
 SETS = ARRAYS + CLIPS
 #: On every set, and on those with the balancing methods of the literature.
-              'joint', 'udi', 'multi_loss', 'mmpareto', 'relearning', 'tcmax',
+EVERYWHERE = ('joint', 'udi', 'multi_loss', 'mmpareto', 'relearning', 'tcmax',
               'mimo', 'lfm', 'cml', 'pmr', 'dgl', 'mlb')
 METHODS = (*EVERYWHERE, 'late_fusion', 'ogm_ge', 'opm', 'opm_ogm_ge')
 #: UDI with one option changed.
