@@ -5,6 +5,7 @@ from typing import Dict, Optional, Sequence
 import torch
 import torch.nn.functional as F
 from mmengine.config import Config
+from mmengine.device import get_device
 from mmengine.hooks import Hook
 from mmengine.logging import MessageHub, MMLogger
 from mmengine.registry import DefaultScope
@@ -19,7 +20,8 @@ class BareLoop:
     """What one would write for tensors in memory: the yardstick.
 
     Model, loss and optimiser, over batches indexed from two tensors and
-    their labels. Nothing is checked, counted, scheduled or logged.
+    their labels, on the device that a run would take. Nothing is checked,
+    counted, scheduled or logged.
 
     Args:
         cfg (Config): Of a joint or unimodal run.
@@ -38,20 +40,22 @@ class BareLoop:
             model = MODELS.build(cfg.model)
             model.init_weights()
             dataset = DATASETS.build(loader.dataset)
-        model.train()
+        device = get_device()
+        model.to(device).train()
         self.model = model
         self.alone = modalities is not None
         self.encoders = {
             m: model.encoders[m]
             for m in modalities or model.modalities
         }
-        self.inputs = {m: dataset.inputs[m] for m in self.encoders}
-        self.labels = dataset.labels
+        self.inputs = {m: dataset.inputs[m].to(device) for m in self.encoders}
+        self.labels = dataset.labels.to(device)
         options = dict(cfg.optim_wrapper.optimizer)
         optimizer = getattr(torch.optim, options.pop('type'))
         self.optimizer = optimizer(self._parameters(), **options)
         order = torch.randperm if loader.sampler.shuffle else torch.arange
-        self._batches = iter(order(len(dataset)).split(loader.batch_size))
+        index = order(len(dataset), device=device)
+        self._batches = iter(index.split(loader.batch_size))
 
     def _parameters(self) -> list:
         if not self.alone:

@@ -43,11 +43,13 @@ class ModalityEncoder(BaseModule):
             inputs of five and six dimensions; set False for a backbone that
             takes (B, C, T, H, W), True for e.g. segments (B, N, D).
             Defaults to 'auto'.
-        channels_last (bool): Whether maps (B, C, H, W) and volumes
-            (B, C, T, H, W) go into the backbone with their channels last in
-            memory, and stay so where its operations keep that. It changes
-            results by rounding only; whether it pays depends on the backbone
-            and the machine (docs/performance.md). Defaults to False.
+        channels_last (str | bool): Whether maps (B, C, H, W), and with True
+            volumes (B, C, T, H, W), go into the backbone with their channels
+            last in memory, and stay so where its operations keep that.
+            'auto' does so on a card, where a ResNet18 takes two thirds of
+            the time; on a CPU it may take less or more
+            (docs/performance.md). Results change by rounding only. Defaults
+            to 'auto'.
         init_cfg (dict | list[dict], optional): Initialisation of this module
             and its children. Defaults to None.
 
@@ -63,7 +65,7 @@ class ModalityEncoder(BaseModule):
                  pool: str = 'avg',
                  sequence: str = 'BLD',
                  fold: Union[str, bool] = 'auto',
-                 channels_last: bool = False,
+                 channels_last: Union[str, bool] = 'auto',
                  init_cfg: Optional[Union[dict, list]] = None) -> None:
         super().__init__(init_cfg)
         if pool not in POOLS:
@@ -74,6 +76,9 @@ class ModalityEncoder(BaseModule):
         if fold not in ('auto', True, False):
             raise ValueError("fold must be 'auto', True or False, but got "
                              f'{fold!r}')
+        if channels_last not in ('auto', True, False):
+            raise ValueError("channels_last must be 'auto', True or False, "
+                             f'but got {channels_last!r}')
         # Set by the recognizer, so that errors can say whose encoder it is.
         self.modality: Optional[str] = None
         self.feat_channels = feat_channels
@@ -111,7 +116,10 @@ class ModalityEncoder(BaseModule):
         return features if self.proj is None else self.proj(features)
 
     def _encode(self, inputs: Tensor) -> Tensor:
-        if self.channels_last and inputs.ndim in _LAST:
+        last = self.channels_last
+        if last == 'auto':
+            last = inputs.is_cuda and inputs.ndim == 4
+        if last and inputs.ndim in _LAST:
             # Not Tensor.contiguous, which leaves a single channel as it is.
             inputs = torch.empty_like(
                 inputs, memory_format=_LAST[inputs.ndim]).copy_(inputs)

@@ -1,4 +1,6 @@
 """ModalityEncoder: every kind of input and of backbone output."""
+from unittest import mock
+
 import pytest
 import torch
 from torch import nn
@@ -174,6 +176,22 @@ def test_maps_stay_channels_last(channels):
     assert seen == [(72, 6), (1, 1)]
     # Weights, optimisers and checkpoints know nothing of it.
     assert all(p.is_contiguous() for p in net.parameters())
+
+
+@pytest.mark.parametrize('channels_last, shape, last', [
+    ('auto', (2, 3, 4, 4), True), ('auto', (2, 3, 4, 4, 4), False),
+    (False, (2, 3, 4, 4), False), (True, (2, 3, 4, 4, 4), True)])
+def test_left_to_itself_it_is_so_for_maps_on_a_card(channels_last, shape,
+                                                    last):
+    net = encoder(3, channels_last=channels_last, fold=False)
+    if channels_last == 'auto':
+        net(torch.randn(shape))
+        assert net.backbone.seen.is_contiguous()
+    with mock.patch.object(torch.Tensor, 'is_cuda', True):
+        net(torch.randn(shape))
+    assert net.backbone.seen.is_contiguous() is not last
+    with pytest.raises(ValueError, match="'auto', True or False"):
+        encoder(3, channels_last='never')
 
 
 @pytest.mark.parametrize('shape', [(2, 5), (2, 7, 5)])
