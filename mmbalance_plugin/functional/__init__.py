@@ -40,6 +40,7 @@ from .prediction_modulation import (
     opm_dropped_share,
     opm_rescale_factor,
 )
+from .qmf import qmf_confidence, qmf_fuse, qmf_rank_loss
 from .relearning import cluster_purity, relearning_strength
 from .shapley import coalitions, shapley_values
 from .standardization import feature_moments, standardize
@@ -56,7 +57,7 @@ __all__ = [
     'ogm_coefficients', 'opm_drop_probabilities', 'opm_dropped_share',
     'opm_rescale_factor', 'pmr_coefficients', 'pmr_entropy_weights',
     'pool_weighted', 'predictive_entropy', 'prototype_log_probs',
-    'relearning_strength', 'shapley_values', 'standardize',
-    'sum_log_probability', 'sum_logits', 'tcmax_from_sums', 'tcmax_loss',
-    'tcmax_sums', 'weights_from_alignments'
+    'qmf_confidence', 'qmf_fuse', 'qmf_rank_loss', 'relearning_strength',
+    'shapley_values', 'standardize', 'sum_log_probability', 'sum_logits',
+    'tcmax_from_sums', 'tcmax_loss', 'tcmax_sums', 'weights_from_alignments'
 ]

@@ -119,7 +119,8 @@ def test_methods_on_a_set_differ_in_nothing_else(data):
         model = cfg.model.get('recognizer', cfg.model)
         assert model.encoders == first.model.encoders, name
         apart = name.startswith(('udi', 'late_fusion'))
-        head = 'DecisionHead' if apart else 'ConcatHead'
+        own = dict(qmf='QMFHead').get(name.split('_')[0], 'ConcatHead')
+        head = 'DecisionHead' if apart else own
         assert model.head.type == f'mmbalance_plugin.{head}'
         papers = name.startswith('udi_paper') or name in {
             f'udi_{d}.py' for d in CLIPS if d != 'vggsound'}

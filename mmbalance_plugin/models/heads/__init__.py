@@ -6,9 +6,10 @@ from .film_head import FiLMHead
 from .gated_head import GatedHead
 from .mla_head import MLAHead
 from .mlp_head import MLPHead
+from .qmf_head import QMFHead
 from .sum_head import SumHead
 
 __all__ = [
     'BranchedConcatHead', 'ConcatHead', 'DecisionHead', 'FiLMHead',
-    'GatedHead', 'MLAHead', 'MLPHead', 'MultimodalHead', 'SumHead'
+    'GatedHead', 'MLAHead', 'MLPHead', 'MultimodalHead', 'QMFHead', 'SumHead'
 ]

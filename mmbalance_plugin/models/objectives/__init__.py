@@ -3,6 +3,7 @@ from .dgl_loss import DGLLoss
 from .fused_loss import FusedLoss
 from .lfm_loss import LFMLoss
 from .mimo_loss import MIMOLoss
+from .qmf_loss import QMFLoss
 from .record import BatchRecord
 from .tcmax_loss import TCMaxLoss
 from .term import ObjectiveTerm
@@ -10,5 +11,5 @@ from .unimodal_loss import UnimodalLoss
 
 __all__ = [
     'BatchRecord', 'CMLLoss', 'DGLLoss', 'FusedLoss', 'LFMLoss', 'MIMOLoss',
-    'ObjectiveTerm', 'TCMaxLoss', 'UnimodalLoss'
+    'ObjectiveTerm', 'QMFLoss', 'TCMaxLoss', 'UnimodalLoss'
 ]

@@ -1,0 +1,8 @@
+# python tools/train.py configs/qmf_crema_d.py
+#
+# QMF: late fusion whose modalities count by how sure they are of each sample.
+_base_ = ['./joint_crema_d.py', '_base_/methods/qmf.py']
+
+model = dict(
+    head=dict(**_base_.confidence_head, num_classes=_base_.num_classes),
+    objective=_base_.objective)
