@@ -29,6 +29,7 @@ from .lfm import info_nce, lfm_share
 from .mimo import mimo_loss
 from .mla import mla_projection, mla_weights
 from .mlb import mlb_coefficients
+from .mmcosine import mmcosine_logits
 from .mmpareto import mmpareto_direction
 from .pmr import (
     pmr_coefficients,
@@ -53,7 +54,7 @@ __all__ = [
     'discrepancy_ratios', 'ece', 'feature_moments', 'fit_pool_weights',
     'g_blend_weights', 'gradient_alignments', 'info_nce', 'js_divergence',
     'lfm_share', 'mean_probability', 'mimo_loss', 'mla_projection',
-    'mla_weights', 'mlb_coefficients', 'mmpareto_direction',
+    'mla_weights', 'mlb_coefficients', 'mmcosine_logits', 'mmpareto_direction',
     'ogm_coefficients', 'opm_drop_probabilities', 'opm_dropped_share',
     'opm_rescale_factor', 'pmr_coefficients', 'pmr_entropy_weights',
     'pool_weighted', 'predictive_entropy', 'prototype_log_probs',

@@ -6,10 +6,12 @@ from .film_head import FiLMHead
 from .gated_head import GatedHead
 from .mla_head import MLAHead
 from .mlp_head import MLPHead
+from .mmcosine_head import MMCosineHead
 from .qmf_head import QMFHead
 from .sum_head import SumHead
 
 __all__ = [
     'BranchedConcatHead', 'ConcatHead', 'DecisionHead', 'FiLMHead',
-    'GatedHead', 'MLAHead', 'MLPHead', 'MultimodalHead', 'QMFHead', 'SumHead'
+    'GatedHead', 'MLAHead', 'MLPHead', 'MMCosineHead', 'MultimodalHead',
+    'QMFHead', 'SumHead'
 ]

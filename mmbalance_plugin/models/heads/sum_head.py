@@ -27,7 +27,11 @@ class SumHead(MultimodalHead):
     def __init__(self, num_classes: int, in_channels: Dict[str, int],
                  **kwargs) -> None:
         super().__init__(num_classes, in_channels, **kwargs)
-        self.build_branches(lambda channels: nn.Linear(channels, num_classes))
+        self.build_branches(self.classifier)
+
+    def classifier(self, channels: int) -> nn.Module:
+        """Build the classifier of a modality."""
+        return nn.Linear(channels, self.num_classes)
 
     def forward(self, features: Dict[str, Tensor]) -> Tensor:
         """See :meth:`MultimodalHead.forward`."""

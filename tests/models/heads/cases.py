@@ -25,5 +25,6 @@ def build(name, count=2, classes=7, **kwargs):
     return getattr(heads, name)(classes, widths(count), **kwargs)
 
 
-ANY_COUNT = ('ConcatHead', 'SumHead', 'MLPHead', 'DecisionHead')
+ANY_COUNT = ('ConcatHead', 'SumHead', 'MLPHead', 'DecisionHead',
+             'MMCosineHead')
 ALL = ANY_COUNT + ('FiLMHead', 'GatedHead')
