@@ -28,7 +28,7 @@ from tests.configs.shipped import (
 
 _MODELS = {}
 #: Of methods whose head is part of what they are.
-HEADS = dict(mmcosine='MMCosineHead')
+HEADS = dict(mmcosine='MMCosineHead', qmf='QMFHead')
 
 
 def test_every_set_has_the_methods():
@@ -121,10 +121,8 @@ def test_methods_on_a_set_differ_in_nothing_else(data):
         model = cfg.model.get('recognizer', cfg.model)
         assert model.encoders == first.model.encoders, name
         apart = name.startswith(('udi', 'late_fusion'))
-        own = dict(qmf='QMFHead').get(name.split('_')[0], 'ConcatHead')
+        own = HEADS.get(name.split('_')[0], 'ConcatHead')
         head = 'DecisionHead' if apart else own
-        own = [head for m, head in HEADS.items() if name.startswith(m)]
-        head = own[0] if own else 'DecisionHead' if apart else 'ConcatHead'
         assert model.head.type == f'mmbalance_plugin.{head}'
         papers = name.startswith('udi_paper') or name in {
             f'udi_{d}.py' for d in CLIPS if d != 'vggsound'}
