@@ -28,7 +28,7 @@ _OF_STAGES = ('train_cfg.max_epochs', 'train_cfg.follower_epochs',
               'train_cfg.stages', 'train_cfg.early_stopping')
 # A change of these after the first epoch would mix two runs,
 _BINDING = ('model', 'optim_wrapper', 'param_scheduler', 'auto_scale_lr',
-            'batches per epoch', 'samples per step')
+            'batches per epoch', 'samples per step', 'train_cfg.hold_out')
 # but not of where pretrained weights lie (what they are is checked), nor of
 # where outputs are kept.
 _FREE = ('.checkpoint', '.pretrained', '.cache', '.cache_device')

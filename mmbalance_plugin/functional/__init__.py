@@ -31,6 +31,13 @@ from .mla import mla_projection, mla_weights
 from .mlb import mlb_coefficients
 from .mmcosine import mmcosine_logits
 from .mmpareto import mmpareto_direction
+from .mutual_information import (
+    feature_mutual_information,
+    info_nce_bound,
+    ksg_mutual_information,
+    linear_gaussian,
+    mutual_information_weights,
+)
 from .pmr import (
     pmr_coefficients,
     pmr_entropy_weights,
@@ -51,14 +58,17 @@ __all__ = [
     'agm_coefficients', 'alignment_weights', 'club_against',
     'club_log_likelihood', 'club_log_likelihood_gradients', 'club_sampled',
     'club_upper_bound', 'cluster_purity', 'cml_loss', 'coalitions',
-    'discrepancy_ratios', 'ece', 'feature_moments', 'fit_pool_weights',
-    'g_blend_weights', 'gradient_alignments', 'info_nce', 'js_divergence',
-    'lfm_share', 'mean_probability', 'mimo_loss', 'mla_projection',
-    'mla_weights', 'mlb_coefficients', 'mmcosine_logits', 'mmpareto_direction',
-    'ogm_coefficients', 'opm_drop_probabilities', 'opm_dropped_share',
-    'opm_rescale_factor', 'pmr_coefficients', 'pmr_entropy_weights',
-    'pool_weighted', 'predictive_entropy', 'prototype_log_probs',
-    'qmf_confidence', 'qmf_fuse', 'qmf_rank_loss', 'relearning_strength',
-    'shapley_values', 'standardize', 'sum_log_probability', 'sum_logits',
-    'tcmax_from_sums', 'tcmax_loss', 'tcmax_sums', 'weights_from_alignments'
+    'discrepancy_ratios', 'ece', 'feature_moments',
+    'feature_mutual_information', 'fit_pool_weights', 'g_blend_weights',
+    'gradient_alignments', 'info_nce', 'info_nce_bound', 'js_divergence',
+    'ksg_mutual_information', 'lfm_share', 'linear_gaussian',
+    'mean_probability', 'mimo_loss', 'mla_projection', 'mla_weights',
+    'mlb_coefficients', 'mmcosine_logits', 'mmpareto_direction',
+    'mutual_information_weights', 'ogm_coefficients', 'opm_drop_probabilities',
+    'opm_dropped_share', 'opm_rescale_factor', 'pmr_coefficients',
+    'pmr_entropy_weights', 'pool_weighted', 'predictive_entropy',
+    'prototype_log_probs', 'qmf_confidence', 'qmf_fuse', 'qmf_rank_loss',
+    'relearning_strength', 'shapley_values', 'standardize',
+    'sum_log_probability', 'sum_logits', 'tcmax_from_sums', 'tcmax_loss',
+    'tcmax_sums', 'weights_from_alignments'
 ]

@@ -20,6 +20,7 @@ from ..steps.distributed import stepping_wrapper
 from ..support import require_supported
 from .accumulation import begin_accumulation, leftover
 from .excursion import excursion
+from .held_out import hold_out as split_off
 from .idle_encoders import watch_encoders
 from .resumable_stages import ResumableStages
 from .seeding import reseed_workers, seed_everything, set_sampler_epoch
@@ -55,6 +56,14 @@ class StagedTrainLoop(ResumableStages, EpochBasedTrainLoop):
             epoch always is validated. Defaults to 1.
         dynamic_intervals (list[tuple[int, int]]): Epochs of a stage, and the
             interval from each of them on. Defaults to None.
+        hold_out (float): Share of the training samples that no stage trains
+            on, for what is calibrated on them: :attr:`held_out`, see
+            :func:`~mmbalance_plugin.engine.loops.held_out.hold_out`.
+            Defaults to 0, none.
+
+    Attributes:
+        held_out (Dataset | None): Those samples, with the pipeline of
+            training.
 
     Note:
         **Random numbers.** The global generators of torch, NumPy and Python
@@ -92,8 +101,8 @@ class StagedTrainLoop(ResumableStages, EpochBasedTrainLoop):
                  stages: Optional[Sequence[Dict]] = None,
                  val_begin: int = 1,
                  val_interval: int = 1,
-                 dynamic_intervals: Optional[List[Tuple[int, int]]] = None
-                 ) -> None:
+                 dynamic_intervals: Optional[List[Tuple[int, int]]] = None,
+                 hold_out: float = 0.) -> None:
         require_supported(runner, type(self).__name__)
         self.default_epochs = epochs_of(runner, max_epochs)
         self._optimiser = StageOptimiser(runner)
@@ -108,6 +117,9 @@ class StagedTrainLoop(ResumableStages, EpochBasedTrainLoop):
         self.records: List[Dict[str, Any]] = []
         self.assembled_metrics: Dict[str, Any] = {}
         self._resumed = False
+        self.held_out = None
+        if hold_out:
+            dataloader, self.held_out = split_off(dataloader, hold_out)
         super().__init__(
             runner,
             dataloader,
