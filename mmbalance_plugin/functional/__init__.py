@@ -5,7 +5,7 @@ from .alignment import (
     gradient_alignments,
     weights_from_alignments,
 )
-from .calibration import ece
+from .calibration import ece, fit_temperature
 from .club import (
     club_against,
     club_log_likelihood,
@@ -59,9 +59,9 @@ __all__ = [
     'club_log_likelihood', 'club_log_likelihood_gradients', 'club_sampled',
     'club_upper_bound', 'cluster_purity', 'cml_loss', 'coalitions',
     'discrepancy_ratios', 'ece', 'feature_moments',
-    'feature_mutual_information', 'fit_pool_weights', 'g_blend_weights',
-    'gradient_alignments', 'info_nce', 'info_nce_bound', 'js_divergence',
-    'ksg_mutual_information', 'lfm_share', 'linear_gaussian',
+    'feature_mutual_information', 'fit_pool_weights', 'fit_temperature',
+    'g_blend_weights', 'gradient_alignments', 'info_nce', 'info_nce_bound',
+    'js_divergence', 'ksg_mutual_information', 'lfm_share', 'linear_gaussian',
     'mean_probability', 'mimo_loss', 'mla_projection', 'mla_weights',
     'mlb_coefficients', 'mmcosine_logits', 'mmpareto_direction',
     'mutual_information_weights', 'ogm_coefficients', 'opm_drop_probabilities',

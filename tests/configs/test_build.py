@@ -42,7 +42,8 @@ def test_every_set_has_the_methods():
     wanted |= {f'{name}_av_digits.py' for name in ABLATIONS}
     assert wanted <= set(NAMES)
     assert set(NAMES) - wanted == {
-        'ogm_av_digits.py', 'udi_slowonly_resnet_audio_kinetics_sounds.py'}
+        'ogm_av_digits.py', 'late_fusion_calibrated_av_digits.py',
+        'udi_slowonly_resnet_audio_kinetics_sounds.py'}
 
 
 def build_model(cfg):
@@ -128,6 +129,7 @@ def test_methods_on_a_set_differ_in_nothing_else(data):
             f'udi_{d}.py' for d in CLIPS if d != 'vggsound'}
         assert dict(model.head).get('combine') == (
             'sum_logits' if papers else
+            'calibrated' if 'calibrated' in name else
             'sum_log_probs' if apart and data in ARRAYS else None)
         assert cfg.train_cfg.get('preset') == (
             None if not name.startswith('udi') else

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from mmbalance_plugin.functional import ece
+from mmbalance_plugin.functional import ece, fit_temperature
 
 
 def test_by_hand():
@@ -38,3 +38,20 @@ def test_sure_and_right_is_calibrated():
 def test_refuses_nothing_to_measure():
     with pytest.raises(ValueError, match='0 samples'):
         ece(torch.zeros(0, 3), torch.zeros(0, dtype=torch.long))
+
+
+@pytest.mark.parametrize('confidence', [.2, 1., 3.])
+def test_a_temperature_makes_confidence_accuracy(confidence):
+    # Right 3 times of 4: sigmoid(2 a / T) = 3 / 4, T = 2 a / log 3.
+    logits = torch.tensor([[confidence, -confidence]]).expand(8, 2)
+    targets = torch.tensor([0, 0, 0, 1] * 2)
+    expected = 2 * confidence / torch.tensor(3.).log().item()
+    assert fit_temperature(logits, targets) == pytest.approx(
+        expected, rel=1e-4)
+
+
+def test_temperature_of_what_is_always_right_or_absent():
+    assert fit_temperature(5 * torch.eye(3), torch.arange(3)) == \
+        pytest.approx(.01, abs=1e-4)
+    with pytest.raises(ValueError, match='0 samples'):
+        fit_temperature(torch.zeros(0, 3), torch.zeros(0, dtype=torch.long))

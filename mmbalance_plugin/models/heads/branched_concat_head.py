@@ -35,9 +35,9 @@ class BranchedConcatHead(DecisionHead):
                  in_channels: Dict[str, int],
                  combine: str = 'sum_logits',
                  **kwargs) -> None:
-        if combine == 'fitted':
-            raise ValueError("BranchedConcatHead: combine='fitted' would fit "
-                             'weights that the fused prediction ignores')
+        if combine in ('fitted', 'calibrated'):
+            raise ValueError(f'BranchedConcatHead: combine={combine!r} would '
+                             'fit what the fused prediction ignores')
         super().__init__(num_classes, in_channels, combine, **kwargs)
         self.fc = nn.Linear(sum(self.in_channels.values()), num_classes)
 

@@ -6,6 +6,7 @@ import torch
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
+from mmbalance_plugin.functional.calibration import fit_temperature
 from mmbalance_plugin.functional.fusion import (
     POOLS,
     fit_pool_weights,
@@ -22,7 +23,8 @@ RULES = dict(
     mean=mean_probability,
     sum_logits=sum_logits,
     sum_log_probs=sum_log_probability,
-    fitted=None)
+    fitted=None,
+    calibrated=sum_log_probability)
 
 
 @MODELS.register_module()
@@ -45,12 +47,16 @@ class DecisionHead(MultimodalHead):
             - 'fitted': pool with one weight a modality, not negative and
               summing to 1, that :meth:`fit` chooses by the negative
               log-likelihood on validation. Equal weights until then.
+            - 'calibrated': as 'sum_log_probs', of logits that are divided by
+              a temperature of each modality, which :meth:`fit` chooses
+              likewise (:func:`~mmbalance_plugin.functional.fit_temperature`);
+              1 until then.
         pool (str): What 'fitted' averages: 'probs' (as 'mean') or
             'log_probs' (as 'sum_log_probs'). Defaults to 'probs'.
         kwargs: See :class:`MultimodalHead`.
 
     Note:
-        The weights of 'fitted' are a buffer, saved in checkpoints. Under
+        What is fitted is a buffer, saved in checkpoints. Under
         distributed training call :meth:`fit` on every rank with the same
         (gathered) predictions.
     """
@@ -69,11 +75,13 @@ class DecisionHead(MultimodalHead):
             raise ValueError(f"pool must be one of {POOLS}, but got '{pool}'")
         self.combine = combine
         self.pool = pool
-        self.needs_fit = combine == 'fitted'
+        self.needs_fit = combine in ('fitted', 'calibrated')
         self.build_branches(lambda channels: nn.Linear(channels, num_classes))
-        if self.needs_fit:
-            count = len(self.modalities)
+        count = len(self.modalities)
+        if combine == 'fitted':
             self.register_buffer('weights', torch.full((count, ), 1 / count))
+        if combine == 'calibrated':
+            self.register_buffer('temperatures', torch.ones(count))
 
     def forward(self, features: Dict[str, Tensor]) -> Tensor:
         """Log-probabilities (B, C) of the combined prediction.
@@ -123,7 +131,10 @@ class DecisionHead(MultimodalHead):
             Tensor: Log-probabilities (B, C).
         """
         logits = {m: logits[m] for m in self.modalities if m in logits}
-        if self.needs_fit:
+        if self.combine == 'calibrated':
+            scale = dict(zip(self.modalities, self.temperatures))
+            logits = {m: z / scale[m] for m, z in logits.items()}
+        if self.combine == 'fitted':
             weights = self.weights
             if len(logits) < len(self.modalities):
                 weights = weights[[
@@ -136,13 +147,20 @@ class DecisionHead(MultimodalHead):
             logits: Dict[str, Tensor],
             targets: Tensor,
             present: Optional[Dict[str, Tensor]] = None) -> None:
-        """Choose the weights of 'fitted' on the samples that have everything.
+        """Choose the weights of 'fitted' on the samples that have everything,
+        each temperature of 'calibrated' on those that have the modality.
 
         See :meth:`MultimodalHead.fit`.
         """
         if not self.needs_fit:
             return super().fit(logits, targets, present)
         logits = {name: logits[name] for name in self.modalities}
+        if self.combine == 'calibrated':
+            for i, (name, value) in enumerate(logits.items()):
+                there = (present or {}).get(name, slice(None))
+                self.temperatures[i] = fit_temperature(value[there],
+                                                       targets[there])
+            return
         if present:
             whole = torch.stack(list(present.values())).all(dim=0)
             logits = {name: value[whole] for name, value in logits.items()}

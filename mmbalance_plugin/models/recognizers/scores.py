@@ -191,8 +191,8 @@ class UnimodalScores:
             logits = score(features)
             stacked = torch.stack(list(logits.values())).float()
             true = targets[None, :, None].expand(len(stacked), -1, 1)
-            # 1 / sum_j exp(x_j - x_true), in few kernels. Not a softmax: for as
-            # few numbers it would start threads.
+            # 1 / sum_j exp(x_j - x_true), in few kernels. Not a softmax: for
+            # as few numbers it would start threads.
             scores = (stacked - stacked.gather(2, true)).exp_()
             scores = scores.sum(dim=2).reciprocal_()
             if present is not None:

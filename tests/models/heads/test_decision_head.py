@@ -4,10 +4,10 @@ import copy
 import pytest
 import torch
 
-from mmbalance_plugin.functional.fusion import fit_pool_weights
+from mmbalance_plugin.functional import fit_pool_weights, fit_temperature
 from tests.models.heads.cases import build, features
 
-RULES = ['mean', 'sum_logits', 'sum_log_probs', 'fitted']
+RULES = ['mean', 'sum_logits', 'sum_log_probs', 'fitted', 'calibrated']
 
 
 @pytest.mark.parametrize('combine', RULES)
@@ -64,6 +64,26 @@ def test_fitted_weights_live_in_the_checkpoint(pool):
     assert head.weights[1] > .6
     assert head.criterion(head(given), targets) < before
     other = build('DecisionHead', combine='fitted', pool=pool)
+    other.load_state_dict(head.state_dict())
+    assert torch.equal(other(given), head(given))
+
+
+def test_temperatures_belong_to_branches_and_live_in_the_checkpoint():
+    head = build('DecisionHead', combine='calibrated')
+    given = features(batch=12)
+    alone = {m: z.detach() for m, z in head.unimodal_logits(given).items()}
+    targets = torch.arange(12) % 7
+    there = dict(flow=torch.arange(12) < 8)
+    head.fit(dict(reversed(list(alone.items()))), targets, there)
+    expected = dict(
+        rgb=fit_temperature(alone['rgb'], targets),
+        flow=fit_temperature(alone['flow'][:8], targets[:8]))
+    torch.testing.assert_close(
+        head.temperatures,
+        torch.tensor([expected[m] for m in head.modalities]))
+    fused = sum((alone[m] / expected[m]).log_softmax(1) for m in expected)
+    torch.testing.assert_close(head(given), fused.log_softmax(1))
+    other = build('DecisionHead', combine='calibrated')
     other.load_state_dict(head.state_dict())
     assert torch.equal(other(given), head(given))
 
