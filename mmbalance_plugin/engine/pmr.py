@@ -176,15 +176,17 @@ pmr_entropy_weights`. It adds no weights, and nothing at test time.
     def _coefficients(self, record: BatchRecord, true: Dict[str, Tensor],
                       usable: Dict[str, Tensor]) -> Dict[str, Tensor]:
         """From mean scores of the samples that have the modality."""
-        sums, counts, present = {}, {}, record.present
+        sums: Dict[str, Tensor] = {}
+        counts: Dict[str, int] = {}
+        present = record.present
         for m, value in true.items():
             scores = value.exp().where(usable[m], 0.)
             sums[m] = (scores if present is None else present.take(
                 scores, m)).sum()
             counts[m] = len(scores) if present is None else present.count(m)
-        sums, counts = global_scores(sums, counts)
+        totals, sizes = global_scores(sums, counts)
         return pmr_coefficients(
-            {m: sums[m] / counts[m].clamp(min=1) for m in sums})
+            {m: totals[m] / sizes[m].clamp(min=1) for m in sums})
 
     def state_dict(self) -> Dict[str, Any]:
         """The prototypes, and which classes have one."""

@@ -1,5 +1,5 @@
 """The formulas, as pure functions of tensors, usable from bare PyTorch."""
-from .agm import agm_coefficients
+from .agm import agm_attributions, agm_coefficients
 from .alignment import (
     alignment_weights,
     gradient_alignments,
@@ -55,10 +55,10 @@ from .standardization import feature_moments, standardize
 from .tcmax import tcmax_from_sums, tcmax_loss, tcmax_sums
 
 __all__ = [
-    'agm_coefficients', 'alignment_weights', 'club_against',
-    'club_log_likelihood', 'club_log_likelihood_gradients', 'club_sampled',
-    'club_upper_bound', 'cluster_purity', 'cml_loss', 'coalitions',
-    'discrepancy_ratios', 'ece', 'feature_moments',
+    'agm_attributions', 'agm_coefficients', 'alignment_weights',
+    'club_against', 'club_log_likelihood', 'club_log_likelihood_gradients',
+    'club_sampled', 'club_upper_bound', 'cluster_purity', 'cml_loss',
+    'coalitions', 'discrepancy_ratios', 'ece', 'feature_moments',
     'feature_mutual_information', 'fit_pool_weights', 'fit_temperature',
     'g_blend_weights', 'gradient_alignments', 'info_nce', 'info_nce_bound',
     'js_divergence', 'ksg_mutual_information', 'lfm_share', 'linear_gaussian',

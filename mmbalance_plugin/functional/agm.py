@@ -1,9 +1,31 @@
-from typing import Dict
+from typing import Collection, Dict, Iterable, Mapping
 
 import torch
 from torch import Tensor
 
 from ._tensors import at_least_float32
+from .shapley import shapley_values
+
+
+def agm_attributions(logits: Mapping[Collection[str], Tensor],
+                     modalities: Iterable[str]) -> Dict[str, Tensor]:
+    r"""AGM's shares of the modalities in the fused logits.
+
+    Shapley values of the game in which nothing is worth 0, so that they add
+    up to the logits of all modalities. For two,
+    :math:`\phi^a = (f(a, v) - f(0, v) + f(a, 0)) / 2`.
+
+    Args:
+        logits (Mapping[Collection[str], Tensor]): Fused logits (B, C) of
+            each coalition but the empty one, all others absent.
+        modalities (Iterable[str]): All M of them.
+
+    Returns:
+        Dict[str, Tensor]: Shares (B, C) by modality, in float32 or better.
+    """
+    names = tuple(modalities)
+    nothing = torch.zeros_like(logits[names])
+    return shapley_values({**logits, (): nothing}, names)
 
 
 def agm_coefficients(losses: Dict[str, Tensor],

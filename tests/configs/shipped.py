@@ -14,8 +14,8 @@ CLIPS = ('crema_d', 'kinetics_sounds', 'vggsound', 'ucf101')
 SETS = ARRAYS + CLIPS
 #: On every set, and on those with the balancing methods of the literature.
 EVERYWHERE = ('joint', 'udi', 'multi_loss', 'mmpareto', 'relearning', 'tcmax',
-              'mimo', 'lfm', 'cml', 'qmf', 'pmr', 'dgl', 'mlb', 'mmcosine',
-              'mi_balanced')
+              'mimo', 'lfm', 'cml', 'qmf', 'pmr', 'agm', 'dgl', 'mlb',
+              'mmcosine', 'mi_balanced')
 METHODS = (*EVERYWHERE, 'late_fusion', 'ogm_ge', 'opm', 'opm_ogm_ge')
 #: UDI with one option changed.
 ABLATIONS = ('udi_complementarity', 'udi_consistency', 'udi_per_batch',

@@ -1,3 +1,4 @@
+from .agm_loss import AGMLoss
 from .cml_loss import CMLLoss
 from .dgl_loss import DGLLoss
 from .fused_loss import FusedLoss
@@ -10,6 +11,6 @@ from .term import ObjectiveTerm
 from .unimodal_loss import UnimodalLoss
 
 __all__ = [
-    'BatchRecord', 'CMLLoss', 'DGLLoss', 'FusedLoss', 'LFMLoss', 'MIMOLoss',
-    'ObjectiveTerm', 'QMFLoss', 'TCMaxLoss', 'UnimodalLoss'
+    'AGMLoss', 'BatchRecord', 'CMLLoss', 'DGLLoss', 'FusedLoss', 'LFMLoss',
+    'MIMOLoss', 'ObjectiveTerm', 'QMFLoss', 'TCMaxLoss', 'UnimodalLoss'
 ]
