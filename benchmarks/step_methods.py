@@ -16,6 +16,22 @@ JOINT = {
     'OPM': 'opm_av_digits',
     'OPM + OGM-GE': 'opm_ogm_ge_av_digits',
 }
+#: Measured with `--methods`.
+OTHERS = {
+    'multi-loss': 'multi_loss_av_digits',
+    'MMPareto': 'mmpareto_av_digits',
+    'MLB': 'mlb_av_digits',
+    'MIMO': 'mimo_av_digits',
+    'DGL': 'dgl_av_digits',
+    'TCMax': 'tcmax_av_digits',
+    'PMR': 'pmr_av_digits',
+    'LFM': 'lfm_av_digits',
+    'CML': 'cml_av_digits',
+    'QMF': 'qmf_av_digits',
+    'MMCosine': 'mmcosine_av_digits',
+    'MI-balanced': 'mi_balanced_av_digits',
+    'AGM': 'agm_av_digits',
+}
 ROWS = [
     Comparison('bare joint', 'bare joint'),
     Comparison('joint', 'bare joint', 1.05),
@@ -27,6 +43,7 @@ ROWS = [
     Comparison('OGM-GE', 'joint', 1.10),
     Comparison('OPM', 'joint', 1.03),
     Comparison('OPM + OGM-GE', 'joint'),
+    *(Comparison(name, 'joint') for name in OTHERS),
     Comparison('bare unimodal', 'bare unimodal'),
     Comparison('unimodal', 'bare unimodal'),
     Comparison('UDI follower', 'bare unimodal'),
@@ -96,7 +113,8 @@ def build_loops(work_dir: str,
         steps (int): See there.
         batch_size (int): See there. Defaults to 64.
         size (int): See there. Defaults to 64.
-        names (Sequence[str], optional): Only these. Defaults to None: all.
+        names (Sequence[str], optional): Only these. Defaults to None: all
+            but :data:`OTHERS`.
 
     Returns:
         dict[str, Loop]: Name to loop.
@@ -133,14 +151,14 @@ def build_loops(work_dir: str,
         'bare OGM-GE': lambda: BareOGMGE(config(JOINT['OGM-GE'])),
         **{
             method: partial(_framework, config, name)
-            for method, name in JOINT.items()
+            for method, name in {**JOINT, **OTHERS}.items()
         },
         'joint, channels first': channels_first,
         'bare unimodal': lambda: BareLoop(unimodal(), (FOLLOWER, )),
         'unimodal': lambda: FrameworkRun(unimodal(), 'unimodal'),
         'UDI follower': follower,
     }
-    names = list(makers) if names is None else names
+    names = [n for n in makers if n not in OTHERS] if names is None else names
     unknown = [name for name in names if name not in makers]
     if unknown:
         raise ValueError(f'there are no loops {unknown}; there are '

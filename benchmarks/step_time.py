@@ -13,6 +13,7 @@ import tempfile
 import torch
 
 from step_methods import (
+    OTHERS,
     ROWS,
     build_loops,
     steps_needed,
@@ -39,8 +40,13 @@ def main() -> None:
     parser.add_argument('--threads', type=int, default=1)
     parser.add_argument('--loops', nargs='+', metavar='LOOP',
                         help='only these, e.g. "bare joint" joint')
+    parser.add_argument('--methods', action='store_true',
+                        help='joint and the other methods, in place of the '
+                        'usual loops')
     parser.add_argument('--json', help='also write all times to this file')
     args = parser.parse_args()
+    if args.methods:
+        args.loops = ['joint', *OTHERS]
     torch.set_num_threads(args.threads)
     with tempfile.TemporaryDirectory() as work_dir:
         loops = build_loops(
