@@ -25,6 +25,7 @@ from .fusion import (
 )
 from .g_blend import g_blend_weights
 from .gradient_modulation import ogm_coefficients
+from .inforeg import inforeg_coefficients, inforeg_window
 from .lfm import info_nce, lfm_share
 from .mimo import mimo_loss
 from .mla import mla_projection, mla_weights
@@ -61,7 +62,8 @@ __all__ = [
     'coalitions', 'discrepancy_ratios', 'ece', 'feature_moments',
     'feature_mutual_information', 'fit_pool_weights', 'fit_temperature',
     'g_blend_weights', 'gradient_alignments', 'info_nce', 'info_nce_bound',
-    'js_divergence', 'ksg_mutual_information', 'lfm_share', 'linear_gaussian',
+    'inforeg_coefficients', 'inforeg_window', 'js_divergence',
+    'ksg_mutual_information', 'lfm_share', 'linear_gaussian',
     'mean_probability', 'mimo_loss', 'mla_projection', 'mla_weights',
     'mlb_coefficients', 'mmcosine_logits', 'mmpareto_direction',
     'mutual_information_weights', 'ogm_coefficients', 'opm_drop_probabilities',

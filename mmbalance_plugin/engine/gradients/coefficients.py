@@ -35,6 +35,9 @@ class CoefficientMethod(GradientMethod):
         ValueError: Unknown ``scope``.
     """
 
+    neutral = 1.
+    """float: The coefficient that leaves a gradient as it is."""
+
     def __init__(self, scope: str = 'all', **kwargs) -> None:
         super().__init__(**kwargs)
         if scope not in SCOPES:
@@ -111,7 +114,7 @@ class CoefficientMethod(GradientMethod):
         scores, ratios = read.means, discrepancy_ratios(*read)
         if update.active:
             coefficients = {
-                m: update.unless_skipped(k, 1.)
+                m: update.unless_skipped(k, self.neutral)
                 for m, k in self.coefficients(scores, ratios).items()
             }
             for modality, weights in self.weights.items():
@@ -120,5 +123,8 @@ class CoefficientMethod(GradientMethod):
                     self.scale(modality, grads, coefficients[modality],
                                update)
         else:
-            coefficients = {m: torch.ones_like(r) for m, r in ratios.items()}
+            coefficients = {
+                m: torch.full_like(r, self.neutral)
+                for m, r in ratios.items()
+            }
         return dict(scores=scores, ratios=ratios, coefficients=coefficients)

@@ -10,6 +10,7 @@ from ...registry import HOOKS
 from .method import GradientMethod
 from .optim_wrapper import build_method, modulated_step
 
+_STATE_KEY = 'gradient_methods'
 _SCALERS = {OptimWrapper.step: None, AmpOptimWrapper.step: 'loss_scaler'}
 
 
@@ -46,6 +47,17 @@ class GradientHook(Hook):
     def before_train_epoch(self, runner) -> None:
         """For loops without stages."""
         self._attach(runner)
+
+    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Keep the state of the method, where it has one."""
+        if own := self.method.state_dict():
+            checkpoint.setdefault(_STATE_KEY, {})[self.method.name] = own
+
+    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Take it up again, when resuming."""
+        own = checkpoint.get(_STATE_KEY, {}).get(self.method.name)
+        if runner._resume and own:
+            self.method.load_state_dict(own)
 
     def _attach(self, runner) -> None:
         if runner.optim_wrapper is self._attached:

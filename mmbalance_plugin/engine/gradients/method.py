@@ -1,7 +1,7 @@
 """A change to the gradients of each update, as an object."""
 import logging
 from abc import ABCMeta, abstractmethod
-from typing import Dict, NamedTuple, Optional
+from typing import Any, Dict, Mapping, NamedTuple, Optional
 
 import torch
 from mmengine.logging import MessageHub, print_log
@@ -124,6 +124,17 @@ class GradientMethod(metaclass=ABCMeta):
             f'epoch {self.end_epoch}'
         return (f'modulates epoch {self.start_epoch} to {end} (counted from '
                 '0, inclusive)')
+
+    def state_dict(self) -> Dict[str, Any]:
+        """Plain data and tensors that a resumed run needs, if any."""
+        return {}
+
+    def load_state_dict(  # noqa: B027, most have none
+            self, state: Mapping[str, Any]) -> None:
+        """Take back what :meth:`state_dict` gave, unless it was empty.
+
+        Called before or after :meth:`bind`.
+        """
 
     # ---- what stands between it and the optimiser ----------------------
     @property

@@ -1,6 +1,6 @@
 """The optim wrapper of all gradient methods, and its AMP twin."""
 import inspect
-from typing import Any, Optional, Union
+from typing import Any, Dict, Optional, Union
 
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from torch import Tensor, nn
@@ -44,6 +44,21 @@ class _Modulated:
         """
         super().initialize_count_status(model, init_counts, max_counts)
         self.method.start(model)
+
+    def state_dict(self) -> Dict[str, Any]:
+        """With the state of the method, where it has one."""
+        state = super().state_dict()
+        if own := self.method.state_dict():
+            state['method'] = own
+        return state
+
+    def load_state_dict(self, state_dict: Dict[str, Any]) -> None:
+        """Undo :meth:`state_dict`."""
+        state = dict(state_dict)
+        own = state.pop('method', None)
+        super().load_state_dict(state)
+        if own:
+            self.method.load_state_dict(own)
 
     def step(self, **kwargs) -> None:
         """Unscale (AMP), modulate, clip, step; see :func:`modulated_step`.
