@@ -1,25 +1,22 @@
 """Losses weighted by how modalities do and what they share."""
-import weakref
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Dict
 
 import torch
-from mmengine.dist import broadcast_object_list, is_main_process
 from torch import Tensor, nn
 
-from ..evaluation.functional import macro_f1
 from ..functional import (
     feature_mutual_information,
     mutual_information_weights,
 )
 from ..functional.mutual_information import ESTIMATORS
-from ..models.modes import evaluating
-from ..models.objectives import BatchRecord, UnimodalLoss
+from ..models.objectives import BatchRecord
 from ..registry import MODELS
-from .features import FeatureBank, feature_bank
+from .calibrated_loss import CalibratedLoss
+from .features import FeatureBank
 
 
 @MODELS.register_module()
-class MutualInformationLoss(UnimodalLoss):
+class MutualInformationLoss(CalibratedLoss):
     """Unimodal losses balanced by mutual information, after 2511.00987.
 
     sum_m w_m CE(z^m, y) beside :class:`FusedLoss`, as
@@ -44,14 +41,11 @@ class MutualInformationLoss(UnimodalLoss):
         kwargs: ``modalities`` and ``heads`` of :class:`UnimodalLoss`.
 
     Note:
-        * One pass over the held-out samples per epoch, counted as training
-          cost, in eval mode, through the pipeline of training.
+        * DDP, resume and cost are as :class:`CalibratedLoss` has them.
         * With two modalities the information is the same for both, unless
           the estimator is a bound: what tells them apart is F1.
         * F1 is of the samples that have the modality, information of those
           that have all of them.
-        * **DDP**: the pass is dealt out, rank 0 estimates, all follow.
-        * **Resume**: weights are in the checkpoint.
         * Log: ``mi_weight_<m>``, what the epoch was trained with, and
           ``mi_f1_<m>`` and ``mi_<m>`` (nats), which gave it.
 
@@ -82,115 +76,54 @@ class MutualInformationLoss(UnimodalLoss):
         self.estimation = dict(
             estimator=estimator, components=components, neighbors=neighbors)
         self.samples = samples
-        self.last: Dict[str, float] = {}
         self.weights: Dict[str, Tensor] = {}
-        # Weak, so that a model in training can be copied.
-        self._running: Optional[weakref.ref] = None
 
     def bind(self, model: nn.Module) -> None:
         """See :class:`ObjectiveTerm`."""
         super().bind(model)
-        names = self.needs(model)
-        if len(names) < 2:
-            raise ValueError('MutualInformationLoss needs at least two '
-                             f'modalities, got {list(names)}')
         device = next(model.parameters()).device
         self.weights = {
             m: torch.tensor(float(self.mean_weight), device=device)
-            for m in names
+            for m in self.names
         }
 
     def __call__(self, record: BatchRecord) -> Dict[str, Tensor]:
         """See :class:`ObjectiveTerm`."""
-        if self._running is None:
-            raise RuntimeError(
-                'MutualInformationLoss sets its weights between the epochs '
-                'of mmbalance_plugin.StagedTrainLoop: use that')
         return {
-            f'loss_cls_{m}': self.weights[m] * record.mean(
-                record.model.head.criterion, (m, ), logits, record.targets)
-            for m, logits in self.logits(record).items()
+            name: self.weights[name.replace('loss_cls_', '')] * loss
+            for name, loss in super().__call__(record).items()
         }
 
-    # ---- the schedule --------------------------------------------------
-    def start_stage(self, loop) -> None:
-        """The first weights; see :class:`ObjectiveTerm`."""
-        self._running = weakref.ref(loop)
-        if loop.held_out is None:
-            raise ValueError(
-                'MutualInformationLoss calibrates on samples that are held '
-                'out of training: set train_cfg.hold_out=0.1, for example')
-        if loop.progress.epoch == 0:  # else resumed
-            self.calibrate()
-
-    def end_epoch(self) -> Dict[str, float]:
-        """The next epoch's weights, if there is one; see
-        :class:`ObjectiveTerm`."""
-        record, loop = self.last, self._running()
-        if loop.progress.epoch < loop.stage.epochs:
-            self.calibrate()
-        return record
-
-    @torch.no_grad()
-    def calibrate(self) -> None:
-        """Set the weights by the held-out samples."""
-        loop = self._running()
-        bank = feature_bank(
-            loop.model,
-            loop.dataloader,
-            tuple(self.weights),
-            features=True,
-            logger=loop.runner.logger,
-            title='features of the held-out samples',
-            dataset=loop.held_out)
-        found: List[Any] = [None]
-        if is_main_process():
-            found[0] = self._measure(loop.model, bank)
-        broadcast_object_list(found)
-        self._set(found[0])
-
-    def _measure(self, model: nn.Module,
+    def measured(self, model: nn.Module,
                  bank: FeatureBank) -> Dict[str, float]:
-        record = BatchRecord(model, {}, (), bank.targets, bank.features)
-        with evaluating(model):
-            logits = self.logits(record)
-        everyone = torch.ones_like(bank.targets, dtype=torch.bool)
-        there = {m: bank.present.get(m, everyone) for m in self.weights}
-        complete = torch.stack(list(there.values())).all(dim=0)
+        """F1, information and the weights; see :class:`CalibratedLoss`."""
+        complete = torch.ones_like(bank.targets, dtype=torch.bool)
+        for rows in bank.present.values():
+            complete = complete & rows
         shared = {
             m: feature[complete][:self.samples]
             for m, feature in bank.features.items()
         }
-        f1, information = [], []
-        for m, rows in there.items():
-            f1.append(
-                macro_f1(logits[m][rows].cpu().numpy(),
-                         bank.targets[rows].cpu().numpy()) if rows.any(
-                         ) else 0.)
-            rest = [shared[other] for other in shared if other != m]
-            information.append(
-                feature_mutual_information(shared[m],
-                                           torch.cat(rest, dim=1),
-                                           **self.estimation))
+        information = {}
+        for m in self.names:
+            rest = [shared[other] for other in self.names if other != m]
+            information[m] = feature_mutual_information(
+                shared[m], torch.cat(rest, dim=1), **self.estimation)
+        f1 = self.f1(model, bank)
         weights = self.mean_weight * mutual_information_weights(
-            torch.tensor(f1), torch.tensor(information), self.beta,
+            torch.tensor([f1[m] for m in self.names]),
+            torch.tensor([information[m] for m in self.names]), self.beta,
             self.gamma)
-        columns = dict(mi_weight=weights.tolist(), mi_f1=f1, mi=information)
+        columns = dict(
+            mi_weight=dict(zip(self.names, weights.tolist())),
+            mi_f1=f1,
+            mi=information)
         return {
-            f'{key}_{m}': value
-            for key, values in columns.items()
-            for m, value in zip(there, values)
+            f'{key}_{m}': column[m]
+            for key, column in columns.items() for m in self.names
         }
 
-    def _set(self, found: Dict[str, float]) -> None:
-        self.last = found
+    def taken(self, found: Dict[str, float]) -> None:
+        """Set the weights; see :class:`CalibratedLoss`."""
         for m, weight in self.weights.items():
             weight.fill_(found[f'mi_weight_{m}'])
-
-    def state_dict(self) -> Dict[str, Any]:
-        """See :class:`ObjectiveTerm`."""
-        return dict(last=self.last)
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """See :class:`ObjectiveTerm`."""
-        self._set(state['last'])

@@ -15,6 +15,7 @@ from .club import (
 )
 from .cml import cml_loss
 from .discrepancy import discrepancy_ratios
+from .distillation import distillation_loss
 from .divergence import js_divergence, predictive_entropy
 from .fusion import (
     fit_pool_weights,
@@ -59,11 +60,11 @@ __all__ = [
     'agm_attributions', 'agm_coefficients', 'alignment_weights',
     'club_against', 'club_log_likelihood', 'club_log_likelihood_gradients',
     'club_sampled', 'club_upper_bound', 'cluster_purity', 'cml_loss',
-    'coalitions', 'discrepancy_ratios', 'ece', 'feature_moments',
-    'feature_mutual_information', 'fit_pool_weights', 'fit_temperature',
-    'g_blend_weights', 'gradient_alignments', 'info_nce', 'info_nce_bound',
-    'inforeg_coefficients', 'inforeg_window', 'js_divergence',
-    'ksg_mutual_information', 'lfm_share', 'linear_gaussian',
+    'coalitions', 'discrepancy_ratios', 'distillation_loss', 'ece',
+    'feature_moments', 'feature_mutual_information', 'fit_pool_weights',
+    'fit_temperature', 'g_blend_weights', 'gradient_alignments', 'info_nce',
+    'info_nce_bound', 'inforeg_coefficients', 'inforeg_window',
+    'js_divergence', 'ksg_mutual_information', 'lfm_share', 'linear_gaussian',
     'mean_probability', 'mimo_loss', 'mla_projection', 'mla_weights',
     'mlb_coefficients', 'mmcosine_logits', 'mmpareto_direction',
     'mutual_information_weights', 'ogm_coefficients', 'opm_drop_probabilities',
