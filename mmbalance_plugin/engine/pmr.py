@@ -1,5 +1,5 @@
 """PMR: prototypes that help the modality that lags behind."""
-from typing import Any, Dict, Mapping, Optional
+from typing import Any, Dict, Mapping, Optional, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -157,13 +157,11 @@ pmr_entropy_weights`. It adds no weights, and nothing at test time.
             m: record.mean(lambda x: -x.mean(), (m, ), value)
             for m, value in true.items()
         }
-        coefficients = self._coefficients(record, true, usable)
+        coefficients, held_back = self._weights(record, true, usable)
         loss = self.alpha * sum(coefficients[m] * losses[m] for m in own)
-        if self.mu and (self.entropy_epochs is None
-                        or current_epoch() < self.entropy_epochs):
-            for m, weight in pmr_entropy_weights(coefficients).items():
-                entropy = record.mean(_entropy, (m, ), own[m])
-                loss = loss - self.mu * weight * entropy
+        for m, weight in held_back.items():
+            entropy = record.mean(_entropy, (m, ), own[m])
+            loss = loss - self.mu * weight * entropy
         logged = {f'pce_{m}': value.detach() for m, value in losses.items()}
         logged.update({
             f'pmr_coefficient_{m}': value
@@ -173,9 +171,12 @@ pmr_entropy_weights`. It adds no weights, and nothing at test time.
 
     @eager
     @torch.no_grad()
-    def _coefficients(self, record: BatchRecord, true: Dict[str, Tensor],
-                      usable: Dict[str, Tensor]) -> Dict[str, Tensor]:
-        """From mean scores of the samples that have the modality."""
+    def _weights(
+        self, record: BatchRecord, true: Dict[str, Tensor],
+        usable: Dict[str, Tensor]
+    ) -> Tuple[Dict[str, Tensor], Dict[str, Tensor]]:
+        """Of PCE and, where there is any, of H; from mean scores of the
+        samples that have the modality."""
         sums: Dict[str, Tensor] = {}
         counts: Dict[str, int] = {}
         present = record.present
@@ -185,8 +186,12 @@ pmr_entropy_weights`. It adds no weights, and nothing at test time.
                 scores, m)).sum()
             counts[m] = len(scores) if present is None else present.count(m)
         totals, sizes = global_scores(sums, counts)
-        return pmr_coefficients(
+        coefficients = pmr_coefficients(
             {m: totals[m] / sizes[m].clamp(min=1) for m in sums})
+        if not self.mu or (self.entropy_epochs is not None
+                           and current_epoch() >= self.entropy_epochs):
+            return coefficients, {}
+        return coefficients, pmr_entropy_weights(coefficients)
 
     def state_dict(self) -> Dict[str, Any]:
         """The prototypes, and which classes have one."""
