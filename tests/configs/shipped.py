@@ -15,7 +15,8 @@ SETS = ARRAYS + CLIPS
 #: On every set, and on those with the balancing methods of the literature.
 EVERYWHERE = ('joint', 'udi', 'multi_loss', 'mmpareto', 'relearning', 'tcmax',
               'mimo', 'lfm', 'cml', 'qmf', 'pmr', 'agm', 'dgl', 'mlb',
-              'mmcosine', 'mi_balanced', 'mi_distilled', 'inforeg')
+              'mmcosine', 'mi_balanced', 'mi_distilled', 'inforeg', 'mla',
+              'g_blend')
 METHODS = (*EVERYWHERE, 'late_fusion', 'ogm_ge', 'opm', 'opm_ogm_ge')
 #: UDI with one option changed.
 ABLATIONS = ('udi_complementarity', 'udi_consistency', 'udi_per_batch',

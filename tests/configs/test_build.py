@@ -28,7 +28,7 @@ from tests.configs.shipped import (
 
 _MODELS = {}
 #: Of methods whose head is part of what they are.
-HEADS = dict(mmcosine='MMCosineHead', qmf='QMFHead')
+HEADS = dict(mla='MLAHead', mmcosine='MMCosineHead', qmf='QMFHead')
 
 
 def test_every_set_has_the_methods():

@@ -3,8 +3,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from ...functional import g_blend_weights
 from ...registry import LOOPS
-from ..g_blend import FUSED
-from ..split_losses import split_losses
+from ..g_blend import FUSED, split_losses
 from .stage import Stage
 from .staged_train_loop import StagedTrainLoop
 
@@ -23,9 +22,10 @@ class GBlendTrainLoop(StagedTrainLoop):
         runner (Runner): The runner; its model must be a
             ``MultimodalRecognizer``.
         dataloader (DataLoader | dict): Training data.
-        max_epochs (int): Epochs of the last stage.
+        max_epochs (int, optional): Epochs of the last stage. Defaults to
+            None: ``max_epochs`` at the config's top level.
         estimate_epochs (int, optional): Epochs of each stage before it.
-            Defaults to None: ``max_epochs`` (paper).
+            Defaults to None: as many (paper).
         heads (str): See :class:`UnimodalLoss`. Defaults to 'shared'.
         held_out_dataloader (dict, optional): See :class:`GBlend`. Defaults
             to None.
@@ -45,12 +45,12 @@ class GBlendTrainLoop(StagedTrainLoop):
     def __init__(self,
                  runner,
                  dataloader,
-                 max_epochs: int,
+                 max_epochs: Optional[int] = None,
                  estimate_epochs: Optional[int] = None,
                  heads: str = 'shared',
                  held_out_dataloader: Optional[Dict] = None,
                  **kwargs) -> None:
-        self.estimate_epochs = estimate_epochs or int(max_epochs)
+        self.estimate_epochs = estimate_epochs
         self.heads = heads
         self.held_out = held_out_dataloader
         if held_out_dataloader is not None:
@@ -71,10 +71,12 @@ class GBlendTrainLoop(StagedTrainLoop):
             raise ValueError('GBlendTrainLoop needs a MultimodalRecognizer')
         cfgs = [self._alone(m) for m in self.modalities]
         cfgs.append(dict(name=FUSED, train='all', objective='fused'))
+        epochs = self.default_epochs if self.estimate_epochs is None else \
+            self.estimate_epochs
         planned = [
             Stage.from_cfg(
-                dict(cfg, init='scratch', keep='last'), self.model,
-                self.estimate_epochs) for cfg in cfgs
+                dict(cfg, init='scratch', keep='last'), self.model, epochs)
+            for cfg in cfgs
         ]
         blend = dict(name='blend', train='all', objective=self._blend())
         return planned + [

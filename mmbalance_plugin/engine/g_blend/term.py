@@ -5,14 +5,14 @@ from typing import Any, Dict, Mapping, Optional, Tuple
 import torch
 from torch import Tensor, nn
 
-from ..functional import g_blend_weights
-from ..models.objectives import (
+from ...functional import g_blend_weights
+from ...models.objectives import (
     BatchRecord,
     FusedLoss,
     ObjectiveTerm,
     UnimodalLoss,
 )
-from ..registry import MODELS
+from ...registry import MODELS
 from .split_losses import split_losses
 
 _FORMS = ('fixed', 'running', 'online')

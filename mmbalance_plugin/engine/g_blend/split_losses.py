@@ -7,10 +7,10 @@ from mmengine.dist import broadcast_object_list
 from torch import nn
 from torch.utils.data import DataLoader
 
-from ..models.modes import evaluating
-from ..models.objectives import BatchRecord, ObjectiveTerm
-from ..models.presence import Presence
-from .features import feature_bank
+from ...models.modes import evaluating
+from ...models.objectives import BatchRecord, ObjectiveTerm
+from ...models.presence import Presence
+from ..features import feature_bank
 
 
 @torch.no_grad()
