@@ -33,6 +33,7 @@ _TRANSFORM = ('__call__', 'transform')
 _ITEM = ('__getitem__', '__getitems__', 'prepare_data', 'get_data_info')
 _WRAPPERS = (RepeatDataset, ClassBalancedDataset, Subset)
 _CONCATENATIONS = (ConcatDataset, TorchConcatDataset)
+AMBIGUOUS = 'sample_idx does not tell the samples of {} apart'
 
 
 def is_deterministic(transforms: Sequence[Callable]) -> bool:
@@ -107,6 +108,25 @@ def source_of(dataset: Any) -> Any:
     while type(dataset) in _WRAPPERS:
         dataset = dataset.dataset
     return dataset
+
+
+def why_unnamed(dataset: Any) -> Optional[str]:
+    """Why samples cannot be told apart by ``sample_idx``, seen at the ends.
+
+    Args:
+        dataset (Dataset): From :func:`source_of`.
+
+    Returns:
+        str | None: The reason; None where they carry their positions.
+    """
+    for index in (0, len(dataset) - 1):
+        sample = dataset[index]['data_samples']
+        if 'sample_idx' not in sample:
+            return ('samples carry no sample_idx; add it to meta_keys of the '
+                    'packing transform')
+        if sample.sample_idx != index:
+            return AMBIGUOUS.format(type(dataset).__name__)
+    return None
 
 
 def _random_ones(transforms: Sequence[Callable]) -> List[str]:

@@ -4,13 +4,16 @@ from typing import NamedTuple, Optional, Tuple, Union
 import torch
 from mmengine.logging import print_log
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
-from ...datasets.determinism import source_of, why_random
+from ...datasets.determinism import (
+    AMBIGUOUS,
+    source_of,
+    why_random,
+    why_unnamed,
+)
 from ...utils.transfer import to_device
 from ..features import feature_bank
-
-_AMBIGUOUS = 'sample_idx does not tell the samples of {} apart'
 
 
 class AnchorCache(NamedTuple):
@@ -74,7 +77,7 @@ def build_anchor_cache(model: torch.nn.Module,
         return None
     dataset = dataloader.dataset
     source = source_of(dataset)
-    problem = why_random(dataset) or _unnamed(source)
+    problem = why_random(dataset) or why_unnamed(source)
     if problem is None:
         outputs = feature_bank(
             model,
@@ -91,23 +94,11 @@ def build_anchor_cache(model: torch.nn.Module,
                                outputs.logits[anchor],
                                next(model.parameters()).device,
                                anchor in outputs.present)
-        problem = _AMBIGUOUS.format(type(source).__name__)
+        problem = AMBIGUOUS.format(type(source).__name__)
     if mode is True:
         raise ValueError(
             f"cache_anchor=True, but {problem}: set cache_anchor='auto' or "
             'False, or take the randomness out of the training pipeline')
     print_log(f'The anchor runs in every step, because {problem}',
               logger or 'current')
-    return None
-
-
-def _unnamed(dataset: Dataset) -> Optional[str]:
-    """Why samples cannot be told apart, seen at the ends, or None."""
-    for index in (0, len(dataset) - 1):
-        sample = dataset[index]['data_samples']
-        if 'sample_idx' not in sample:
-            return ('samples carry no sample_idx; add it to meta_keys of the '
-                    'packing transform')
-        if sample.sample_idx != index:
-            return _AMBIGUOUS.format(type(dataset).__name__)
     return None

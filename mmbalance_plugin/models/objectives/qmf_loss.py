@@ -6,9 +6,11 @@ import torch.nn.functional as F
 from mmengine import dist
 from torch import Tensor
 
+from mmbalance_plugin.datasets.determinism import source_of, why_unnamed
 from mmbalance_plugin.functional import qmf_confidence, qmf_rank_loss
 from mmbalance_plugin.registry import MODELS
 from mmbalance_plugin.utils.eager import eager
+from mmbalance_plugin.utils.streams import random_states_kept
 from mmbalance_plugin.utils.transfer import to_device
 
 from .record import BatchRecord
@@ -40,8 +42,9 @@ class QMFLoss(ObjectiveTerm):
         * A sample that lacks a modality has no history of it.
 
     Raises:
-        ValueError: ``weight`` is negative, or, when the stage starts, the
-            history is of another data set.
+        ValueError: ``weight`` is negative, or, when the stage starts,
+            ``sample_idx`` is missing or ambiguous, or the history is of
+            another data set.
         RuntimeError: A loop of MMEngine runs, which tells no data set.
         IndexError: A sample's number is beyond the data set's length.
     """
@@ -58,8 +61,12 @@ class QMFLoss(ObjectiveTerm):
 
     def start_stage(self, loop) -> None:
         """Make room for the training set, or take up what was known."""
-        model = loop.model
-        shape = 2, len(model.modalities), len(loop.dataloader.dataset)
+        model, source = loop.model, source_of(loop.dataloader.dataset)
+        with random_states_kept():
+            problem = why_unnamed(source)
+        if problem:
+            raise ValueError(f'QMFLoss keeps a history by sample: {problem}')
+        shape = 2, len(model.modalities), len(source)
         device = next(model.parameters()).device
         if self._known is None:
             self._known = torch.zeros(shape)

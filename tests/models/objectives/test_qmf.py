@@ -4,7 +4,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 import torch.nn.functional as F
+from mmaction.structures import ActionDataSample
 from mmengine.dist import get_rank
+from torch.utils.data import ConcatDataset
 
 from mmbalance_plugin.functional import qmf_fuse
 from mmbalance_plugin.models.objectives import QMFLoss
@@ -21,11 +23,18 @@ TERMS = [
 THREE = ('rgb', 'flow', 'sound')
 
 
+def numbered(size):
+    return [
+        dict(data_samples=ActionDataSample(metainfo=dict(sample_idx=i)))
+        for i in range(size)
+    ]
+
+
 def started(modalities=THREE, size=106):
     """A model in training, whose samples are the last of so many."""
     model = build(modalities, head='QMFHead', objective=TERMS)
     loop = SimpleNamespace(
-        model=model, dataloader=SimpleNamespace(dataset=range(size)))
+        model=model, dataloader=SimpleNamespace(dataset=numbered(size)))
     model.terms[2].start_stage(loop)
     return model, loop
 
@@ -140,8 +149,14 @@ def test_what_cannot_be_is_refused():
     with pytest.raises(IndexError, match='105 in a training set of 103'):
         model.loss(*batch())
     model, loop = started(('rgb', 'flow'))
-    loop.dataloader.dataset = range(3)
+    loop.dataloader.dataset = numbered(3)
     with pytest.raises(ValueError, match='106 samples'):
+        model.terms[2].start_stage(loop)
+    loop.dataloader.dataset = ConcatDataset([numbered(3), numbered(3)])
+    with pytest.raises(ValueError, match='ConcatDataset apart'):
+        model.terms[2].start_stage(loop)
+    loop.dataloader.dataset = [dict(data_samples=ActionDataSample())]
+    with pytest.raises(ValueError, match='meta_keys'):
         model.terms[2].start_stage(loop)
 
 
