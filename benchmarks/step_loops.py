@@ -94,12 +94,11 @@ class BareLoop:
 
 
 class BareOGMGE(BareLoop):
-    """OGM-GE as in its released code, for two modalities.
+    """OGM-GE step by step as in its released code, for two modalities.
 
-    Ratio and coefficient are numbers on the host; each convolution's
-    gradient is replaced by a scaled one plus noise drawn for it alone. The
-    scores are summed by tensors here, where the released code goes over the
-    samples one by one.
+    Scores are summed sample by sample, each from a softmax of the batch;
+    ratio and coefficient are numbers on the host; each convolution's
+    gradient is replaced by a scaled one plus noise drawn for it alone.
 
     Args:
         cfg (Config): Of a run with OGM.
@@ -111,11 +110,11 @@ class BareOGMGE(BareLoop):
 
     def _modulate(self, features: Dict[str, Tensor],
                   targets: Tensor) -> None:
-        with torch.no_grad():
-            logits = self.model.head.unimodal_logits(features)
-            first, second = (
-                values.softmax(1).gather(1, targets[:, None]).sum().item()
-                for values in logits.values())
+        logits = self.model.head.unimodal_logits(features)
+        first, second = (
+            sum(values.softmax(1)[i][targets[i]]
+                for i in range(len(targets))).item()
+            for values in logits.values())
         for encoder, ratio in zip(self.encoders.values(),
                                   (first / second, second / first)):
             scale = 1 - math.tanh(self.alpha * ratio) if ratio > 1 else 1.

@@ -63,7 +63,8 @@ def recognizer_of(model: nn.Module) -> nn.Module:
     while True:
         if isinstance(model, RecognizerWrapper):
             model = model.recognizer
-        elif is_model_wrapper(model):
+        # Asked of each registry in turn, and several times per step.
+        elif 'module' in model._modules and is_model_wrapper(model):
             model = model.module
         else:
             return model
