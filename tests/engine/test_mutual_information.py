@@ -154,6 +154,19 @@ def test_samples_that_lack_a_modality_are_left_out(tmp_path):
     assert row['mi_audio'] == pytest.approx(row['mi_visual'])
 
 
+def test_micro_batches_are_weighted_as_the_whole_batch(tmp_path):
+    """In one epoch: F1 of the next may jump where the last bits differ."""
+    runs = []
+    for size in (16, 32):
+        config = cfg(tmp_path / str(size), epochs=1, norm=False)
+        config.param_scheduler = None  # or it would count micro-batches
+        config.train_dataloader.batch_size = size
+        config.optim_wrapper.accumulative_counts = 32 // size
+        runs.append(weights(train(config)))
+    for name, value in runs[1].items():
+        torch.testing.assert_close(runs[0][name], value, atol=1e-5, rtol=0)
+
+
 # ---- bad input -----------------------------------------------------------
 @pytest.mark.parametrize('options, message', [
     (dict(estimator='guess'), 'estimator'),
