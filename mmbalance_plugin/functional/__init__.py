@@ -55,6 +55,7 @@ from .relearning import cluster_purity, relearning_strength
 from .shapley import coalitions, shapley_values
 from .standardization import feature_moments, standardize
 from .tcmax import tcmax_from_sums, tcmax_loss, tcmax_sums
+from .umt import umt_distillation
 
 __all__ = [
     'agm_attributions', 'agm_coefficients', 'alignment_weights',
@@ -73,5 +74,5 @@ __all__ = [
     'prototype_log_probs', 'qmf_confidence', 'qmf_fuse', 'qmf_rank_loss',
     'relearning_strength', 'shapley_values', 'standardize',
     'sum_log_probability', 'sum_logits', 'tcmax_from_sums', 'tcmax_loss',
-    'tcmax_sums', 'weights_from_alignments'
+    'tcmax_sums', 'umt_distillation', 'weights_from_alignments'
 ]

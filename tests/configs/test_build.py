@@ -28,7 +28,8 @@ from tests.configs.shipped import (
 
 _MODELS = {}
 #: Of methods whose head is part of what they are.
-HEADS = dict(mla='MLAHead', mmcosine='MMCosineHead', qmf='QMFHead')
+HEADS = dict(
+    mla='MLAHead', mmcosine='MMCosineHead', qmf='QMFHead', umt='SumHead')
 
 
 def test_every_set_has_the_methods():

@@ -253,9 +253,10 @@ class StagedTrainLoop(ResumableStages, EpochBasedTrainLoop):
         seed_everything(self.runner.seed, 'stage', self.stage.name)
         self.prepare_stage()
         stage = self.stage
+        # First the terms, which may take what stands for their teachers.
+        self._configure_stage()
         if stage.init == 'scratch':
             self.model.reset_parts(self.model.find_parts(stage.train)[0])
-        self._configure_stage()
         self._compile_afresh()
         # Scalars of another stage would be printed as if they were news.
         scalars = self.runner.message_hub.log_scalars

@@ -84,7 +84,7 @@ def build_anchor_cache(model: torch.nn.Module,
             dataloader, (anchor, ),
             features=True,
             logger=logger,
-            title=f"caching the anchor's ({anchor}) outputs",
+            title=f"caching the frozen encoder's ({anchor}) outputs",
             dataset=source,
             device=device)
         expected = torch.arange(len(source), device=outputs.targets.device)
@@ -99,6 +99,7 @@ def build_anchor_cache(model: torch.nn.Module,
         raise ValueError(
             f"cache_anchor=True, but {problem}: set cache_anchor='auto' or "
             'False, or take the randomness out of the training pipeline')
-    print_log(f'The anchor runs in every step, because {problem}',
+    print_log(f'The frozen encoder of {anchor} runs in every step, because '
+              f'{problem}',
               logger or 'current')
     return None
