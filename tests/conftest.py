@@ -61,6 +61,7 @@ def ask_once():
         av_digits_dataset,
         multiple_features_dataset,
     )
+    from mmbalance_plugin.engine.hooks import summary_hook
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runner, 'collect_env',
                       functools.cache(runner.collect_env))
@@ -68,6 +69,8 @@ def ask_once():
         said = functools.cache(lambda *command: run(list(command)))
         patch.setattr(version_utils, '_minimal_ext_cmd',
                       lambda command: said(*command))
+        patch.setattr(summary_hook, '_commit',
+                      functools.cache(summary_hook._commit))
         # Runners of one name and second would share their message hub.
         seconds = itertools.count(int(time.time()))
         patch.setattr(runner, 'time', types.SimpleNamespace(**{

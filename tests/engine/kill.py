@@ -25,6 +25,7 @@ from torch import nn
 
 from mmbalance_plugin.compat import find_latest_checkpoint
 from mmbalance_plugin.datasets.av_digits_dataset import AVDigitsDataset
+from mmbalance_plugin.engine.hooks import summary_hook
 from mmbalance_plugin.registry import MODELS, TRANSFORMS
 from tests.engine import digits
 
@@ -169,6 +170,7 @@ def train(cfg, kill_at):
     np.random.seed()  # MMEngine draws seeds from it; a fork starts alike
     # What takes longest in a run this small.
     version_utils._minimal_ext_cmd = lambda command: b''
+    summary_hook._commit = lambda: None
     Runner._log_env = lambda *_, **__: None
     Config.pretty_text = property(lambda self: repr(self._cfg_dict))
     trace = Trace(kill_at)
