@@ -20,6 +20,7 @@ JOINT = {
 OTHERS = {
     'multi-loss': 'multi_loss_av_digits',
     'MMPareto': 'mmpareto_av_digits',
+    'MLA': 'mla_av_digits',
     'MLB': 'mlb_av_digits',
     'MIMO': 'mimo_av_digits',
     'DGL': 'dgl_av_digits',

@@ -13,7 +13,7 @@ from ...models.objectives import (
     UnimodalLoss,
 )
 from ...registry import MODELS
-from .split_losses import split_losses
+from .split_losses import training_and_held_out
 
 _FORMS = ('fixed', 'running', 'online')
 FUSED = 'fused'
@@ -50,11 +50,10 @@ g_blend_weights`, generalisation over squared overfitting in ``interval``
             None: equal.
         heads (str): Where modalities' logits come from; see
             :class:`UnimodalLoss`. Defaults to 'shared'.
-        held_out_dataloader (dict, optional): Data on which the heads are
-            compared with training; never test data. Defaults to None: the
-            validation data.
 
     Note:
+        * Held-out data are the samples of the loop's ``hold_out`` (the paper
+          holds 8 to 13 % of the training data out), or the validation data.
         * A head that got worse gets weight 0; where all did, the weights stay
           (a choice of this project, as the paper is silent).
         * **DDP**: losses are means over all samples of the split; the same
@@ -74,8 +73,7 @@ g_blend_weights`, generalisation over squared overfitting in ``interval``
                  form: str = 'running',
                  interval: int = 10,
                  weights: Optional[Mapping[str, float]] = None,
-                 heads: str = 'shared',
-                 held_out_dataloader: Optional[dict] = None) -> None:
+                 heads: str = 'shared') -> None:
         if form not in _FORMS:
             raise ValueError(f'GBlend: form must be one of {_FORMS}, got '
                              f'{form!r}; the offline form is GBlendTrainLoop')
@@ -85,7 +83,6 @@ g_blend_weights`, generalisation over squared overfitting in ``interval``
         self.form = form
         self.interval = interval
         self.given = weights
-        self.held_out = held_out_dataloader
         self.fused, self.own = FusedLoss(), UnimodalLoss(heads=heads)
         self.weights: Optional[Tensor] = None
         self.start: Optional[Dict[str, Tuple[float, float]]] = None
@@ -107,7 +104,7 @@ g_blend_weights`, generalisation over squared overfitting in ``interval``
             raise ValueError(
                 f'GBlend: weights must name each of {list(self.names)}, and '
                 f'sum to 1, none of them negative, got {dict(given)}')
-        self.device = next(model.parameters()).device
+        self.given, self.device = given, next(model.parameters()).device
         self._set(given)
 
     def _set(self, weights: Mapping[str, float]) -> None:
@@ -129,16 +126,9 @@ g_blend_weights`, generalisation over squared overfitting in ``interval``
     def start_stage(self, loop) -> None:
         """The first measurement, or the first estimate."""
         self._running = weakref.ref(loop)
-        if self.form == 'fixed':
-            return
-        if isinstance(self.held_out, dict):
-            self.held_out = loop.runner.build_dataloader(
-                self.held_out, seed=loop.runner.seed)
-        if self.held_out is None and loop.runner.val_loop is None:
-            raise ValueError(
-                'GBlend compares training with validation: drop '
-                "--no-validate, give held_out_dataloader, or form='fixed'")
-        if loop.progress.epoch == 0:  # else resumed
+        if self.form != 'fixed' and loop.progress.epoch == 0:  # else resumed
+            self.start = None
+            self._set(self.given)
             self._estimate()
 
     def end_epoch(self) -> Dict[str, float]:
@@ -181,16 +171,8 @@ g_blend_weights`, generalisation over squared overfitting in ``interval``
 
     def _measure(self) -> Dict[str, Tuple[float, float]]:
         """Mean (training, held-out) loss of each head."""
-        loop, held_out = self._loop, self.held_out
-        if held_out is None:
-            held_out = loop.runner.val_loop.dataloader
-        splits = [
-            split_losses(loop.model, loader, (self.fused, self.own),
-                         loop.runner.logger, f'losses of the {split} split')
-            for loader, split in ((loop.dataloader, 'training'),
-                                  (held_out, 'held-out'))
-        ]
-        return dict(zip(self.names, zip(*(s.values() for s in splits))))
+        found = training_and_held_out(self._loop, (self.fused, self.own))
+        return dict(zip(self.names, found.values()))
 
     def state_dict(self) -> Dict[str, Any]:
         """See :class:`ObjectiveTerm`."""

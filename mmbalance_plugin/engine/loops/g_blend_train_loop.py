@@ -3,7 +3,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from ...functional import g_blend_weights
 from ...registry import LOOPS
-from ..g_blend import FUSED, split_losses
+from ..g_blend import FUSED, training_and_held_out
 from .stage import Stage
 from .staged_train_loop import StagedTrainLoop
 
@@ -27,10 +27,8 @@ class GBlendTrainLoop(StagedTrainLoop):
         estimate_epochs (int, optional): Epochs of each stage before it.
             Defaults to None: as many (paper).
         heads (str): See :class:`UnimodalLoss`. Defaults to 'shared'.
-        held_out_dataloader (dict, optional): See :class:`GBlend`. Defaults
-            to None.
-        kwargs: ``val_begin``, ``val_interval`` and ``dynamic_intervals`` of
-            :class:`StagedTrainLoop`.
+        kwargs: ``hold_out``, ``val_begin``, ``val_interval`` and
+            ``dynamic_intervals`` of :class:`StagedTrainLoop`.
 
     Note:
         A head that got worse gets weight 0; if all did, weights are equal.
@@ -48,18 +46,9 @@ class GBlendTrainLoop(StagedTrainLoop):
                  max_epochs: Optional[int] = None,
                  estimate_epochs: Optional[int] = None,
                  heads: str = 'shared',
-                 held_out_dataloader: Optional[Dict] = None,
                  **kwargs) -> None:
         self.estimate_epochs = estimate_epochs
         self.heads = heads
-        self.held_out = held_out_dataloader
-        if held_out_dataloader is not None:
-            self.held_out = runner.build_dataloader(
-                held_out_dataloader, seed=runner.seed)
-        elif runner._val_loop is None:
-            raise ValueError('GBlendTrainLoop compares training with '
-                             'validation: drop --no-validate, or give '
-                             'held_out_dataloader')
         self.measured: Dict[str, Dict[str, Tuple[float, float]]] = dict(
             start={}, end={})
         super().__init__(runner, dataloader, max_epochs=max_epochs, **kwargs)
@@ -69,6 +58,9 @@ class GBlendTrainLoop(StagedTrainLoop):
         """A stage per head, and the one that blends them."""
         if self.modalities is None:
             raise ValueError('GBlendTrainLoop needs a MultimodalRecognizer')
+        if stages is not None:
+            raise ValueError('GBlendTrainLoop plans its own stages: leave '
+                             'stages out')
         cfgs = [self._alone(m) for m in self.modalities]
         cfgs.append(dict(name=FUSED, train='all', objective='fused'))
         epochs = self.default_epochs if self.estimate_epochs is None else \
@@ -138,18 +130,9 @@ class GBlendTrainLoop(StagedTrainLoop):
     def _measure(self, when: str) -> None:
         if self.stage is self.stages[-1]:
             return
-        loaders = self.dataloader, self.held_out or \
-            self.runner.val_loop.dataloader
-        name = self.stage.name.replace('unimodal_', '')
-        self.measured[when][name] = tuple(
-            sum(
-                split_losses(
-                    self.model,
-                    loader,
-                    self.terms,
-                    self.runner.logger,
-                    title=f'losses at the {when}').values())
-            for loader in loaders)
+        found = training_and_held_out(self, self.terms)
+        name = self.stage.name.removeprefix('unimodal_')
+        self.measured[when][name], = found.values()
 
     # ---- checkpoints ---------------------------------------------------
     def extra_state(self) -> Dict[str, Any]:

@@ -11,7 +11,7 @@ from mmengine.runner import Runner
 
 from mmbalance_plugin.engine.g_blend import split_losses
 from tests.dist_utils import run_ranks
-from tests.engine.digits import assert_same, digits_cfg, loader, train, weights
+from tests.engine.digits import assert_same, digits_cfg, train, weights
 from tests.engine.hooks.summary_utils import summary_of
 from tests.engine.test_missing import lacking_cfg
 from tests.models.recognizers.toy import batch, build
@@ -65,12 +65,14 @@ class LossesByHand(Hook):
 
 
 def by_hand(runner):
-    """Name of each head to its (training, validation) cross-entropy."""
+    """Name of each head to its (training, held-out) cross-entropy."""
     model = copy.deepcopy(getattr(runner.model, 'module', runner.model))
     model.eval()
     splits = []
-    for loop in (runner.train_loop, runner.val_loop):
-        data = loop.dataloader.dataset
+    held_out = runner.train_loop.held_out
+    if held_out is None:
+        held_out = runner.val_loop.dataloader.dataset
+    for data in (runner.train_loop.dataloader.dataset, held_out):
         items = [data[i] for i in range(len(data))]
         y = torch.tensor([int(i['data_samples'].gt_label) for i in items])
         with torch.no_grad():
@@ -218,16 +220,34 @@ def test_a_resumed_running_form_is_the_uninterrupted_one(running, tmp_path):
     assert history(whole) == history(again)
 
 
-def test_other_data_may_be_held_out(running, tmp_path):
-    _, whole = running
-    again = train(
-        cfg(tmp_path, blend(
-            interval=1, held_out_dataloader=loader('val', 64))))
-    assert history(whole) == history(again)
+def test_a_share_of_training_may_be_held_out(tmp_path):
+    config = cfg(
+        tmp_path,
+        blend(interval=1),
+        2,
+        custom_hooks=[dict(type='LossesByHand')])
+    config.train_cfg.hold_out = .25
+    runner = train(config)
+    term, = runner.model.terms
+    for name, losses in hand(runner).found[1].items():
+        assert term.start[name] == pytest.approx(losses, rel=1e-4)
+    # Two epochs of 72 samples; two passes over these and the other 24.
+    assert summary_of(runner)['cost']['encoder_samples'] == dict(
+        audio=2 * 72 + 2 * 96, visual=2 * 72 + 2 * 96)
 
 
-def test_nothing_held_out_is_told(tmp_path):
-    config = cfg(tmp_path, blend())
+def test_each_stage_starts_anew(tmp_path):
+    stages = [dict(name='one', epochs=2), dict(name='two', epochs=1)]
+    runner = train(
+        cfg(tmp_path, blend(interval=1), loop=dict(
+            max_epochs=2, stages=stages)))
+    one, two = (r['history'] for r in runner.train_loop.records)
+    assert one[0] == dict(two[0], epoch=1) != dict(one[1], epoch=1)
+
+
+@pytest.mark.parametrize('offline', [False, True])
+def test_nothing_held_out_is_told(tmp_path, offline):
+    config = offline_cfg(tmp_path) if offline else cfg(tmp_path, blend())
     for key in ('val_cfg', 'val_dataloader', 'val_evaluator'):
         config[key] = None
     with pytest.raises(ValueError, match='compares training with'):
