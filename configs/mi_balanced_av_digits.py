@@ -5,5 +5,5 @@
 # samples.
 _base_ = ['./joint_av_digits.py', '_base_/methods/mi_balanced.py']
 
-model = dict(objective=_base_.objective)
-train_cfg = _base_.calibrated
+train_cfg = dict(
+    hold_out=0.1, stages=[dict(name='joint', objective=_base_.objective)])

@@ -5,4 +5,3 @@ objective = [
     dict(type='mmbalance_plugin.FusedLoss'),
     dict(type='mmbalance_plugin.MutualInformationLoss', beta=1.0, gamma=1.0)
 ]
-calibrated = dict(hold_out=0.1)
