@@ -1,4 +1,5 @@
 """What the benchmark compares: configs of every method on one model."""
+import math
 from functools import partial
 from typing import Callable, Dict, Optional, Sequence
 
@@ -79,9 +80,10 @@ def benchmark_config(name: str,
     cfg.log_level = 'WARNING'
     dataset = cfg.train_dataloader.dataset
     cfg.train_dataloader.batch_size = batch_size
+    kept = 1 - cfg.train_cfg.get('hold_out', 0)
     cfg.train_dataloader.dataset = dict(
         type='mmbalance_plugin.SyntheticDataset',
-        n_samples=steps * batch_size,
+        n_samples=math.ceil(steps * batch_size / kept),
         modalities=dataset.modalities,
         shape=(1, size, size),
         pipeline=dataset.pipeline)
