@@ -158,8 +158,16 @@ class DecisionHead(MultimodalHead):
         if self.combine == 'calibrated':
             for i, (name, value) in enumerate(logits.items()):
                 there = (present or {}).get(name, slice(None))
-                self.temperatures[i] = fit_temperature(value[there],
-                                                       targets[there])
+                if len(targets[there]):
+                    self.temperatures[i] = fit_temperature(
+                        value[there], targets[there])
+                else:
+                    print_log(
+                        "DecisionHead(combine='calibrated'): no validation "
+                        f'sample has {name!r}, so its temperature stays '
+                        f'{self.temperatures[i].item():g}',
+                        'current',
+                        level=logging.WARNING)
             return
         if present:
             whole = torch.stack(list(present.values())).all(dim=0)

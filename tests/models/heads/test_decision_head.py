@@ -83,6 +83,10 @@ def test_temperatures_belong_to_branches_and_live_in_the_checkpoint():
         torch.tensor([expected[m] for m in head.modalities]))
     fused = sum((alone[m] / expected[m]).log_softmax(1) for m in expected)
     torch.testing.assert_close(head(given), fused.log_softmax(1))
+    # What no sample has stays as it is, and costs nobody the run.
+    before = head.temperatures.clone()
+    head.fit(alone, targets, dict(flow=torch.zeros(12, dtype=torch.bool)))
+    assert torch.equal(head.temperatures, before)
     other = build('DecisionHead', combine='calibrated')
     other.load_state_dict(head.state_dict())
     assert torch.equal(other(given), head(given))
