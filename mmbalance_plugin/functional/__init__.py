@@ -51,6 +51,7 @@ from .prediction_modulation import (
     opm_rescale_factor,
 )
 from .qmf import qmf_confidence, qmf_fuse, qmf_rank_loss
+from .reconboost import reconboost_loss
 from .relearning import cluster_purity, relearning_strength
 from .shapley import coalitions, shapley_values
 from .standardization import feature_moments, standardize
@@ -72,7 +73,7 @@ __all__ = [
     'opm_dropped_share', 'opm_rescale_factor', 'pmr_coefficients',
     'pmr_entropy_weights', 'pool_weighted', 'predictive_entropy',
     'prototype_log_probs', 'qmf_confidence', 'qmf_fuse', 'qmf_rank_loss',
-    'relearning_strength', 'shapley_values', 'standardize',
+    'reconboost_loss', 'relearning_strength', 'shapley_values', 'standardize',
     'sum_log_probability', 'sum_logits', 'tcmax_from_sums', 'tcmax_loss',
     'tcmax_sums', 'umt_distillation', 'weights_from_alignments'
 ]

@@ -16,7 +16,7 @@ SETS = ARRAYS + CLIPS
 EVERYWHERE = ('joint', 'udi', 'multi_loss', 'mmpareto', 'relearning', 'tcmax',
               'mimo', 'lfm', 'cml', 'qmf', 'pmr', 'agm', 'dgl', 'mlb',
               'mmcosine', 'mi_balanced', 'mi_distilled', 'inforeg', 'mla',
-              'g_blend', 'umt')
+              'g_blend', 'umt', 'reconboost')
 METHODS = (*EVERYWHERE, 'late_fusion', 'ogm_ge', 'opm', 'opm_ogm_ge')
 #: UDI with one option changed.
 ABLATIONS = ('udi_complementarity', 'udi_consistency', 'udi_per_batch',

@@ -122,14 +122,14 @@ def test_methods_on_a_set_differ_in_nothing_else(data):
         assert cfg.optim_wrapper.optimizer == first.optim_wrapper.optimizer
         model = cfg.model.get('recognizer', cfg.model)
         assert model.encoders == first.model.encoders, name
-        apart = name.startswith(('udi', 'late_fusion'))
+        apart = name.startswith(('udi', 'late_fusion', 'reconboost'))
         own = HEADS.get(name.split('_')[0], 'ConcatHead')
         head = 'DecisionHead' if apart else own
         assert model.head.type == f'mmbalance_plugin.{head}'
         papers = name.startswith('udi_paper') or name in {
             f'udi_{d}.py' for d in CLIPS if d != 'vggsound'}
         assert dict(model.head).get('combine') == (
-            'sum_logits' if papers else
+            'sum_logits' if papers or name.startswith('reconboost') else
             'calibrated' if 'calibrated' in name else
             'sum_log_probs' if apart and data in ARRAYS else None)
         assert cfg.train_cfg.get('preset') == (
