@@ -24,6 +24,7 @@ from mmengine.dist import get_rank
 from mmengine.logging import print_log
 
 from mmbalance_plugin.media import MediaError, MissingStreamError
+from mmbalance_plugin.media.file_names import find_file, unreadable
 from mmbalance_plugin.registry import DATASETS
 from mmbalance_plugin.utils.progress import progress
 from mmbalance_plugin.utils.threads import in_threads
@@ -31,7 +32,6 @@ from mmbalance_plugin.utils.threads import in_threads
 from .av_annotation import read_annotation
 from .av_labels import LabelMap
 from .determinism import is_deterministic
-from .file_names import find_file, unreadable
 from .header_notes import HeaderNotes
 from .selection import SelectiveLoading
 

@@ -1,12 +1,12 @@
 """Sound as mono float32 at the rate and in the window asked for."""
-from typing import Iterator, List, Optional
+from typing import Iterator, List, Optional, Tuple
 
 import av
 import numpy as np
 
 from .completeness import check_sound, file_end
 from .errors import MediaError, MissingStreamError
-from .lengths import stream_length
+from .lengths import kind_of, stream_length
 from .reader import MediaReader
 from .waves import resample, to_mono
 
@@ -63,12 +63,12 @@ def decode_audio(reader: MediaReader,
         MissingStreamError: The file has no sound, or none in the window.
         MediaError: The sound is damaged or truncated.
     """
-    reader.require('audio')
+    stream = reader.require('audio')
     reader.restart_clock()
     if start < 0 or (end is not None and end <= start):
         raise MediaError(
             reader.path, f'the window from {start} s to {end} s is empty')
-    mix = _Mix(reader, start, end)
+    mix = _Mix(reader, float(stream.time_base), start, end)
     for frame in _frames(reader, start):
         mix.add(frame)
         if mix.full:
@@ -90,7 +90,8 @@ def decode_audio(reader: MediaReader,
 def _frames(reader: MediaReader, start: float) -> Iterator[av.AudioFrame]:
     """Decoded sound from at or before ``start`` on."""
     if start > _WORTH_A_JUMP and _can_jump(reader):
-        place = (start - _RUN_UP + reader.origin) / reader.audio.time_base
+        unit = reader.require('audio').time_base
+        place = (start - _RUN_UP + reader.origin) / unit
         packets = reader.packets_from('audio', int(place))
     else:
         packets = reader.packets('audio')
@@ -102,25 +103,28 @@ def _can_jump(reader: MediaReader) -> bool:
     if reader.keeps:
         stamps = [p.pts for p in reader.kept('audio') if p.pts is not None]
         return all(a <= b for a, b in zip(stamps, stamps[1:]))
-    name = reader.container.format.name.split(',')[0]
-    if name == 'wav':
-        # FFmpeg gives compressed blocks (ADPCM) wrong times after a jump.
-        return reader.audio.codec_context.name.startswith('pcm_')
-    return name in _JUMPS_IN
+    codec = reader.require('audio').codec_context.name
+    # FFmpeg gives compressed blocks (ADPCM) wrong times after a jump.
+    return kind_of(reader) in _JUMPS_IN and (
+        kind_of(reader) != 'wav' or codec.startswith('pcm_'))
 
 
 class _Mix:
     """Collects a window of mono samples at the file's own rate."""
 
-    def __init__(self, reader: MediaReader, start: float,
+    rate: int
+    first: int
+    last: Optional[int] = None
+
+    def __init__(self, reader: MediaReader, unit: float, start: float,
                  end: Optional[float]) -> None:
-        self.reader = reader
+        self.reader, self.unit = reader, unit
         self.path, self.origin = reader.path, reader.origin
-        self.unit = float(reader.audio.time_base)
         self.start, self.end = start, end
-        self.position = None  # of the next sample, since the file's start
+        #: Of the next sample, since the file's start.
+        self.position: Optional[int] = None
         self.shift = 0  # added to stamps
-        self.rate = self.layout = None
+        self.layout: Optional[Tuple[int, int]] = None
         self.full = False
         self.heard = False  # whether any piece is more than a gap
         self.pieces: List[np.ndarray] = []
@@ -140,7 +144,11 @@ class _Mix:
         place = place or 0
         begin = max(self.first, self.position or 0)
         if place - begin > _LONGEST_GAP * self.rate:
-            self._refuse_beyond_end(place / self.rate)
+            end, seconds = file_end(self.reader), place / self.rate
+            if seconds > end + _BEYOND:
+                raise MediaError(
+                    self.path, f'its sound goes on after {seconds:.0f} s, the '
+                    f'file ends after {end:.0f} s: damaged time stamps')
         stop = place + frame.samples
         if self.last is not None and stop >= self.last:
             stop, self.full = self.last, True
@@ -155,13 +163,6 @@ class _Mix:
                 self.pieces.append(wave[begin - place:stop - place])
         self.position = max(stop, self.position or 0)
 
-    def _refuse_beyond_end(self, seconds: float) -> None:
-        end = file_end(self.reader)
-        if seconds > end + _BEYOND:
-            raise MediaError(
-                self.path, f'its sound goes on after {seconds:.0f} s, the '
-                f'file ends after {end:.0f} s: damaged time stamps')
-
     def _check_format(self, frame: av.AudioFrame) -> None:
         layout = (frame.sample_rate, frame.layout.nb_channels)
         if self.layout is None:
@@ -171,7 +172,6 @@ class _Mix:
                     'a second: damaged header')
             self.layout, self.rate = layout, frame.sample_rate
             self.first = round(self.start * self.rate)
-            self.last = None
             if self.end is not None:
                 self.last = max(round(self.end * self.rate), self.first + 1)
         elif layout != self.layout:

@@ -1,10 +1,9 @@
 """Does a file hold as much as its header promises?"""
 import os
-from typing import Callable, Dict, Iterable, Optional
+from typing import Any, Callable, Dict, Iterable, Optional
 
-from .boxes import cut_box
 from .errors import MediaError
-from .flv import ends_whole
+from .headers import cut_box, flv_is_whole
 from .lengths import (
     kind_of,
     known_length,
@@ -30,9 +29,12 @@ def check_picture(reader: MediaReader, ends: Dict[int, int]) -> None:
     Raises:
         MediaError: The file is truncated.
     """
-    stream = reader.video
     _check_size(reader)
-    reach = _seconds(reader, ends)
+    stream, streams = reader.require('video'), reader.container.streams
+    reach = {
+        index: float(end * (streams[index].time_base or 1)) - reader.origin
+        for index, end in ends.items()
+    }
     promised = _promised(reader, stream)
     if promised is not None:
         _compare(reader, 'picture', promised, reach.get(stream.index, 0.0))
@@ -57,7 +59,8 @@ def check_sound(reader: MediaReader, ended: float) -> None:
     if promised is not None:
         _compare(reader, 'sound', promised, ended)
     else:
-        _check_whole(reader, 'sound', ended, _main_streams, _all_streams)
+        _check_whole(reader, 'sound', ended, MediaReader.all_packets,
+                     _all_streams)
 
 
 def check_absence(reader: MediaReader) -> None:
@@ -67,39 +70,33 @@ def check_absence(reader: MediaReader) -> None:
     all. The first packets of an MPEG program stream, cut off in front of the
     first sound, cannot be told from a whole file.
 
-    Args:
-        reader (MediaReader): The opened file.
-
     Raises:
         MediaError: The file is truncated.
     """
-    kind = kind_of(reader)
+    kind, within = kind_of(reader), None
     if kind == 'mov':
         box = cut_box(reader.path)
-        if box is not None:
-            raise MediaError(
-                reader.path, f'is truncated: it ends within its "{box}" box')
+        within = box and f'its "{box}" box'
     elif kind == 'mpegts':
         size = os.path.getsize(reader.path)
         if all(size % packet for packet in _TS_PACKETS):
-            raise MediaError(
-                reader.path, 'is truncated: it ends within a packet')
-    elif kind == 'flv':
-        if not ends_whole(reader.path):
-            raise MediaError(reader.path, 'is truncated: it ends within a tag')
-        _check_whole(reader, 'file', 0.0, _main_streams, _all_streams)
+            within = 'a packet'
+    elif kind == 'flv' and not flv_is_whole(reader.path):
+        within = 'a tag'
+    if within:
+        raise MediaError(
+            reader.path, f'is truncated: it ends within {within}')
+    if kind == 'flv':
+        _check_whole(reader, 'file', 0.0, MediaReader.all_packets,
+                     _all_streams)
     _check_size(reader)
 
 
 def file_end(reader: MediaReader) -> float:
     """Seconds after which a file ends at the latest.
 
-    Args:
-        reader (MediaReader): The opened file.
-
-    Returns:
-        float: As stated, or measured; else that of the last picture, and 0
-        where there is none.
+    As stated, or measured; else that of the last picture, and 0 where there
+    is none.
     """
     length = known_length(reader)
     if length is not None:
@@ -141,10 +138,6 @@ def _last_end(packets: Iterable) -> float:
                 for packet in packets if packet.pts is not None), default=0.0)
 
 
-def _main_streams(reader: MediaReader) -> Iterable:
-    return reader.all_packets()
-
-
 def _all_streams(reader: MediaReader) -> Iterable:
     """Packets of further pictures, sounds and subtitles, too."""
     # Another reader, as this one's streams may be in use.
@@ -154,21 +147,13 @@ def _all_streams(reader: MediaReader) -> Iterable:
             if stream.codec_context is not None))
 
 
-def _promised(reader: MediaReader, stream) -> Optional[float]:
+def _promised(reader: MediaReader, stream: Any) -> Optional[float]:
     """When a stream should end; None where the header does not say."""
     length = stream_length(reader, stream)
     if length is None:
         return None
     begin = float((stream.start_time or 0) * stream.time_base)
     return begin + length - reader.origin
-
-
-def _seconds(reader: MediaReader, ends: Dict[int, int]) -> Dict[int, float]:
-    streams = reader.container.streams
-    return {
-        index: float(end * streams[index].time_base) - reader.origin
-        for index, end in ends.items()
-    }
 
 
 def _is_short(promised: float, got: float) -> bool:

@@ -1,9 +1,10 @@
 """Which frames a video has, and when each of them is shown."""
 import math
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from threading import Lock
-from typing import Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 
@@ -13,7 +14,10 @@ from .reader import MediaReader
 
 #: Streams whose packets do not stand for one shown frame each, or carry no
 #: time of display: their frames are counted by decoding them once.
-COUNTED_CODECS = {'vp8', 'theora'}
+_COUNTED_CODECS = {'vp8', 'theora'}
+
+_nothing = partial(np.empty, 0, np.int64)
+
 
 @dataclass(frozen=True)
 class FrameIndex:
@@ -22,16 +26,16 @@ class FrameIndex:
     Attributes:
         times (np.ndarray): Seconds since the file's start at which each
             frame is shown, shape (N,), increasing.
-        pts (np.ndarray, optional): The same in the stream's own unit, int64,
-            shape (N,). None where frames can only be told by counting.
-        keys (np.ndarray, optional): ``pts`` of the frames where decoding
-            can start, increasing.
         end (float): When the last frame ends, in seconds.
+        pts (np.ndarray): The times in the stream's own unit, int64, shape
+            (N,). Empty where frames can only be told by counting.
+        keys (np.ndarray): ``pts`` of the frames where decoding can start,
+            increasing.
     """
     times: np.ndarray
     end: float
-    pts: Optional[np.ndarray] = None
-    keys: Optional[np.ndarray] = None
+    pts: np.ndarray = field(default_factory=_nothing)
+    keys: np.ndarray = field(default_factory=_nothing)
 
     def __len__(self) -> int:
         return len(self.times)
@@ -54,22 +58,18 @@ class FrameIndex:
             first = int(np.searchsorted(self.times, start - 1e-6))
         if end is not None:
             last = int(np.searchsorted(self.times, end - 1e-6))
-        if last <= first and first and start < self.end - 1e-6:
+        if last <= first and first and (start or 0) < self.end - 1e-6:
             return first - 1, first
         return first, last
 
 
 class _Memory:
-    """Indices of the files that were used last; threads may share it.
+    """Indices of the files that were used last; threads may share it."""
 
-    Args:
-        files (int): How many at the most: clips are many and short.
-        frames (int): How many frames they have together at the most (16
-            bytes each): films are few and long.
-    """
+    files = 4096  # at the most: clips are many and short
+    frames = 1 << 22  # of 16 bytes, together: films are few and long
 
-    def __init__(self, files: int, frames: int) -> None:
-        self.files, self.frames = files, frames
+    def __init__(self) -> None:
         self.kept: OrderedDict[Tuple, FrameIndex] = OrderedDict()
         self._count = 0
         self._lock = Lock()
@@ -97,7 +97,7 @@ class _Memory:
             self._count = 0
 
 
-_memory = _Memory(files=4096, frames=1 << 22)
+_memory = _Memory()
 
 
 def frame_index(reader: MediaReader,
@@ -142,13 +142,17 @@ def _from_packets(reader: MediaReader,
     """Read all packets; None if they do not tell the frames apart."""
     # First of all: reading may open the file anew, with other streams.
     packets = reader.all_packets()
-    stream = reader.video
-    regular = stream.codec_context.name not in COUNTED_CODECS
+    stream = reader.require('video')
+    regular = stream.codec_context.name not in _COUNTED_CODECS
     # AVI stores decoding times only; with B-frames they say nothing about
     # the order of display.
-    if reader.container.format.name == 'avi' and _reorders(stream):
+    if (reader.container.format.name == 'avi'
+            and stream.codec_context.has_b_frames):
         regular = False
-    shown, keys, reach, latest = [], [], {}, None
+    shown: List[int] = []
+    keys: List[int] = []
+    reach: Dict[int, int] = {}
+    latest = -math.inf, 0
     for packet in packets:
         if packet.pts is None:
             regular &= packet.stream_index != stream.index
@@ -165,8 +169,8 @@ def _from_packets(reader: MediaReader,
             regular = False
         if not packet.is_discard:
             shown.append(packet.pts)
-            if latest is None or packet.pts > latest[0]:
-                latest = packet.pts, duration
+            latest = max(latest, (packet.pts, duration),
+                         key=lambda pair: pair[0])
     if not allow_truncated:
         check_picture(reader, reach)
     pts = np.unique(np.asarray(shown, dtype=np.int64))
@@ -180,12 +184,7 @@ def _from_packets(reader: MediaReader,
         keys=np.unique(np.asarray(keys, dtype=np.int64)))
 
 
-def _reorders(stream) -> bool:
-    """Whether the stream may hold B-frames; yes if PyAV cannot tell."""
-    return bool(getattr(stream.codec_context, 'has_b_frames', True))
-
-
-def _last_duration(stream, times: np.ndarray, stated: float) -> float:
+def _last_duration(stream: Any, times: np.ndarray, stated: float) -> float:
     """How long the last frame is shown: as stated, else as the others."""
     if stated > 0:
         return stated
@@ -197,13 +196,13 @@ def _last_duration(stream, times: np.ndarray, stated: float) -> float:
 
 def _by_decoding(reader: MediaReader) -> FrameIndex:
     """Decode everything once and take the times of the frames put out."""
-    pts = []
-    for packet in reader.packets('video'):
-        for frame in reader.decode('video', packet):
-            pts.append(frame.pts)
+    pts: List[Any] = [
+        frame.pts for packet in reader.packets('video')
+        for frame in reader.decode('video', packet)
+    ]
     if not pts:
         raise MediaError(reader.path, 'holds no frame that can be decoded')
-    stream = reader.video
+    stream = reader.require('video')
     unit = float(stream.time_base)
     if None not in pts and np.all(np.diff(pts) > 0):
         times = np.asarray(pts) * unit - reader.origin

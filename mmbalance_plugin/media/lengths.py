@@ -4,12 +4,11 @@ Where no header says so, FFmpeg divides the file's size by the bit rate of
 its first packets and reports the result just like a stated length: music
 that begins softly would last several times as long as it does.
 """
-from typing import Optional
+from typing import Any, Optional
 
 import av
-import av.stream
 
-from . import asf, mp3, riff
+from .headers import asf_share, mp3_samples, wave_share
 from .reader import MediaReader
 
 #: Containers that state how long each stream lasts.
@@ -25,8 +24,7 @@ _COUNTED = {'avi', 'caf'}
 #: Containers at whose end FFmpeg looks for the last time stamp.
 _MEASURED = {'dv', 'gif', 'mpeg', 'mpegts', 'nut', 'ogg', 'yuv4mpegpipe'}
 #: Containers that state how many bytes they hold.
-_SIZED = dict(
-    asf=asf.present_share, w64=riff.present_share, wav=riff.present_share)
+_SIZED = dict(asf=asf_share, w64=wave_share, wav=wave_share)
 
 #: What is written where the length is not known yet: frames in an avi,
 #: seconds in a RealMedia file.
@@ -42,28 +40,17 @@ def kind_of(reader: MediaReader) -> str:
 def present_share(reader: MediaReader) -> Optional[float]:
     """Share of the bytes that a header states which are really there.
 
-    Args:
-        reader (MediaReader): The opened file.
-
-    Returns:
-        float | None: More than 1 where something was appended; None where
-        no number of bytes is stated.
+    More than 1 where something was appended; None where no number of bytes
+    is stated.
     """
     measure = _SIZED.get(kind_of(reader))
     return measure(reader.path) if measure else None
 
 
-def stream_length(reader: MediaReader,
-                  stream: av.stream.Stream) -> Optional[float]:
+def stream_length(reader: MediaReader, stream: Any) -> Optional[float]:
     """Seconds that the header states for one stream.
 
-    Args:
-        reader (MediaReader): The opened file.
-        stream (av.Stream): One of its streams.
-
-    Returns:
-        float | None: None where it states only the length of the whole
-        file, or none at all.
+    None where it states only the length of the whole file, or none at all.
     """
     kind = kind_of(reader)
     if kind not in _EACH or stream.duration is None:
@@ -80,33 +67,20 @@ def stream_length(reader: MediaReader,
     if kind in _SIZED and present_share(reader) is None:
         return None
     if kind == 'mp3':
-        return _tagged(reader, stream, seconds)
+        # FFmpeg has it from a tag, unless it does not believe that, as where
+        # another file was appended; it leaves out what the encoder has added
+        # at both ends.
+        tagged = (mp3_samples(reader.path)
+                  or 0) / stream.codec_context.sample_rate
+        return seconds if tagged and abs(tagged - seconds) < 1 else None
     return seconds
-
-
-def _tagged(reader: MediaReader, stream: av.stream.Stream,
-            seconds: float) -> Optional[float]:
-    """The length of an mp3 if FFmpeg has it from a tag.
-
-    It does not believe the tag of a file to which another was appended, and
-    leaves out what the encoder has added at both ends.
-    """
-    samples = mp3.tagged_samples(reader.path)
-    if samples is None:
-        return None
-    tagged = samples / stream.codec_context.sample_rate
-    return seconds if abs(tagged - seconds) < 1 else None
 
 
 def whole_length(reader: MediaReader) -> Optional[float]:
     """Seconds that the header states for the file as a whole.
 
-    Args:
-        reader (MediaReader): The opened file.
-
-    Returns:
-        float | None: That of the longest stream where each has its own;
-        None where nothing is stated.
+    That of the longest stream where each has its own; None where nothing is
+    stated.
     """
     kind, streams = kind_of(reader), reader.container.streams
     if kind in _EACH:
@@ -118,7 +92,7 @@ def whole_length(reader: MediaReader) -> Optional[float]:
         share = present_share(reader)
         # Else FFmpeg does not believe the stated length and guesses, too.
         believed = share and max(share, 1 / share) < 1.05
-        stream = reader.video or reader.audio
+        stream: Any = reader.video or reader.audio
         if not believed or stream is None or stream.duration is None:
             return None
         return float(stream.duration * stream.time_base)
@@ -131,11 +105,7 @@ def whole_length(reader: MediaReader) -> Optional[float]:
 def known_length(reader: MediaReader) -> Optional[float]:
     """Seconds that a file lasts, as stated or by its last time stamp.
 
-    Args:
-        reader (MediaReader): The opened file.
-
-    Returns:
-        float | None: None where FFmpeg would have to guess.
+    None where FFmpeg would have to guess.
     """
     kind, stated = kind_of(reader), whole_length(reader)
     if kind in _COUNTED:

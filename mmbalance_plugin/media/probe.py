@@ -1,12 +1,12 @@
 """What a media file holds, without or with decoding it."""
 from dataclasses import dataclass
-from typing import Optional
+from typing import Any, Dict, Optional
 
 from .audio import decode_audio
 from .completeness import check_absence
 from .errors import MissingStreamError
 from .index import frame_index
-from .lengths import known_length
+from .lengths import kind_of, known_length
 from .reader import MediaReader
 from .video import check_frames
 
@@ -74,13 +74,13 @@ def probe(path: str,
             decoded completely, or it lacks a stream and is truncated.
     """
     with MediaReader(path, timeout=timeout) as reader:
-        found = dict(
+        found: Dict[str, Any] = dict(
             path=reader.path,
-            container=reader.container.format.name.split(',')[0],
+            container=kind_of(reader),
             duration=known_length(reader))
-        video, audio = reader.video, reader.audio
-        if video is None or audio is None:
+        if reader.video is None or reader.audio is None:
             check_absence(reader)
+        video, audio = reader.video, reader.audio
         if video is not None:
             rate = video.average_rate or video.guessed_rate
             found.update(
@@ -99,7 +99,7 @@ def probe(path: str,
 
 
 def _decode_all(reader: MediaReader) -> dict:
-    found = {}
+    found: Dict[str, Any] = {}
     if reader.video is not None:
         index = frame_index(reader)
         check_frames(reader, index)

@@ -1,5 +1,15 @@
 """Decoding exactly the frames that were asked for."""
-from typing import Container, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import (
+    Any,
+    Container,
+    Dict,
+    Iterator,
+    List,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+)
 
 import av
 import numpy as np
@@ -47,12 +57,15 @@ def decode_frames(reader: MediaReader,
             size that changes within the file.
     """
     wanted = np.asarray(indices, dtype=np.int64).reshape(-1)
-    return _arrange(dict(iter_frames(reader, wanted, index)), wanted)
+    pictures = dict(iter_frames(reader, wanted, index))
+    first = set(np.unique(wanted, return_index=True)[1].tolist())
+    return [pictures[number] if place in first else pictures[number].copy()
+            for place, number in enumerate(wanted.tolist())]
 
 
 def iter_frames(
         reader: MediaReader,
-        indices: Sequence[int],
+        indices: Union[np.ndarray, Sequence[int]],
         index: Optional[FrameIndex] = None
 ) -> Iterator[Tuple[int, np.ndarray]]:
     """Decode frames one by one, without holding the others in memory.
@@ -98,7 +111,7 @@ def _walk(reader: MediaReader, index: FrameIndex,
     """Yield each frame of a sorted list once, or raise for a lost one."""
     reader.restart_clock()
     lost = set(order.tolist())
-    by = _by_count if index.pts is None else _by_time
+    by = _by_time if len(index.pts) else _by_count
     for number, frame in by(reader, index, order):
         lost.discard(number)
         yield number, frame
@@ -111,18 +124,8 @@ def _walk(reader: MediaReader, index: FrameIndex,
 
 
 def _refuse_damage(path: str, frame: av.VideoFrame, number: int) -> None:
-    if getattr(frame, 'is_corrupt', False):
+    if frame.is_corrupt:
         raise MediaError(path, f'frame {number} is damaged')
-
-
-def _arrange(pictures: Dict[int, np.ndarray],
-             wanted: np.ndarray) -> List[np.ndarray]:
-    taken, result = set(), []
-    for number in wanted.tolist():
-        picture = pictures[number]
-        result.append(picture.copy() if number in taken else picture)
-        taken.add(number)
-    return result
 
 
 class _Converter:
@@ -131,7 +134,7 @@ class _Converter:
     def __init__(self, path: str) -> None:
         self.path = path
         self.reformatter = VideoReformatter()
-        self.shape = None
+        self.shape: Optional[Tuple[int, ...]] = None
 
     def __call__(self, frame: av.VideoFrame, number: int) -> np.ndarray:
         _refuse_damage(self.path, frame, number)
@@ -144,7 +147,7 @@ class _Converter:
                 self.path,
                 f'frame {number} cannot be converted to RGB: {error}'
             ) from error
-        matrix = frame.side_data.get('DISPLAYMATRIX')
+        matrix: Any = frame.side_data.get('DISPLAYMATRIX')
         picture = upright(picture, matrix and bytes(matrix))
         if self.shape not in (None, picture.shape):
             raise MediaError(
@@ -209,7 +212,7 @@ def _skip_unneeded(reader: MediaReader, packet: Optional[av.Packet],
 
     Decoders know them (most B-frames) and leave them out for the asking.
     """
-    context = reader.video.codec_context
+    context = reader.require('video').codec_context
     if (reader.threads == 1 and packet is not None
             and context.name in _SKIPS_AT_WILL):
         level = 'DEFAULT' if packet.pts in wanted else 'NONREF'

@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 
 from mmbalance_plugin.media import MediaError, probe
-from mmbalance_plugin.media.mp3 import tagged_samples
-from mmbalance_plugin.media.riff import present_share
+from mmbalance_plugin.media.headers import mp3_samples, wave_share
 from tests.media_utils import tone, truncate, write_clip
 
 RATE = 44100
@@ -187,7 +186,7 @@ def test_tag_of_an_mp3(tmp_path, rate, channels, picture):
         cover = (b'Info\0\0\0\x01' * picture)[:picture]
         open(path, 'wb').write(
             b'ID3\x04\0\0' + size + cover + content)
-    samples = tagged_samples(path)
+    samples = mp3_samples(path)
     frame = 1152 if rate == 44100 else 576
     assert samples % frame == 0
     # The encoder adds a few frames.
@@ -208,15 +207,15 @@ def test_other_tags_of_an_mp3(tmp_path):
         ('nothing', b'', None)):
         path = tmp_path / f'{name}.mp3'
         path.write_bytes(content)
-        assert tagged_samples(str(path)) == (
+        assert mp3_samples(str(path)) == (
             expected and expected * 1152), name
 
 
 def test_size_of_a_large_wav(tmp_path):
     """Where it does not fit into four bytes it stands in another chunk."""
     path = write(tmp_path / 'a.wav', **STATED['large.wav'])
-    assert present_share(path) == 1
+    assert wave_share(path) == 1
     content = open(path, 'rb').read()
     assert content.startswith(b'RF64')
     half = truncate(path, tmp_path / 'half.wav', 0.5)
-    assert present_share(half) == pytest.approx(0.5, abs=0.01)
+    assert wave_share(half) == pytest.approx(0.5, abs=0.01)

@@ -6,8 +6,8 @@ import pytest
 
 from mmbalance_plugin.datasets.audio_visual_dataset import AudioVisualDataset
 from mmbalance_plugin.datasets.av_annotation import AnnotationError
-from mmbalance_plugin.datasets.file_names import find_file
 from mmbalance_plugin.media import MediaError
+from mmbalance_plugin.media.file_names import find_file
 
 ACCENT = 'café.mp4'
 
