@@ -6,19 +6,15 @@ mean over classes. Predicting it is still wrong for the sample in question.
 The numbers are scikit-learn's, which is imported by the first evaluation
 rather than by every start of a program.
 """
+from typing import Callable
+
 import numpy as np
 
 
 def top1_accuracy(scores: np.ndarray, labels: np.ndarray) -> float:
     """Share of samples whose highest score is that of their label.
 
-    Args:
-        scores (np.ndarray): Scores of shape (N, C). The first of equal
-            scores counts as the highest.
-        labels (np.ndarray): Classes of shape (N, ).
-
-    Returns:
-        float: In [0, 1].
+    The first of equal scores counts as the highest.
     """
     return float((scores.argmax(axis=1) == labels).mean())
 
@@ -28,36 +24,20 @@ def mean_class_accuracy(scores: np.ndarray, labels: np.ndarray) -> float:
 
     MMAction2's function of this name also averages over classes that only
     occur among the predictions, as zeros.
-
-    Args:
-        scores (np.ndarray): Scores of shape (N, C).
-        labels (np.ndarray): Classes of shape (N, ).
-
-    Returns:
-        float: In [0, 1].
     """
     from sklearn.metrics import recall_score
-    return float(
-        recall_score(
-            labels,
-            scores.argmax(axis=1),
-            labels=np.unique(labels),
-            average='macro'))
+    return _macro(recall_score, scores, labels)
 
 
 def macro_f1(scores: np.ndarray, labels: np.ndarray) -> float:
-    """Mean of the classes' F1 scores.
-
-    Args:
-        scores (np.ndarray): Scores of shape (N, C).
-        labels (np.ndarray): Classes of shape (N, ).
-
-    Returns:
-        float: In [0, 1]. A class that is never predicted has F1 = 0.
-    """
+    """Mean of the classes' F1 scores; 0 for one that is never predicted."""
     from sklearn.metrics import f1_score
+    return _macro(f1_score, scores, labels)
+
+
+def _macro(measure: Callable, scores: np.ndarray, labels: np.ndarray) -> float:
     return float(
-        f1_score(
+        measure(
             labels,
             scores.argmax(axis=1),
             labels=np.unique(labels),
@@ -70,13 +50,6 @@ def mean_average_precision(scores: np.ndarray, labels: np.ndarray) -> float:
     Each class ranks all samples by its score; the average precision is the
     area under the step-wise precision-recall curve, in which samples of equal
     scores share one step.
-
-    Args:
-        scores (np.ndarray): Scores of shape (N, C).
-        labels (np.ndarray): Classes of shape (N, ).
-
-    Returns:
-        float: In [0, 1].
     """
     from sklearn.metrics import average_precision_score
     present = np.unique(labels)

@@ -1,4 +1,4 @@
-from typing import Union
+from typing import Dict, Mapping, Union
 
 import torch
 import torch.nn.functional as F
@@ -16,6 +16,16 @@ def at_least_float32(value: Union[Tensor, float]) -> Tensor:
     """
     value = torch.as_tensor(value)
     return value.to(torch.promote_types(value.dtype, torch.float32))
+
+
+def ahead_of_others(values: Mapping[str, Tensor]) -> Dict[str, Tensor]:
+    """By how much each of several numbers is above the mean of the others.
+
+    In float32 or better.
+    """
+    numbers = {name: at_least_float32(v) for name, v in values.items()}
+    total, others = sum(numbers.values()), len(numbers) - 1
+    return {name: v - (total - v) / others for name, v in numbers.items()}
 
 
 def unit_rows(values: Tensor) -> Tensor:

@@ -3,7 +3,7 @@ from typing import Collection, Dict, Iterable, Mapping
 import torch
 from torch import Tensor
 
-from ._tensors import at_least_float32
+from ._tensors import ahead_of_others
 from .shapley import shapley_values
 
 
@@ -59,18 +59,9 @@ def agm_coefficients(losses: Dict[str, Tensor],
         raise ValueError('AGM compares at least two modalities with their '
                          f'running means, got {sorted(losses)} and '
                          f'{sorted(running_losses)}')
-    ratio = _loss_ratios(losses)
-    usual = _loss_ratios(running_losses)
+    now, usual = ahead_of_others(losses), ahead_of_others(running_losses)
     return {
-        m: torch.exp(alpha * (usual[m] - ratio[m]).clamp(max=limit))
-        for m in losses
-    }
-
-
-def _loss_ratios(losses: Dict[str, Tensor]) -> Dict[str, Tensor]:
-    losses = {m: at_least_float32(v) for m, v in losses.items()}
-    total, others = sum(losses.values()), len(losses) - 1
-    return {
-        m: torch.exp((total - own) / others - own)
-        for m, own in losses.items()
+        m: torch.exp(alpha * (torch.exp(-usual[m]) - torch.exp(-gap)).clamp(
+            max=limit))
+        for m, gap in now.items()
     }

@@ -44,20 +44,21 @@ def gradient_alignments(g_task: Gradient,
         raise ValueError(
             f"similarity must be 'inner' or 'cosine', got {similarity!r}")
     task = _as_list(g_task)
-    if all(grad is None for grad in task):
+    zero = next((g.new_zeros(()) for g in task if g is not None), None)
+    if zero is None:
         raise ValueError('the task gradient reaches none of the parameters: '
                          'every entry of g_task is None')
     result = {}
     for name, gradient in g_aux.items():
         aux = _as_list(gradient)
         _check_match(name, task, aux)
-        value = _inner(task, aux)
+        value = torch.stack([zero] + [
+            (a * b).sum() for a, b in zip(task, aux)
+            if a is not None and b is not None]).sum()
         if similarity == 'cosine':
             # One norm after the other: their product may underflow.
-            for norm in (_norm(task), _norm(aux)):
-                if norm is not None:
-                    value = torch.where(norm == 0, torch.zeros_like(value),
-                                        value / norm)
+            for norm in (_norm(task, zero), _norm(aux, zero)):
+                value = (value / norm).where(norm != 0, 0.)
         result[name] = value
     return result
 
@@ -74,10 +75,7 @@ def alignment_weights(g_task: Gradient,
         \alpha_k = s_k / \sum_j s_j
 
     Args:
-        g_task (Tensor | Sequence[Tensor | None]): See
-            :func:`gradient_alignments`.
-        g_aux (Dict[str, Tensor | Sequence[Tensor | None]]): See
-            :func:`gradient_alignments`.
+        g_task, g_aux: See :func:`gradient_alignments`.
         similarity (str): 'inner' (the paper) or 'cosine', which ignores how
             large an auxiliary gradient is. Defaults to 'inner'.
 
@@ -115,8 +113,7 @@ def weights_from_alignments(
     # the quotient of two tiny ones lose its digits.
     largest = positive.max()
     scaled = positive / largest
-    weights = torch.where(largest == 0, torch.zeros_like(positive),
-                          scaled / scaled.sum())
+    weights = (scaled / scaled.sum()).where(largest != 0, 0.)
     return dict(zip(alignments, weights.unbind()))
 
 
@@ -139,15 +136,6 @@ def _check_match(name: str, task: List[Optional[Tensor]],
                 f'{tuple(b.shape)}, that of the task {tuple(a.shape)}')
 
 
-def _inner(task: List[Optional[Tensor]],
-           aux: List[Optional[Tensor]]) -> Tensor:
-    products = [(a * b).sum() for a, b in zip(task, aux)
-                if a is not None and b is not None]
-    if products:
-        return torch.stack(products).sum()
-    return next(g for g in task if g is not None).new_zeros(())
-
-
-def _norm(gradient: List[Optional[Tensor]]) -> Optional[Tensor]:
-    norms = [torch.linalg.vector_norm(g) for g in gradient if g is not None]
-    return torch.linalg.vector_norm(torch.stack(norms)) if norms else None
+def _norm(gradient: List[Optional[Tensor]], zero: Tensor) -> Tensor:
+    return torch.linalg.vector_norm(torch.stack([zero] + [
+        torch.linalg.vector_norm(g) for g in gradient if g is not None]))

@@ -74,17 +74,12 @@ def club_sampled(mu: Tensor,
     shares, and not cheaper.
 
     Args:
-        mu (Tensor): Means of Q given each x, shape (N, D).
-        logvar (Tensor): Log-variances of Q given each x, shape (N, D).
-        y (Tensor): The samples that go with each x, shape (N, D).
+        mu, logvar, y (Tensor): See :func:`club_upper_bound`.
         generator (torch.Generator, optional): Draws the permutation, on its
             own device. Defaults to None: torch's global generator.
 
     Returns:
         Tensor: The estimate, 0-d: summed over features, mean over samples.
-
-    Raises:
-        ValueError: The shapes differ or are not (N, D) with N >= 1.
     """
     mu, logvar, y = _checked(mu, logvar, y)
     device = y.device if generator is None else generator.device
@@ -97,17 +92,12 @@ def club_against(mu: Tensor, logvar: Tensor, y: Tensor,
     """vCLUB with given negative partners, one for each sample.
 
     Args:
-        mu (Tensor): Means of Q given each x, shape (N, D).
-        logvar (Tensor): Log-variances of Q given each x, shape (N, D).
-        y (Tensor): The samples that go with each x, shape (N, D).
+        mu, logvar, y (Tensor): See :func:`club_upper_bound`.
         partners (Tensor): For each x a sample of the marginal of y, shape
             (N, D).
 
     Returns:
         Tensor: The estimate, 0-d: summed over features, mean over samples.
-
-    Raises:
-        ValueError: The shapes differ or are not (N, D) with N >= 1.
     """
     mu, logvar, y, partners = _checked(mu, logvar, y, partners)
     # (n - mu)^2 - (y - mu)^2 as one product, for the same reason as above.
@@ -125,16 +115,10 @@ def club_log_likelihood(mu: Tensor, logvar: Tensor, y: Tensor) -> Tensor:
     Twice the Gaussian log-likelihood :math:`\log Q(y|x)` up to a constant,
     the form of the released CLUB code.
 
-    Args:
-        mu (Tensor): Means of Q given each x, shape (N, D).
-        logvar (Tensor): Log-variances of Q given each x, shape (N, D).
-        y (Tensor): The samples that go with each x, shape (N, D).
+    Takes ``mu``, ``logvar`` and ``y`` as :func:`club_upper_bound` does.
 
     Returns:
         Tensor: 0-d, summed over features, mean over samples.
-
-    Raises:
-        ValueError: The shapes differ or are not (N, D) with N >= 1.
     """
     mu, logvar, y = _checked(mu, logvar, y)
     return _mean_over_samples(-(mu - y).square() * torch.exp(-logvar) -
@@ -147,16 +131,10 @@ def club_log_likelihood_gradients(mu: Tensor, logvar: Tensor,
 
     In closed form: a third of what autograd takes for them.
 
-    Args:
-        mu (Tensor): Means of Q given each x, shape (N, D).
-        logvar (Tensor): Log-variances of Q given each x, shape (N, D).
-        y (Tensor): The samples that go with each x, shape (N, D).
+    Takes ``mu``, ``logvar`` and ``y`` as :func:`club_upper_bound` does.
 
     Returns:
         Tuple[Tensor, Tensor]: Both of shape (N, D).
-
-    Raises:
-        ValueError: The shapes differ or are not (N, D) with N >= 1.
     """
     mu, logvar, y = _checked(mu, logvar, y)
     residual = y - mu

@@ -51,6 +51,9 @@ def js_divergence(logits_p: Tensor,
         raise ValueError(
             'js_divergence needs logits of equal shape, got '
             f'{tuple(logits_p.shape)} and {tuple(logits_q.shape)}')
+    if reduction not in ('mean', 'sum', 'none'):
+        raise ValueError("reduction must be 'mean', 'sum' or 'none', got "
+                         f'{reduction!r}')
     log_p, log_q = _log_probabilities(logits_p), _log_probabilities(logits_q)
     gap = log_q - log_p
     zero = torch.zeros_like(gap)
@@ -59,35 +62,21 @@ def js_divergence(logits_p: Tensor,
     kl_q = log_q.exp() * (log2 - torch.logaddexp(zero, -gap))
     # The clamp removes what rounding puts outside of the bounds.
     js = (0.5 * (kl_p + kl_q).sum(dim=-1)).clamp(0, log2)
-    return _reduce(js, reduction)
+    if reduction == 'none':
+        return js
+    return js.mean() if reduction == 'mean' else js.sum()
 
 
-def predictive_entropy(logits: Tensor, reduction: str = 'none') -> Tensor:
+def predictive_entropy(logits: Tensor) -> Tensor:
     r"""Entropy :math:`H = -\sum_c p_c \log p_c` of predictions, in nats.
 
     Args:
         logits (Tensor): Logits of shape (..., C). For probabilities ``p``
             pass ``p.log()``, zeros included.
-        reduction (str): Over the leading dimensions: 'none', 'mean' or
-            'sum'. Defaults to 'none'.
 
     Returns:
-        Tensor: Entropies of shape (...), each in [0, ln C], or 0-d; float32
-        or better.
-
-    Raises:
-        ValueError: ``reduction`` is unknown.
+        Tensor: Entropies of shape (...), each in [0, ln C]; float32 or
+        better.
     """
     log_p = _log_probabilities(logits)
-    return _reduce(-(log_p.exp() * log_p).sum(dim=-1), reduction)
-
-
-def _reduce(values: Tensor, reduction: str) -> Tensor:
-    if reduction == 'none':
-        return values
-    if reduction == 'mean':
-        return values.mean()
-    if reduction == 'sum':
-        return values.sum()
-    raise ValueError("reduction must be 'mean', 'sum' or 'none', got "
-                     f'{reduction!r}')
+    return -(log_p.exp() * log_p).sum(dim=-1)

@@ -4,6 +4,8 @@ from typing import Dict, Optional
 import torch
 from torch import Tensor
 
+from .fusion import silence_absent
+
 
 def keep_masks(probabilities: Dict[str, Tensor],
                batch_size: int,
@@ -58,10 +60,7 @@ def drop_features(features: Dict[str, Tensor],
         dict[str, Tensor]: New tensors of the same shapes and dtypes. A
         dropped feature is zero whatever it was, NaN included.
     """
-    dropped = {
-        name: feature.masked_fill(~keep[name][:, None], 0)
-        for name, feature in features.items()
-    }
+    dropped = silence_absent(features, keep)
     if factor is None:
         return dropped
     return {

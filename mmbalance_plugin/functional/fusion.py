@@ -3,9 +3,9 @@
 Every rule takes a dict of unimodal logits ``{modality: (B, C)}`` and returns
 log-probabilities (B, C) that are normalised over the classes, in float32 or
 better whatever the logits are. Which rule is right depends on the data. The
-product rules (:func:`sum_logits`, :func:`sum_log_probability`) suit
-modalities that carry their own evidence, :func:`mean_probability` survives a
-branch that is confidently wrong.
+product rule :func:`sum_logits` suits modalities that carry their own
+evidence, :func:`mean_probability` survives a branch that is confidently
+wrong.
 
 Where samples lack modalities, ``present`` says which: a bool mask (B, ) for
 each modality that some sample lacks, True where it is there. A modality that
@@ -33,11 +33,7 @@ Present = Optional[Dict[str, Tensor]]
 
 
 def _stack(logits: Dict[str, Tensor]) -> Tensor:
-    """Stack unimodal logits to (M, B, C), checking that they belong together.
-
-    Args:
-        logits (dict[str, Tensor]): Logits (B, C) of each modality.
-    """
+    """Unimodal logits as (M, B, C), where they belong together."""
     if not logits:
         raise ValueError('there is nothing to fuse: no modality was given')
     shapes = {name: tuple(value.shape) for name, value in logits.items()}
@@ -49,18 +45,10 @@ def _stack(logits: Dict[str, Tensor]) -> Tensor:
 
 def silence_absent(logits: Dict[str, Tensor],
                    present: Present = None) -> Dict[str, Tensor]:
-    """Zeros in place of the logits of what is not there.
+    """Zeros in place of the rows (B, ...) of what is not there.
 
     Equal logits say nothing: they add nothing to a sum of logits or of
     log-probabilities that is normalised afterwards.
-
-    Args:
-        logits (dict[str, Tensor]): Logits (B, C) of each modality.
-        present (dict[str, Tensor], optional): Bool masks (B, ). Defaults to
-            None: everything is there.
-
-    Returns:
-        dict[str, Tensor]: The logits; new tensors where there is a mask.
     """
     if not present:
         return logits
@@ -73,16 +61,7 @@ def silence_absent(logits: Dict[str, Tensor],
 
 def mean_probability(logits: Dict[str, Tensor],
                      present: Present = None) -> Tensor:
-    """Log of the mean of the modalities' probabilities.
-
-    Args:
-        logits (dict[str, Tensor]): Logits (B, C) of each modality.
-        present (dict[str, Tensor], optional): Bool masks (B, ). Defaults to
-            None: everything is there.
-
-    Returns:
-        Tensor: ``log(mean_m softmax(z^m))``, shape (B, C).
-    """
+    """Log of the mean of the probabilities, ``log(mean_m softmax(z^m))``."""
     if present:
         equal = [1 / len(logits)] * len(logits)
         return pool_weighted(logits, equal, 'probs', present)
@@ -91,40 +70,13 @@ def mean_probability(logits: Dict[str, Tensor],
 
 
 def sum_logits(logits: Dict[str, Tensor], present: Present = None) -> Tensor:
-    """Log-probabilities of the sum of the modalities' logits.
+    """Log-probabilities of the sum of the logits, log_softmax(sum_m z^m).
 
-    Args:
-        logits (dict[str, Tensor]): Logits (B, C) of each modality.
-        present (dict[str, Tensor], optional): Bool masks (B, ). Defaults to
-            None: everything is there.
-
-    Returns:
-        Tensor: ``log_softmax(sum_m z^m)``, shape (B, C).
+    Up to rounding that of their log-probabilities, too: ``log softmax(z)``
+    and ``z`` differ by a number that is the same for every class.
     """
     stacked = _stack(silence_absent(logits, present))
     return F.log_softmax(stacked.sum(dim=0), dim=-1)
-
-
-def sum_log_probability(logits: Dict[str, Tensor],
-                        present: Present = None) -> Tensor:
-    """Normalised sum of the modalities' log-probabilities.
-
-    Note:
-        ``log softmax(z)`` and ``z`` differ by a number that is the same for
-        every class, so this is the same function as :func:`sum_logits` up
-        to rounding. Both names exist because the literature uses both.
-
-    Args:
-        logits (dict[str, Tensor]): Logits (B, C) of each modality.
-        present (dict[str, Tensor], optional): Bool masks (B, ). Defaults to
-            None: everything is there.
-
-    Returns:
-        Tensor: ``log_softmax(sum_m log softmax(z^m))``, shape (B, C).
-    """
-    stacked = _stack(silence_absent(logits, present))
-    log_probs = F.log_softmax(stacked, dim=-1)
-    return F.log_softmax(log_probs.sum(dim=0), dim=-1)
 
 
 def pool_weighted(logits: Dict[str, Tensor],
@@ -134,18 +86,13 @@ def pool_weighted(logits: Dict[str, Tensor],
     """Weighted pool of the modalities' predictions.
 
     Args:
-        logits (dict[str, Tensor]): Logits (B, C) of each modality.
+        logits, present: As in every rule.
         weights (Tensor | Sequence[float]): One weight per modality, in the
             order of ``logits``, not negative, summing to 1: (M, ), or (M, B)
             where each sample has its own.
         pool (str): 'probs' for ``log sum_m w_m p^m`` (linear pool) or
             'log_probs' for ``log_softmax(sum_m w_m log p^m)`` (logarithmic
             pool). Defaults to 'probs'.
-        present (dict[str, Tensor], optional): Bool masks (B, ). Defaults to
-            None: everything is there.
-
-    Returns:
-        Tensor: Log-probabilities of shape (B, C).
     """
     stacked = _stack(silence_absent(logits, present))
     log_probs = F.log_softmax(stacked, dim=-1)
@@ -204,57 +151,33 @@ def fit_pool_weights(logits: Dict[str, Tensor],
     """
     if pool not in POOLS:
         raise ValueError(f"pool must be one of {POOLS}, but got '{pool}'")
-    log_probs = F.log_softmax(
-        _stack(logits).detach().to('cpu', torch.float64), dim=-1).numpy()
-    labels = targets.detach().cpu().numpy().reshape(-1)
-    if not len(labels) or len(labels) != log_probs.shape[1]:
-        raise ValueError(f'{log_probs.shape[1]} predictions and {len(labels)} '
+    names = list(logits)
+    stacked = _stack(logits).detach().to('cpu', torch.float64)
+    labels = targets.detach().cpu().reshape(-1)
+    if not len(labels) or len(labels) != stacked.shape[1]:
+        raise ValueError(f'{stacked.shape[1]} predictions and {len(labels)} '
                          'targets: fitting needs as many of each, at least 1')
-    if not np.isfinite(log_probs[:, np.arange(len(labels)), labels]).all():
-        names: List[str] = [
-            name for name, value in zip(logits, log_probs)
-            if not np.isfinite(value).all()
-        ]
-        raise ValueError(f'the logits of {names} are not finite')
-    if len(logits) == 1:
-        return torch.ones(1, dtype=torch.float64)
-    objective = (_linear_pool_nll if pool == 'probs' else _log_pool_nll)
-    count = len(logits)
-    result = minimize(
-        objective,
-        np.full(count, 1. / count),
-        args=(log_probs, labels),
-        jac=True,
-        method='SLSQP',
-        bounds=[(MIN_WEIGHT, 1.)] * count,
-        constraints=dict(
-            type='eq', fun=lambda w: w.sum() - 1, jac=np.ones_like),
-        options=dict(ftol=1e-12, maxiter=500))
+    wrong = [m for m, z in zip(names, stacked) if not z.isfinite().all()]
+    if wrong:
+        raise ValueError(f'the logits of {wrong} are not finite')
+    count, pooled = len(names), dict(zip(names, stacked))
+
+    def nll(weights: np.ndarray) -> Tuple[float, np.ndarray]:
+        w = torch.tensor(weights, requires_grad=True)
+        loss = F.nll_loss(pool_weighted(pooled, w, pool), labels)
+        return loss.item(), torch.autograd.grad(loss, w)[0].numpy()
+
+    with torch.enable_grad():
+        result = minimize(
+            nll,
+            np.full(count, 1. / count),
+            jac=True,
+            method='SLSQP',
+            bounds=[(MIN_WEIGHT, 1.)] * count,
+            constraints=dict(
+                type='eq', fun=lambda w: w.sum() - 1, jac=np.ones_like),
+            options=dict(ftol=1e-12, maxiter=500))
     if not np.isfinite(result.x).all():
         raise RuntimeError(f'fitting the weights failed: {result.message}')
     weights = np.clip(result.x, MIN_WEIGHT, None)
     return torch.from_numpy(weights / weights.sum())
-
-
-def _linear_pool_nll(weights: np.ndarray, log_probs: np.ndarray,
-                     labels: np.ndarray) -> Tuple[float, np.ndarray]:
-    """Mean NLL of the linear pool and its gradient."""
-    true = log_probs[:, np.arange(len(labels)), labels]
-    # Relative to the best modality of each sample: no underflow to log 0.
-    top = true.max(axis=0)
-    ratio = np.exp(true - top)
-    mixed = weights @ ratio
-    return (-(np.log(mixed) + top).mean(), -(ratio / mixed).mean(axis=1))
-
-
-def _log_pool_nll(weights: np.ndarray, log_probs: np.ndarray,
-                  labels: np.ndarray) -> Tuple[float, np.ndarray]:
-    """Mean NLL of the logarithmic pool and its gradient."""
-    rows = np.arange(len(labels))
-    pooled = np.tensordot(weights, log_probs, axes=1)
-    peak = pooled.max(axis=1, keepdims=True)
-    scores = np.exp(pooled - peak)
-    norm = scores.sum(axis=1, keepdims=True)
-    nll = (np.log(norm[:, 0]) + peak[:, 0] - pooled[rows, labels]).mean()
-    expected = ((scores / norm) * log_probs).sum(axis=2)
-    return nll, (expected - log_probs[:, rows, labels]).mean(axis=1)

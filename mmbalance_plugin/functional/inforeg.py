@@ -3,7 +3,7 @@ from typing import Dict
 import torch
 from torch import Tensor
 
-from ._tensors import at_least_float32
+from ._tensors import ahead_of_others, at_least_float32
 
 
 def inforeg_window(before: Tensor, last: Tensor, threshold: float) -> Tensor:
@@ -53,10 +53,7 @@ def inforeg_coefficients(scores: Dict[str, Tensor],
     if len(scores) < 2:
         raise ValueError('InfoReg compares modalities with each other, but '
                          f'got {list(scores)}')
-    values = {m: at_least_float32(s) for m, s in scores.items()}
-    total, others = sum(values.values()), len(values) - 1
-    gaps = {m: s - (total - s) / others for m, s in values.items()}
     return {
         m: torch.exp(beta * torch.tanh(gap)).where(gap > 0, 0.)
-        for m, gap in gaps.items()
+        for m, gap in ahead_of_others(scores).items()
     }

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from ._tensors import at_least_float32
-from .discrepancy import MIN_SCORE_SUM
+from .discrepancy import MIN_SCORE_SUM, discrepancy_ratios
 
 
 def mlb_coefficients(score_sums: Dict[str, Tensor], alpha: float,
@@ -36,17 +36,13 @@ def mlb_coefficients(score_sums: Dict[str, Tensor], alpha: float,
     """
     if alpha < 0:
         raise ValueError(f'alpha must not be negative, got {alpha}')
-    if len(score_sums) < 2:
-        raise ValueError('MLB compares modalities with each other, got '
-                         f'{sorted(score_sums)}')
-    sums = {
-        m: at_least_float32(s).clamp(min=MIN_SCORE_SUM)
+    # How far one lags is how far its reciprocal is ahead.
+    behind = discrepancy_ratios({
+        m: 1 / at_least_float32(s).clamp(min=MIN_SCORE_SUM)
         for m, s in score_sums.items()
+    })
+    return {
+        m: 1 + torch.where(ratio > 1, beta_max - 1., 1.) * torch.tanh(
+            alpha * (ratio - 1))
+        for m, ratio in behind.items()
     }
-    total = sum(sums.values())
-    coefficients = {}
-    for name, own in sums.items():
-        ratio = (total - own) / (own * (len(sums) - 1))
-        excess = torch.where(ratio > 1, beta_max - 1., 1.)
-        coefficients[name] = 1 + excess * torch.tanh(alpha * (ratio - 1))
-    return coefficients

@@ -37,31 +37,35 @@ def opm_drop_probabilities(ratios: Dict[str, Tensor], q_base: float,
         >>> opm_drop_probabilities(ratios, q_base=0.5, lam=0.5)
         {'rgb': tensor(0.7410), 'flow': tensor(0.)}
     """
-
-    def probability(ratio: Tensor) -> Tensor:
-        ratio = at_least_float32(ratio)
-        ahead = q_base * (1 + lam * torch.tanh(ratio - 1))
-        return torch.where(ratio > 1, ahead.clamp(0, 1),
-                           torch.zeros_like(ratio))
-
-    return {name: probability(ratio) for name, ratio in ratios.items()}
+    stacked = torch.stack([at_least_float32(r) for r in ratios.values()])
+    ahead = (q_base * (1 + lam * torch.tanh(stacked - 1))).clamp(0, 1)
+    return dict(zip(ratios, ahead.where(stacked > 1, 0.).unbind()))
 
 
-def opm_dropped_share(probabilities: Dict[str, Tensor],
-                      widths: Dict[str, int]) -> Tensor:
-    r"""Expected share of the feature channels that OPM drops.
+def opm_rescale_factor(probabilities: Dict[str, Tensor],
+                       widths: Dict[str, int]) -> Tensor:
+    r"""Factor that makes up for the dropped features on average.
 
-    .. math:: \theta = \sum_m D_m q^m / \sum_m D_m
+    The released code scales all features by :math:`1 / (1 - \theta)` in a
+    step that drops, with the share of the channels that is expected to drop,
+    :math:`\theta = \sum_m D_m q^m / \sum_m D_m`. It is finite because the
+    weakest modality is never dropped.
 
     Args:
         probabilities (Dict[str, Tensor]): Modality to drop probability, 0-d.
         widths (Dict[str, int]): Modality to feature width :math:`D_m`.
 
     Returns:
-        Tensor: :math:`\theta`, 0-d, in [0, 1).
+        Tensor: The factor, 0-d, at least 1.
 
     Raises:
         ValueError: The two arguments name different modalities.
+
+    Examples:
+        >>> import torch
+        >>> probabilities = {'rgb': torch.tensor(.5), 'flow': torch.tensor(0.)}
+        >>> opm_rescale_factor(probabilities, {'rgb': 8, 'flow': 8})
+        tensor(1.3333)
     """
     if set(probabilities) != set(widths):
         raise ValueError(
@@ -71,28 +75,4 @@ def opm_dropped_share(probabilities: Dict[str, Tensor],
         widths[name] * at_least_float32(q)
         for name, q in probabilities.items()
     ])
-    return dropped.sum() / sum(widths.values())
-
-
-def opm_rescale_factor(probabilities: Dict[str, Tensor],
-                       widths: Dict[str, int]) -> Tensor:
-    r"""Factor that makes up for the dropped features on average.
-
-    The released code scales all features by :math:`1 / (1 - \theta)` in a
-    step that drops, with :math:`\theta` from :func:`opm_dropped_share`. It
-    is finite because the weakest modality is never dropped.
-
-    Args:
-        probabilities (Dict[str, Tensor]): Modality to drop probability, 0-d.
-        widths (Dict[str, int]): Modality to feature width.
-
-    Returns:
-        Tensor: The factor, 0-d, at least 1.
-
-    Examples:
-        >>> import torch
-        >>> probabilities = {'rgb': torch.tensor(.5), 'flow': torch.tensor(0.)}
-        >>> opm_rescale_factor(probabilities, {'rgb': 8, 'flow': 8})
-        tensor(1.3333)
-    """
-    return 1 / (1 - opm_dropped_share(probabilities, widths))
+    return 1 / (1 - dropped.sum() / sum(widths.values()))

@@ -1,10 +1,10 @@
-"""Collectives that mmengine.dist lacks: with gradients, and for gradients.
+"""Collectives that mmengine.dist lacks, most of them with gradients.
 
 Each of them does nothing but return its input where no process group of more
 than one rank exists. All ranks must call them in the same order, and those
 with gradients call a collective in the backward pass as well.
 """
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Dict, Sequence, Tuple
 
 import torch
 from mmengine import dist
@@ -151,39 +151,6 @@ def global_scores(
     dist.all_reduce(packed, op='sum')
     totals, sizes = packed.chunk(2)
     return dict(zip(sums, totals)), dict(zip(sums, sizes))
-
-
-def reduce_gradients(grads: Sequence[Optional[Tensor]],
-                     op: str = 'mean') -> List[Optional[Tensor]]:
-    """Combine gradients over the ranks by hand, in one collective per dtype.
-
-    For gradients that DDP does not see: taken with ``torch.autograd.grad``,
-    or of a module outside of DDP.
-
-    Args:
-        grads (Sequence[Tensor | None]): One gradient per parameter. An entry
-            must be None on all ranks or on none.
-        op (str): 'mean' or 'sum'. Defaults to 'mean'.
-
-    Returns:
-        List[Tensor | None]: The combined gradients, bit-identical on all
-        ranks; None stays None. New tensors where there is more than one
-        rank, else the given ones.
-
-    Raises:
-        ValueError: ``op`` is unknown.
-    """
-    if op not in ('mean', 'sum'):
-        raise ValueError(f"op must be 'mean' or 'sum', got {op!r}")
-    if dist.get_world_size() == 1:
-        return list(grads)
-    # Gradients may be expanded views, which nothing can be written into.
-    combined = [
-        None if grad is None else grad.detach().clone(
-            memory_format=torch.contiguous_format) for grad in grads
-    ]
-    dist.all_reduce_params([g for g in combined if g is not None], op=op)
-    return combined
 
 
 def broadcast_tensors(tensors: Sequence[Tensor], src: int = 0) -> None:

@@ -50,7 +50,7 @@ class TestMLB:
     def test_refusals(self):
         with pytest.raises(ValueError, match='alpha'):
             mlb_coefficients(named(1., 2.), -1, 2)
-        with pytest.raises(ValueError, match='compares'):
+        with pytest.raises(ValueError, match='compare'):
             mlb_coefficients(named(1.), 1, 2)
 
 

@@ -6,7 +6,6 @@ import torch
 from mmbalance_plugin.functional import (
     discrepancy_ratios,
     opm_drop_probabilities,
-    opm_dropped_share,
     opm_rescale_factor,
 )
 
@@ -28,8 +27,6 @@ def test_golden_step():
     assert q['a'].item() == pytest.approx(.7410, abs=5e-5)
     assert q['b'].item() == 0.
     widths = dict(a=512, b=512)
-    assert opm_dropped_share(q, widths).item() == pytest.approx(
-        .3705, abs=5e-5)
     assert opm_rescale_factor(q, widths).item() == pytest.approx(
         1.5886, abs=5e-5)
 
@@ -69,9 +66,8 @@ def test_the_weakest_of_many_is_never_dropped():
 
 def test_share_weighs_by_width():
     q = dict(a=torch.tensor(.8), b=torch.tensor(.2), c=torch.tensor(0.))
-    share = opm_dropped_share(q, dict(c=10, a=30, b=60))
-    assert share.item() == pytest.approx((30 * .8 + 60 * .2) / 100)
-    factor = opm_rescale_factor(q, dict(a=30, b=60, c=10))
+    # (30 * .8 + 60 * .2) / 100 of the channels.
+    factor = opm_rescale_factor(q, dict(c=10, a=30, b=60))
     assert factor.item() == pytest.approx(1 / (1 - .36))
 
 
@@ -97,5 +93,5 @@ def test_nothing_is_read_on_the_host():
 
 def test_mismatched_modalities_are_named():
     with pytest.raises(ValueError, match=r"\['a', 'b'\].*\['a', 'c'\]"):
-        opm_dropped_share(
+        opm_rescale_factor(
             dict(a=torch.tensor(.5), b=torch.tensor(0.)), dict(a=1, c=2))

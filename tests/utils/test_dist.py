@@ -1,4 +1,3 @@
-import pytest
 import torch
 from mmengine import dist
 
@@ -9,7 +8,6 @@ from mmbalance_plugin.utils.dist import (
     broadcast_tensors,
     gather_with_grad,
     global_moments,
-    reduce_gradients,
 )
 from tests.dist_utils import run_ranks
 
@@ -33,8 +31,6 @@ def test_one_process_is_left_alone():
     assert all_reduce_sum_with_grad(x) is x
     assert torch.equal(all_reduce_mean_with_grad(x), x)
     assert gather_with_grad(x)[0] is x and gather_with_grad(x)[1] == 0
-    grads = [x.detach(), None]
-    assert reduce_gradients(grads)[0] is grads[0]
     broadcast_tensors([x.detach()])
 
 
@@ -44,11 +40,6 @@ def test_moments_of_one_process_are_the_local_ones():
     torch.testing.assert_close((mean, var), feature_moments(x))
     assert count.item() == 11 and not count.requires_grad
     assert torch.autograd.gradcheck(lambda t: global_moments(t)[:2], x)
-
-
-def test_unknown_op_is_named():
-    with pytest.raises(ValueError, match="'max'"):
-        reduce_gradients([torch.zeros(1)], op='max')
 
 
 # ---- two ranks ---------------------------------------------------------
@@ -105,26 +96,6 @@ def test_gather_with_gradients():
     assert (first[1], second[1]) == (0, 4)
     weights = torch.arange(11.).double()[:, None].expand(11, 3)
     assert torch.equal(torch.cat([first[2], second[2]]), 2 * weights)
-
-
-def _gradients(op):
-    rank = dist.get_rank()
-    expanded = torch.tensor(1. + rank).expand(2, 2)
-    half = torch.full((3, ), 2. * rank, dtype=torch.float16)
-    double = torch.full((1, ), 5. - rank, dtype=torch.float64)
-    result = reduce_gradients([expanded, None, half, double], op)
-    return result, expanded
-
-
-@pytest.mark.parametrize('op, factor', [('mean', .5), ('sum', 1.)])
-def test_gradients_by_hand(op, factor):
-    for rank, (result, given) in enumerate(run_ranks(_gradients, 2, op)):
-        assert torch.equal(result[0], torch.full((2, 2), 3 * factor))
-        assert result[1] is None
-        assert torch.equal(result[2], torch.full((3, ), 2 * factor).half())
-        assert result[3].item() == 9 * factor
-        assert result[3].dtype == torch.float64
-        assert torch.equal(given, torch.full((2, 2), 1. + rank))
 
 
 def _broadcast():

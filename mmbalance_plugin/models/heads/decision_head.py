@@ -12,7 +12,6 @@ from mmbalance_plugin.functional.fusion import (
     fit_pool_weights,
     mean_probability,
     pool_weighted,
-    sum_log_probability,
     sum_logits,
 )
 from mmbalance_plugin.registry import MODELS
@@ -22,9 +21,9 @@ from .base import MultimodalHead
 RULES = dict(
     mean=mean_probability,
     sum_logits=sum_logits,
-    sum_log_probs=sum_log_probability,
+    sum_log_probs=sum_logits,
     fitted=None,
-    calibrated=sum_log_probability)
+    calibrated=sum_logits)
 
 
 @MODELS.register_module()
