@@ -7,7 +7,7 @@ from mmbalance_plugin.registry import DATASETS
 
 from .audio_visual_dataset import AudioVisualDataset
 from .prepare.errors import PreparedDataError
-from .prepare.manifest import mend, require_complete, source_of
+from .prepare.manifest import require_complete
 
 
 @DATASETS.register_module()
@@ -32,10 +32,9 @@ class PreparedClipsDataset(AudioVisualDataset):
         kwargs: See :class:`AudioVisualDataset`.
 
     Raises:
-        IncompleteDataError: The manifest is not complete; names the first
-            missing clips and the command that mends it.
-        PreparedDataError: There is no manifest, no such split, or files have
-            vanished since.
+        PreparedDataError: There is no manifest, or it is not complete; there
+            is no such split, or files have vanished since. Names the first
+            clips and the command that mends it.
     """
 
     #: Name that ``tools/prepare_data.py`` knows.
@@ -51,10 +50,10 @@ class PreparedClipsDataset(AudioVisualDataset):
         self.split, self.protocol = split, protocol
         self.prepared_root = Path(data_root or f'data/{self.NAME}')
         content = require_complete(self.prepared_root, self.NAME)
-        self.mend_command = mend(self.prepared_root, content)
-        #: Folder of the clips.
-        self.source_root = Path(media_root) if media_root else source_of(
-            self.prepared_root, content)
+        self._arguments = content.get('arguments', ())
+        #: Folder of the clips: as prepared, relative to the manifest's.
+        self.source_root = (Path(media_root) if media_root else
+                            self.prepared_root / content['source'])
         ann_file = self.prepared_root / protocol / f'{split}.csv'
         if (f'{protocol}/{split}' not in content['counts']
                 or not ann_file.is_file()):
@@ -74,11 +73,8 @@ class PreparedClipsDataset(AudioVisualDataset):
         return ''
 
     def _error(self, path: Path, problem: str) -> PreparedDataError:
-        error = PreparedDataError(path, problem, self.NAME,
-                                  self.prepared_root)
-        error.args = (f'{path} {problem}. Mend it with\n'
-                      f'    {self.mend_command}', )
-        return error
+        return PreparedDataError(path, problem, self.NAME,
+                                 self.prepared_root, self._arguments)
 
     def filter_data(self) -> List[dict]:
         """Check that the files are there still."""

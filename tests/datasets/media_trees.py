@@ -6,7 +6,7 @@ the brightness of the picture and in the pitch of the sound.
 import cv2
 import numpy as np
 
-from mmbalance_plugin.datasets.prepare.crema_d import EMOTIONS, fair_split
+from mmbalance_plugin.datasets.prepare.crema_d import EMOTIONS, FAIR
 from mmbalance_plugin.datasets.prepare.kinetics_sounds import CLASSES_31
 from tests.media_utils import tone, write_clip
 
@@ -41,7 +41,7 @@ def actors(train=1, val=1, test=1):
     """Actors of CREMA-D, so many of each split of the fair protocol."""
     wanted, found = dict(train=train, val=val, test=test), []
     for actor in range(1001, 1092):
-        split = fair_split(actor)
+        split = FAIR[actor]
         if wanted[split]:
             wanted[split] -= 1
             found.append(actor)

@@ -122,7 +122,7 @@ def test_seconds_of_data_sets_are_whole(tmp_path, start):
 def test_whole_seconds_with_a_point(tmp_path):
     write(tmp_path / 'train.csv', f'{KINETICS}run,abcdefghij-,7.0,17.0,val\n')
     row, = read_kinetics(tmp_path / 'train.csv', (), lambda label: True)[1]
-    assert row.name == 'abcdefghij-_000007_000017'
+    assert row.names[0] == 'abcdefghij-_000007_000017'
     write(tmp_path / 'vggsound.csv', 'abcdefghij-,30.0,bowling,train\n')
     assert plan_vggsound(tmp_path).clips[0].name == 'abcdefghij-_000030'
 

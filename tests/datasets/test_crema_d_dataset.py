@@ -7,7 +7,7 @@ import pytest
 from mmbalance_plugin.cli.prepare import main
 from mmbalance_plugin.datasets import CremaDDataset
 from mmbalance_plugin.datasets.prepare import prepare
-from mmbalance_plugin.datasets.prepare.crema_d import EMOTIONS, fair_split
+from mmbalance_plugin.datasets.prepare.crema_d import EMOTIONS, FAIR
 from tests.datasets import media_trees
 
 PIPELINE = [
@@ -39,7 +39,7 @@ def test_fair_splits_share_no_actor(crema):
                                 serialize_data=False)
         assert dataset.metainfo['classes'] == list(EMOTIONS.values())
         seen[split] = {int(info['actor']) for info in dataset.data_list}
-        assert {fair_split(actor) for actor in seen[split]} == {split}
+        assert {FAIR[actor] for actor in seen[split]} == {split}
         assert len(dataset) == 6
     assert not set.intersection(*seen.values())
 
@@ -103,7 +103,7 @@ def test_it_does_not_start_on_an_incomplete_set(crema):
         path.unlink()
     # Vanished since the preparation: found when the split is built ...
     with pytest.raises(RuntimeError) as error:
-        CremaDDataset(fair_split(int(gone[0].name[:4])), PIPELINE,
+        CremaDDataset(FAIR[int(gone[0].name[:4])], PIPELINE,
                       data_root=str(out))
     assert str(gone[0]) in str(error.value)
     assert f'--source {repr(str(source))}' in str(error.value)

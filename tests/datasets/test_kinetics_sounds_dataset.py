@@ -186,7 +186,8 @@ def test_what_vggsound_says_twice(tmp_path):
     assert [(c.label, c.splits) for c in found.clips] == [
         ('x', dict(fair='train'))]
     assert [text for _, text in found.problems if 'annotation' in text] == [
-        'annotation: y, train in line 3, but x, train before',
-        'annotation: x, test in line 4, but x, train before']
+        f'annotation: y, train in {path}, line 3, but x, train in {path}, '
+        'line 1', f'annotation: x, test in {path}, line 4, but x, train in '
+        f'{path}, line 1']
     with pytest.raises(PreparationError, match='one annotation file'):
         plan_vggsound(tmp_path, [str(path), str(path)])

@@ -6,9 +6,10 @@ from typing import Dict, List, Optional, Tuple
 from mmbalance_plugin.utils.text import read_rows
 
 from .errors import PreparationError
-from .media import MediaPreparer, Plan, PlannedClip
+from .media import MediaPreparer
 from .media_files import FileIndex, find_folder
-from .media_splits import carve, shuffled
+from .media_plan import Plan, PlannedClip
+from .media_splits import carve, other_counts, shuffled
 
 DATASET = 'crema_d'
 CLIPS = 7442
@@ -22,43 +23,22 @@ EMOTIONS = dict(
 
 _NAME = re.compile(r'(?P<actor>1\d{3})_(?P<sentence>[A-Z]{3})_'
                    r'(?P<emotion>[A-Z]{3})_(?P<level>[A-Z]{1,2})', re.ASCII)
-#: Actors of the fair protocol: 63 to train on, 10 and 18 held out. A choice.
-_VAL, _TEST = 10, 18
-
-
-def fair_split(actor: int) -> str:
-    """Split of an actor: nobody is heard or seen in two of them.
-
-    A function of the number alone, so that it does not depend on which
-    clips are on disk.
-
-    Raises:
-        ValueError: No actor of CREMA-D has this number.
-    """
-    return _FAIR[actor] if actor in _FAIR else _unknown(actor)
-
-
-def _unknown(actor: int) -> str:
-    raise ValueError(f'CREMA-D has actors {ACTORS[0]} to {ACTORS[-1]}, not '
-                     f'{actor}')
-
-
-def _assign() -> Dict[int, str]:
-    order = shuffled(ACTORS, 'crema_d/fair')
-    splits = dict.fromkeys(order, 'train')
-    splits.update(dict.fromkeys(order[:_TEST], 'test'))
-    splits.update(dict.fromkeys(order[_TEST:_TEST + _VAL], 'val'))
-    return splits
-
-
-_FAIR = _assign()
+_ORDER = shuffled(ACTORS, 'crema_d/fair')
+#: Actor -> split of the fair protocol: nobody is heard or seen in two of
+#: them. Decided by the numbers alone, not by the clips on disk; how many
+#: are held out is a choice.
+FAIR: Dict[int, str] = {
+    **dict.fromkeys(_ORDER[:18], 'test'),
+    **dict.fromkeys(_ORDER[18:28], 'val'),
+    **dict.fromkeys(_ORDER[28:], 'train')
+}
 
 
 def parse_name(name: str) -> Optional[Tuple[int, str]]:
     """Actor and class of a clip's name, or None if it is no such name."""
     match = _NAME.fullmatch(name)
     if match is None or match['emotion'] not in EMOTIONS or int(
-            match['actor']) not in _FAIR:
+            match['actor']) not in FAIR:
         return None
     return int(match['actor']), EMOTIONS[match['emotion']]
 
@@ -87,7 +67,7 @@ def plan(source: Path, split_csv: Optional[List[str]] = None) -> Plan:
             problems.append((name, 'unknown: no name of a CREMA-D clip'))
             continue
         actor, label = parsed
-        splits = dict(fair=fair_split(actor))
+        splits = dict(fair=FAIR[actor])
         if name in paper:
             splits['paper'] = paper[name]
         files = dict(video=videos.find(name), audio=sounds.find(name))
@@ -98,13 +78,10 @@ def plan(source: Path, split_csv: Optional[List[str]] = None) -> Plan:
     if len(clips) != CLIPS:
         problems.append(
             (source.name, f'count: {len(clips)} clips, CREMA-D has {CLIPS}'))
-    counted = {split: sum(s in have for s in paper.values()) for split, have
-               in (('train', ('train', 'val')), ('test', ('test', )))}
-    if paper and counted != PAPER:
-        problems.append(('--split-csv', f'count: {counted["train"]} rows to '
-                         f'train and {counted["test"]} to test, the '
-                         f"literature's have {PAPER['train']} and "
-                         f"{PAPER['test']}"))
+    if paper:
+        test = list(paper.values()).count('test')
+        problems += other_counts('--split-csv', len(paper) - test, test,
+                                 PAPER)
     return Plan(clips, list(EMOTIONS.values()),
                 dict(video=['video'], audio=['audio']), problems, notes)
 
@@ -138,10 +115,7 @@ def read_split_csv(paths: List[str]) -> Dict[str, str]:
         raise PreparationError(
             f'--split-csv: {len(both)} clips are to train and to test on, '
             f'{both[0]} the first')
-    splits = dict.fromkeys(train, 'train')
-    splits.update(dict.fromkeys(carve(train, .1, 'crema_d/paper'), 'val'))
-    splits.update(dict.fromkeys(test, 'test'))
-    return splits
+    return {**carve(train, .1, 'crema_d/paper'), **dict.fromkeys(test, 'test')}
 
 
 def _rows(path: Path) -> Dict[str, str]:

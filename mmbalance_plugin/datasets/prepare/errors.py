@@ -1,7 +1,7 @@
 """Errors of data preparation and of loading what it wrote."""
 import shlex
 from pathlib import Path
-from typing import Union
+from typing import Sequence, Union
 
 
 class PreparationError(RuntimeError):
@@ -16,21 +16,27 @@ class PreparedDataError(RuntimeError):
         problem (str): What is wrong with it.
         dataset (str): Name that ``tools/prepare_data.py`` knows.
         root (str | Path): Folder of the prepared data.
+        arguments (Sequence[str]): What the tool takes besides. Defaults to
+            ().
     """
 
     def __init__(self, path: Union[str, Path], problem: str, dataset: str,
-                 root: Union[str, Path]) -> None:
+                 root: Union[str, Path],
+                 arguments: Sequence[str] = ()) -> None:
         self.path = Path(path)
         self.problem = f'{path} {problem}'
         super().__init__(f'{self.problem}. Mend it with\n'
-                         f'    {mend_command(dataset, root)}')
+                         f'    {mend_command(dataset, root, arguments)}')
 
     def __reduce__(self):
         # A worker process hands it on with its message, not its arguments.
         return type(self).__new__, (type(self), *self.args), self.__dict__
 
 
-def mend_command(dataset: str, root: Union[str, Path]) -> str:
+def mend_command(dataset: str, root: Union[str, Path],
+                 arguments: Sequence[str] = ()) -> str:
     """Command line that prepares a data set anew."""
-    return ('python tools/prepare_data.py '
-            f'{dataset} --out {shlex.quote(str(root))}')
+    return ' '.join([
+        'python tools/prepare_data.py', dataset,
+        *map(shlex.quote, [*arguments, '--out', str(root)])
+    ])

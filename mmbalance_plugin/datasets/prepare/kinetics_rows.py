@@ -1,13 +1,13 @@
 """Annotation of Kinetics and of the literature's Kinetics-Sounds split."""
 import json
 import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Dict, List, Sequence, Tuple
+from typing import Callable, List, Sequence, Tuple
 
 from mmbalance_plugin.utils.text import integer, read_rows, read_text
 
 from .errors import PreparationError
+from .youtube_clips import ClipRow
 
 #: What the csv files must have; ``split`` may be in the file's name instead.
 COLUMNS = ('label', 'youtube_id', 'time_start', 'time_end')
@@ -20,43 +20,9 @@ _CLIP = re.compile(
 SECONDS = 10
 
 
-@dataclass(frozen=True)
-class KineticsRow:
-    """A clip of an annotation.
-
-    Args:
-        youtube_id (str): The video.
-        start (int): Second at which the clip starts.
-        end (int): Second at which it ends.
-        label (str): Class, as written.
-        split (str): ``'train'``, ``'val'`` or ``'test'``, of Kinetics or,
-            in a split file, of the literature.
-        place (str): ``file, line n`` for messages.
-    """
-
-    youtube_id: str
-    start: int
-    end: int
-    label: str
-    split: str
-    place: str
-
-    @property
-    def name(self) -> str:
-        """What Kinetics calls the clip."""
-        return f'{self.youtube_id}_{self.start:06d}_{self.end:06d}'
-
-    @property
-    def names(self) -> Tuple[str, ...]:
-        """What the file may be called, without suffix."""
-        video, start, end = self.youtube_id, self.start, self.end
-        return (self.name, f'{video}_{start:06d}', f'{video}_{start}_{end}',
-                f'{video}_{start}', video)
-
-
 def read_annotation(
         path: Path, classes: Tuple[str, ...],
-        wanted: Callable[[str], bool]) -> Tuple[str, List[KineticsRow]]:
+        wanted: Callable[[str], bool]) -> Tuple[str, List[ClipRow]]:
     """Read a file of any of the forms in use, told by what is in it.
 
     * Kinetics' own csv, with a header such as
@@ -73,7 +39,7 @@ def read_annotation(
             are passed over, unread.
 
     Returns:
-        Tuple[str, List[KineticsRow]]: ``'kinetics'`` or, of the last two
+        Tuple[str, List[ClipRow]]: ``'kinetics'`` or, of the last two
         forms, ``'split'``; and the rows.
 
     Raises:
@@ -99,7 +65,7 @@ def is_without_labels(path: Path) -> bool:
 
 
 def _from_csv(path: Path, rows: Sequence[Tuple[int, List[str]]],
-              wanted: Callable[[str], bool]) -> List[KineticsRow]:
+              wanted: Callable[[str], bool]) -> List[ClipRow]:
     header = [cell.lower() for cell in rows[0][1]]
     absent = [name for name in COLUMNS if name not in header]
     if absent:
@@ -124,21 +90,20 @@ def _from_csv(path: Path, rows: Sequence[Tuple[int, List[str]]],
                 'seconds') from None
         split = _split(row['split'] if 'split' in row else path.stem, place,
                        'split' not in row)
-        found.append(KineticsRow(row['youtube_id'], start, end, row['label'],
+        found.append(ClipRow(row['youtube_id'], start, end, row['label'],
                                  split, place))
     return found
 
 
 def _from_numbers(path: Path, rows: Sequence[Tuple[int, List[str]]],
-                  classes: Tuple[str, ...]) -> List[KineticsRow]:
+                  classes: Tuple[str, ...]) -> List[ClipRow]:
     split, found = _split(path.stem, str(path), True), []
     for number, cells in rows:
         place = f'{path}, line {number}'
         try:
             clip, _, label = cells
-            found.append(_row(clip, classes[_index(label, len(classes))],
-                              split, place))
-        except ValueError:
+            found.append(_row(clip, classes[integer(label)], split, place))
+        except (ValueError, IndexError):
             raise PreparationError(
                 f'{place}: {",".join(cells)!r} is not a clip, its seconds '
                 f'and a number of 0 to {len(classes) - 1}, such as '
@@ -146,7 +111,7 @@ def _from_numbers(path: Path, rows: Sequence[Tuple[int, List[str]]],
     return found
 
 
-def _from_json(path: Path, text: str) -> List[KineticsRow]:
+def _from_json(path: Path, text: str) -> List[ClipRow]:
     try:
         database = json.loads(text)['database']
         return [_row(clip, facts['label'], _SPLITS[facts['subset']],
@@ -157,20 +122,13 @@ def _from_json(path: Path, text: str) -> List[KineticsRow]:
             f'with "label" and "subset" ({error!r})') from None
 
 
-def _row(clip: str, label: str, split: str, place: str) -> KineticsRow:
+def _row(clip: str, label: str, split: str, place: str) -> ClipRow:
     match = _CLIP.fullmatch(clip)
     if match is None:
         raise ValueError(clip)
     start = int(match['start'])
     end = int(match['end']) if match['end'] else start + SECONDS
-    return KineticsRow(match['id'], start, end, label, split, place)
-
-
-def _index(text: str, count: int) -> int:
-    index = integer(text)
-    if not 0 <= index < count:
-        raise ValueError(text)
-    return index
+    return ClipRow(match['id'], start, end, label, split, place)
 
 
 def _split(text: str, place: str, from_name: bool) -> str:
@@ -186,35 +144,3 @@ def _split(text: str, place: str, from_name: bool) -> str:
                             if from_name else
                             f'split {text!r} is none of {known}'))
     return found.pop()
-
-
-def contradictions(rows: List[KineticsRow],
-                   known: Dict[str, KineticsRow],
-                   label_of: Callable[[str], str]) -> List[Tuple[str, str]]:
-    """Add rows to those known, the first of a clip counts.
-
-    Args:
-        rows (List[KineticsRow]): Of one annotation.
-        known (Dict[str, KineticsRow]): Name -> row; changed.
-        label_of (Callable): Makes labels comparable.
-
-    Returns:
-        List[Tuple[str, str]]: Clips and what later rows say otherwise.
-    """
-    problems = []
-    for row in rows:
-        first = known.setdefault(row.name, row)
-        said = label_of(row.label), row.split
-        if said != (label_of(first.label), first.split):
-            problems.append(
-                (row.name, f'annotation: {said[0]}, {said[1]} in {row.place}, '
-                 f'but {label_of(first.label)}, {first.split} in '
-                 f'{first.place}'))
-    return problems
-
-
-def rows_by_split(rows: Dict[str, KineticsRow],
-                  split: str) -> Dict[str, str]:
-    """Name -> label of the rows of a split."""
-    return {name: row.label for name, row in rows.items()
-            if row.split == split}

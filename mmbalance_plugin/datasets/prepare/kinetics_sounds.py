@@ -1,18 +1,14 @@
 """Preparation of Kinetics-Sounds: the audible classes of Kinetics."""
+from dataclasses import replace
 from pathlib import Path
 from typing import Dict, List, Optional, Tuple
 
 from .errors import PreparationError
-from .kinetics_rows import (
-    KineticsRow,
-    contradictions,
-    is_without_labels,
-    read_annotation,
-    rows_by_split,
-)
-from .media import MediaPreparer, Plan, PlannedClip
-from .media_files import VIDEO, FileIndex
-from .media_splits import carve
+from .kinetics_rows import is_without_labels, read_annotation
+from .media import MediaPreparer
+from .media_plan import Plan
+from .media_splits import carve, other_counts
+from .youtube_clips import Rows, add_rows, labels_of, plan_clips
 
 DATASET = 'kinetics_sounds'
 #: Clips of the split that the imbalance papers use, published; all of the
@@ -56,10 +52,6 @@ def plan(source: Path,
          classes: int = 31) -> Plan:
     """Plan the set from Kinetics' annotation csv and mp4 files.
 
-    Clips are called ``<youtube id>_<start>_<end>`` with six digits each,
-    as Kinetics is distributed, or ``<youtube id>_<start>``, or
-    ``<youtube id>``; they may lie in folders of any depth.
-
     Two protocols, each where the annotations are given that it needs:
 
     * ``'fair'``, from Kinetics' csv files: its validation clips are the
@@ -71,7 +63,8 @@ def plan(source: Path,
       have none, a tenth of each class of the training clips.
 
     Args:
-        source (Path): Folder of the clips.
+        source (Path): Folder of the clips, called as
+            :attr:`ClipRow.names` says.
         annotations (List[str], optional): Files of the forms that
             ``kinetics_rows.read_annotation`` reads. Defaults to None:
             ``train.csv`` and ``val.csv`` (or ``validate.csv``), at the
@@ -79,74 +72,34 @@ def plan(source: Path,
         classes (int): 31 or 34. Defaults to 31.
     """
     names = CLASSES[classes]
-    kinetics, paper, problems = _read(
-        find_annotations(source, annotations), names)
-    fair = _fair(kinetics)
-    split = _paper(paper)
-    if paper:
-        problems += _count(paper)
-    files = FileIndex(source, VIDEO)
-    clips, notes, labels = [], [], set()
-    for name in sorted(set(fair) | set(split)):
-        row = kinetics.get(name) or paper[name]
-        splits = dict(fair=fair.get(name), paper=split.get(name))
-        path = files.find(*row.names)
-        labels.add(class_of(row.label))
-        clips.append(
-            PlannedClip(name, class_of(row.label), dict(path=path),
-                        {k: v for k, v in splits.items() if v},
-                        dict(youtube_id=row.youtube_id),
-                        row.end - row.start))
-        notes += files.notes(name, path)
-    problems += [(label, 'class: no clip in the annotations')
-                 for label in names if label not in labels]
-    return Plan(clips, names, dict(path=['video', 'audio']),
-                problems + files.problems, notes)
-
-
-def _read(paths: List[Path], names: Tuple[str, ...]):
-    """Rows of Kinetics, rows of a split, and what contradicts itself."""
-    found: Dict[str, Dict[str, KineticsRow]] = dict(kinetics={}, split={})
+    found: Dict[str, Rows] = dict(kinetics={}, split={})
     problems: List[Tuple[str, str]] = []
-    for path in paths:
+    for path in find_annotations(source, annotations):
         form, rows = read_annotation(
             path, CLASSES_31, lambda label: class_of(label) in names)
-        problems += contradictions(rows, found[form], class_of)
-    return found['kinetics'], found['split'], problems
-
-
-def _fair(rows: Dict[str, KineticsRow]) -> Dict[str, str]:
-    """Name -> split of Kinetics' own rows."""
-    train, held = rows_by_split(rows, 'train'), rows_by_split(rows, 'val')
-    splits = dict.fromkeys(train, 'train')
-    splits.update(dict.fromkeys(_carve(train, DATASET), 'val'))
-    splits.update(
-        dict.fromkeys(held or rows_by_split(rows, 'test'), 'test'))
-    return splits
-
-
-def _paper(rows: Dict[str, KineticsRow]) -> Dict[str, str]:
-    """Name -> split of the literature's rows, with validation."""
-    splits = {name: row.split for name, row in rows.items()}
-    if 'val' not in splits.values():
-        train = rows_by_split(rows, 'train')
-        splits.update(
-            dict.fromkeys(_carve(train, f'{DATASET}/paper'), 'val'))
-    return splits
-
-
-def _carve(labels: Dict[str, str], salt: str) -> List[str]:
-    return carve({n: class_of(label) for n, label in labels.items()}, .1,
-                 salt)
-
-
-def _count(rows: Dict[str, KineticsRow]) -> List[Tuple[str, str]]:
-    counted = {s: len(rows_by_split(rows, s)) for s in PUBLISHED}
-    if counted == PUBLISHED:
-        return []
-    return [('--annotations', 'count: {train} rows to train and {test} to '
-             'test, '.format(**counted) + "the literature's split has "
-             '{train} and {test}'.format(**PUBLISHED))]
+        problems += add_rows(
+            ((row.names[0], replace(row, label=class_of(row.label)))
+             for row in rows), found[form])
+    kinetics, literature = found['kinetics'], found['split']
+    train, held = labels_of(kinetics, 'train'), labels_of(kinetics, 'val')
+    fair = carve(train, .1, DATASET)
+    fair.update(
+        dict.fromkeys(held or labels_of(kinetics, 'test'), 'test'))
+    paper = {name: row.split for name, row in literature.items()}
+    train, held = labels_of(literature, 'train'), labels_of(literature, 'val')
+    if not held:
+        paper.update(carve(train, .1, f'{DATASET}/paper'))
+    if paper:
+        problems += other_counts(
+            '--annotations', len(train), len(labels_of(literature, 'test')),
+            PUBLISHED)
+    used = {name: kinetics.get(name) or literature[name]
+            for name in {**fair, **paper}}
+    labels = {row.label for row in used.values()}
+    problems += [(label, 'class: no clip in the annotations')
+                 for label in names if label not in labels]
+    return plan_clips(source, used, dict(fair=fair, paper=paper), names,
+                      problems)
 
 
 def find_annotations(source: Path,

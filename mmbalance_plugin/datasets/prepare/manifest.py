@@ -6,9 +6,9 @@ not complete while what it describes is replaced.
 """
 import json
 import os
-import shlex
+from collections import Counter
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence, Union
+from typing import List, Optional, Sequence, Union
 
 from mmbalance_plugin.utils.files import portable, write_atomic
 
@@ -17,46 +17,10 @@ from .store import MANIFEST, read_manifest
 
 #: Version of what preparation writes.
 LAYOUT = 2
-_SHOWN = 5
-
-
-class IncompleteDataError(PreparedDataError):
-    """A media data set lacks clips; names the first and the command.
-
-    Args:
-        root (str | Path): Folder of the prepared data.
-        problems (Sequence[dict]): Rows with ``clip`` and ``problem``.
-        command (str): What prepares it anew.
-    """
-
-    def __init__(self, root: Union[str, Path], problems: Sequence[dict],
-                 command: str) -> None:
-        self.path = Path(root) / MANIFEST
-        self.problems = list(problems)
-        lines = [f'{p["clip"]}: {p["problem"]}' for p in problems[:_SHOWN]]
-        if len(problems) > _SHOWN:
-            lines.append(f'... and {len(problems) - _SHOWN} more')
-        self.problem = (f'{root} is not complete, {len(problems)} problems:'
-                        '\n    ' + '\n    '.join(lines))
-        RuntimeError.__init__(
-            self, f'{self.problem}\nAdd what is missing and run\n'
-            f'    {command}\n(with --accept-missing to go on without)')
-
-
-def command_line(dataset: str, out: Path, arguments: Sequence[str]) -> str:
-    """The command that prepares a media data set."""
-    return ' '.join([
-        'python tools/prepare_data.py', dataset,
-        *map(shlex.quote, [*arguments, '--out', str(out)])
-    ])
 
 
 def write_text(path: Path, text: str) -> bool:
-    """Write a file in one piece, unless it says so already.
-
-    Returns:
-        bool: Whether it had to be written.
-    """
+    """Write a file in one piece; False if it says so already."""
     data = text.encode()
     if path.is_file() and path.read_bytes() == data:
         return False
@@ -88,40 +52,27 @@ def manifest_text(header: dict, problems: List[dict], accepted: bool) -> str:
 def load_manifest(root: Union[str, Path], dataset: str) -> dict:
     """Read the manifest of a media data set, see :func:`manifest_text`.
 
-    Args:
-        root (str | Path): Folder of the prepared data.
-        dataset (str): Name that ``tools/prepare_data.py`` knows.
-
     Raises:
         PreparedDataError: It is not there, unreadable, or another one.
     """
-    return read_manifest(root, dataset, LAYOUT, ' --source DIR')
+    return read_manifest(root, dataset, LAYOUT, ('--source', 'DIR'))
 
 
 def require_complete(root: Union[str, Path], dataset: str) -> dict:
     """The manifest of a data set that can be trained on.
 
     Raises:
-        IncompleteDataError: Clips were missing or broken when it was
-            prepared, and that was not accepted.
-        PreparedDataError: There is no usable manifest.
+        PreparedDataError: There is no usable manifest; or clips were missing
+            or broken when it was written, and that was not accepted.
     """
     content = load_manifest(root, dataset)
     if not content['complete']:
-        raise IncompleteDataError(root, content['problems'],
-                                  mend(root, content))
+        raise PreparedDataError(
+            Path(root) / MANIFEST, f'says that {dataset} is not complete:\n'
+            f'{count_problems(content["problems"], 5)}\nAdd what is missing, '
+            'or accept that with --accept-missing', dataset, root,
+            content.get('arguments', ()))
     return content
-
-
-def mend(root: Union[str, Path], content: dict) -> str:
-    """The command that prepares the set of a manifest anew."""
-    return command_line(content['dataset'], Path(root),
-                        content.get('arguments', ()))
-
-
-def source_of(root: Union[str, Path], content: dict) -> Path:
-    """Folder of the clips: as prepared, relative to the manifest's."""
-    return Path(root) / content['source']
 
 
 def source_entry(source: Path, out: Path) -> str:
@@ -138,10 +89,7 @@ def source_entry(source: Path, out: Path) -> str:
 
 def count_problems(problems: Sequence[dict], shown: int = 20) -> str:
     """A report: how many of each kind, and the first clips."""
-    kinds: Dict[str, int] = {}
-    for row in problems:
-        kind = row['problem'].split(':')[0]
-        kinds[kind] = kinds.get(kind, 0) + 1
+    kinds = Counter(row['problem'].split(':')[0] for row in problems)
     lines = [f'{n} x {kind}' for kind, n in sorted(kinds.items())]
     lines += [f'    {p["clip"]}: {p["problem"]}' for p in problems[:shown]]
     if len(problems) > shown:
@@ -158,7 +106,7 @@ def find_source(source: Optional[Path], out: Path, dataset: str) -> Path:
     if source is not None:
         return source
     try:
-        source = source_of(out, load_manifest(out, dataset))
+        source = out / load_manifest(out, dataset)['source']
     except PreparedDataError as error:
         raise PreparationError(
             f'{dataset} is not downloaded by this tool: pass the folder '

@@ -2,15 +2,7 @@
 import csv
 import io
 from dataclasses import dataclass, field
-from typing import (
-    Callable,
-    Dict,
-    List,
-    NamedTuple,
-    Optional,
-    Sequence,
-    Tuple,
-)
+from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 #: Stands for a folder of pictures among the streams that a clip needs.
 PICTURES = 'pictures'
@@ -85,82 +77,68 @@ class Plan:
                               Verdict]] = None
 
     def judge(self, clip: PlannedClip, files: Dict[str, dict]) -> Verdict:
-        """All that can be said of a clip.
-
-        Args:
-            clip (PlannedClip): The clip.
-            files (Dict[str, dict]): File -> facts, see ``inspect_file``.
-        """
-        problem = clip_problem(clip, files, self.needs)
+        """All that can be said of a clip, by the facts of its files."""
+        problem = self._problem(clip, files)
         if problem is not None:
             return Verdict(problem)
-        if self.relate is None:
-            return Verdict(note=clip_note(clip, files))
-        verdict = self.relate(clip, files)
-        return verdict._replace(note=verdict.note or clip_note(clip, files))
+        verdict = self.relate(clip, files) if self.relate else Verdict()
+        return verdict._replace(note=verdict.note or _note(clip, files))
 
-
-def clip_problem(clip: PlannedClip, files: Dict[str, dict],
-                 needs: Dict[str, Sequence[str]]) -> Optional[str]:
-    """What keeps a clip from being used, or None."""
-    for column, streams in needs.items():
-        name = clip.files.get(column)
-        if name is None:
-            what = 'file' if column == 'path' else f'{column} file'
+    def _problem(self, clip: PlannedClip,
+                 files: Dict[str, dict]) -> Optional[str]:
+        """What keeps a clip from being used, or None."""
+        for column, streams in self.needs.items():
+            name = clip.files.get(column)
+            if name is None:
+                what = 'file' if column == 'path' else f'{column} file'
+                if streams == PICTURES:
+                    what = f'folder of {column} pictures'
+                return f'missing: no {what} was found'
+            facts = files[name]
+            if 'problem' in facts:
+                return f'{facts["problem"]} ({name})'
             if streams == PICTURES:
-                what = f'folder of {column} pictures'
-            return f'missing: no {what} was found'
-        facts = files[name]
-        if 'problem' in facts:
-            return f'{facts["problem"]} ({name})'
-        if streams == PICTURES:
-            if 'pictures' not in facts:
-                return f'broken: {name} is no folder of pictures'
-            continue
-        if 'pictures' in facts:
-            return f'broken: a folder, not a media file ({name})'
-        for stream in streams:
-            if not facts.get(f'has_{stream}'):
-                return f'without {stream}: no such stream in {name}'
-        if facts.get('duration') is not None and facts['duration'] <= 0:
-            return f'empty: lasts {facts["duration"]} s ({name})'
-    return None
+                if 'pictures' not in facts:
+                    return f'broken: {name} is no folder of pictures'
+                continue
+            if 'pictures' in facts:
+                return f'broken: a folder, not a media file ({name})'
+            for stream in streams:
+                if not facts.get(f'has_{stream}'):
+                    return f'without {stream}: no such stream in {name}'
+            if facts.get('duration') is not None and facts['duration'] <= 0:
+                return f'empty: lasts {facts["duration"]} s ({name})'
+        return None
 
 
-def clip_note(clip: PlannedClip, files: Dict[str, dict]) -> Optional[str]:
+def _note(clip: PlannedClip, files: Dict[str, dict]) -> Optional[str]:
     """What is odd about a clip's durations, though it can be used."""
     found = {
         column: files[name]['duration']
         for column, name in clip.files.items()
         if name is not None and files[name].get('duration') is not None
     }
-    if not found:
-        return None
-    differ = max(found.values()) - min(found.values()) > TOLERANCE
-    unusual = clip.seconds is not None and any(
-        abs(seconds - clip.seconds) > TOLERANCE for seconds in found.values())
-    if not differ and not unusual:
-        return None
     text = ', '.join(f'{column} {seconds:.2f} s'
                      for column, seconds in found.items())
-    if differ:
+    if found and max(found.values()) - min(found.values()) > TOLERANCE:
         return f'lengths differ: {text}'
-    return f'lasts {text}, annotated are {clip.seconds:g} s'
+    if clip.seconds is not None and any(
+            abs(seconds - clip.seconds) > TOLERANCE
+            for seconds in found.values()):
+        return f'lasts {text}, annotated are {clip.seconds:g} s'
+    return None
 
 
-def annotations(
-        clips: Sequence[Tuple[PlannedClip, Verdict]]) -> Dict[str, str]:
-    """The csv files: ``<protocol>/<split>.csv`` -> text."""
+def annotations(clips: Sequence[Tuple[PlannedClip, Verdict]]
+                ) -> Dict[str, List[dict]]:
+    """Rows of the csv files: ``<protocol>/<split>`` -> rows, all sorted."""
     rows: Dict[str, List[dict]] = {}
     for clip, verdict in sorted(clips, key=lambda pair: pair[0].name):
         for protocol, split in clip.splits.items():
-            rows.setdefault(f'{protocol}/{split}.csv', []).append(
+            rows.setdefault(f'{protocol}/{split}', []).append(
                 dict(clip.files, label=clip.label, **clip.columns,
                      **verdict.columns))
-    return {
-        name: table(found, list(found[0]))
-        for name, found in sorted(rows.items())
-    }
+    return dict(sorted(rows.items()))
 
 
 def table(rows: Sequence[dict], columns: Sequence[str]) -> str:
@@ -170,13 +148,3 @@ def table(rows: Sequence[dict], columns: Sequence[str]) -> str:
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
-
-
-def counts(clips: Sequence[PlannedClip]) -> Dict[str, int]:
-    """Clips of each ``<protocol>/<split>``."""
-    found: Dict[str, int] = {}
-    for clip in clips:
-        for protocol, split in clip.splits.items():
-            key = f'{protocol}/{split}'
-            found[key] = found.get(key, 0) + 1
-    return dict(sorted(found.items()))

@@ -1,6 +1,6 @@
 """Splits that depend on names only, not on what happens to be on disk."""
 import hashlib
-from typing import Dict, Hashable, Iterable, List, Mapping, TypeVar
+from typing import Dict, Hashable, Iterable, List, Mapping, Tuple, TypeVar
 
 Name = TypeVar('Name', bound=Hashable)
 
@@ -19,8 +19,9 @@ def shuffled(names: Iterable[Name], salt: str) -> List[Name]:
     return sorted(set(names), key=key)
 
 
-def carve(labels: Mapping[str, str], share: float, salt: str) -> List[str]:
-    """Choose a share of names for validation, evenly over the classes.
+def carve(labels: Mapping[str, str], share: float,
+          salt: str) -> Dict[str, str]:
+    """Take a share of training names for validation, evenly over classes.
 
     Args:
         labels (Mapping[str, str]): Name -> class.
@@ -29,14 +30,23 @@ def carve(labels: Mapping[str, str], share: float, salt: str) -> List[str]:
         salt (str): See :func:`shuffled`.
 
     Returns:
-        List[str]: The chosen names.
+        Dict[str, str]: Name -> ``'train'`` or ``'val'``.
     """
     members: Dict[str, List[str]] = {}
     for name, label in labels.items():
         members.setdefault(label, []).append(name)
-    chosen: List[str] = []
-    for label in sorted(members):
-        names = shuffled(members[label], salt)
+    splits = dict.fromkeys(labels, 'train')
+    for names in members.values():
         count = max(round(share * len(names)), int(len(names) > 1))
-        chosen += names[:count]
-    return chosen
+        splits.update(dict.fromkeys(shuffled(names, salt)[:count], 'val'))
+    return splits
+
+
+def other_counts(flag: str, train: int, test: int,
+                 published: Mapping[str, int]) -> List[Tuple[str, str]]:
+    """The problem of split files that are not the literature's, if so."""
+    if dict(train=train, test=test) == published:
+        return []
+    return [(flag, f'count: {train} rows to train and {test} to test, the '
+             f"literature's split has {published['train']} and "
+             f"{published['test']}")]

@@ -2,7 +2,15 @@
 import os
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Callable, Dict, Iterator, NamedTuple, Optional, Union
+from typing import (
+    Callable,
+    Dict,
+    Iterator,
+    NamedTuple,
+    Optional,
+    Tuple,
+    Union,
+)
 
 from filelock import FileLock, Timeout
 
@@ -34,12 +42,10 @@ class Preparer(NamedTuple):
     dataset: str
     layout: int
     run: Callable[[Path, Optional[Path]], None]
+    options: Tuple[str, ...] = ()
 
-    def prepare(self, out: Path, source: Optional[Path], **options) -> bool:
+    def prepare(self, out: Path, source: Optional[Path]) -> bool:
         """Write the arrays, unless they are there and whole."""
-        if options:
-            flags = ', '.join('--' + key.replace('_', '-') for key in options)
-            raise PreparationError(f'{self.dataset} takes no {flags}')
         damage = find_damage(out, self.dataset, self.layout)
         if damage is None:
             return False
@@ -92,6 +98,10 @@ def prepare(name: str,
     if source is not None and not os.path.isdir(source):
         raise PreparationError(f'--source {source} is no folder, or may not '
                                'be looked into.')
+    unknown = [key for key in options if key not in PREPARERS[name].options]
+    if unknown:
+        flags = ', '.join('--' + key.replace('_', '-') for key in unknown)
+        raise PreparationError(f'{name} takes no {flags}')
     try:
         out.mkdir(parents=True, exist_ok=True)
         with _alone(out):

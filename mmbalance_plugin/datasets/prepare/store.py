@@ -8,7 +8,7 @@ import hashlib
 import io
 import json
 from pathlib import Path
-from typing import Mapping, Optional, Union
+from typing import Mapping, Optional, Sequence, Union
 
 import numpy as np
 
@@ -57,15 +57,15 @@ def write_arrays(root: Union[str, Path], dataset: str, version: int,
 
 
 def read_manifest(root: Union[str, Path], dataset: str, version: int,
-                  flags: str = '') -> dict:
+                  arguments: Sequence[str] = ()) -> dict:
     """Read the manifest of a prepared data set.
 
     Args:
         root (str | Path): Folder of the prepared data.
         dataset (str): Name that ``tools/prepare_data.py`` knows.
         version (int): Version of the layout.
-        flags (str): What the command that mends it takes besides the name.
-            Defaults to ''.
+        arguments (Sequence[str]): What the command that mends it takes
+            besides. Defaults to ().
 
     Raises:
         PreparedDataError: It is missing, unreadable, or was written for
@@ -86,7 +86,7 @@ def read_manifest(root: Union[str, Path], dataset: str, version: int,
         problem = f'cannot be read ({error.strerror})'
     except (ValueError, KeyError, TypeError) as error:
         problem = problem or f'cannot be read ({error!r})'
-    raise PreparedDataError(path, problem, dataset + flags, root)
+    raise PreparedDataError(path, problem, dataset, root, arguments)
 
 
 def find_damage(root: Union[str, Path], dataset: str,
@@ -126,19 +126,18 @@ def _read_file(root: Union[str, Path], name: str, dataset: str,
     """What a file of the manifest holds, if that is what was written."""
     path = Path(root) / name
     facts = read_manifest(root, dataset, version)['files'].get(name)
-    problem = pointer_file(path)
+    data, problem = b'', pointer_file(path)
     if facts is None:
         problem = f'is not in {MANIFEST}'
     elif not problem and not path.is_file():
         problem = 'does not exist'
-    if problem:
-        raise PreparedDataError(path, problem, dataset, root)
-    data = path.read_bytes()
-    if len(data) != facts['bytes']:
-        problem = (f'is damaged: {len(data)} bytes, expected '
-                   f'{facts["bytes"]}')
-    elif hashlib.sha256(data).hexdigest() != facts['sha256']:
-        problem = f'is damaged: its hash is not the one in {MANIFEST}'
+    elif not problem:
+        data = path.read_bytes()
+        if len(data) != facts['bytes']:
+            problem = (f'is damaged: {len(data)} bytes, expected '
+                       f'{facts["bytes"]}')
+        elif hashlib.sha256(data).hexdigest() != facts['sha256']:
+            problem = f'is damaged: its hash is not the one in {MANIFEST}'
     if problem:
         raise PreparedDataError(path, problem, dataset, root)
     return data

@@ -2,14 +2,15 @@
 import os
 import re
 from pathlib import Path
-from typing import Dict, List, Optional
+from typing import Dict, Optional
 
 from mmbalance_plugin.utils.files import portable
 from mmbalance_plugin.utils.text import lines_of, read_text
 
 from .errors import PreparationError
-from .media import PICTURES, MediaPreparer, Plan, PlannedClip, Verdict
+from .media import MediaPreparer
 from .media_files import FileIndex, find_folder, subfolders
+from .media_plan import PICTURES, Plan, PlannedClip, Verdict
 from .media_splits import shuffled
 
 DATASET = 'ucf101'
@@ -50,7 +51,8 @@ def plan(source: Path, flow: Optional[str] = None) -> Plan:
         ('.avi', '.mp4'), source, fold=True)
     lists = find_folder(source, ['ucfTrainTestlist', 'splits'],
                         'lists trainlist01.txt ...')
-    classes = _classes(lists)
+    classes = [line.split()[-1]
+               for line in lines_of(read_text(lists / 'classInd.txt'))]
     known = {name.lower(): name for name in classes}
     splits = _splits(lists)
     folder = Path(flow) if flow else _flow_folder(source)
@@ -87,10 +89,6 @@ def relate_flow(clip: PlannedClip, files: Dict[str, dict]) -> Verdict:
 
     There is flow between each two frames; some tools write a last picture
     more, so that both numbers are right.
-
-    Args:
-        clip (PlannedClip): The clip.
-        files (Dict[str, dict]): File or folder -> facts of good ones.
     """
     video, u, v = (files[str(clip.files[column])] for column in _NEEDS)
     for key, what in (('pictures', '{} flow pictures'), ('names', '{}')):
@@ -119,11 +117,6 @@ def _below(path: Path, source: Path) -> str:
     if source in path.parents:
         return portable(os.path.relpath(path, source))
     return str(path)
-
-
-def _classes(lists: Path) -> List[str]:
-    lines = lines_of(read_text(lists / 'classInd.txt'))
-    return [line.split()[-1] for line in lines]
 
 
 def _splits(lists: Path) -> Dict[str, dict]:

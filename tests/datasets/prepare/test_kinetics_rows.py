@@ -24,7 +24,7 @@ HEADER = 'label,youtube_id,time_start,time_end,split'
 def read(path, text, wanted=lambda label: True):
     path.write_bytes(text.encode())
     form, rows = read_annotation(path, CLASSES_31, wanted)
-    return form, [(r.name, r.label, r.split) for r in rows]
+    return form, [(r.names[0], r.label, r.split) for r in rows]
 
 
 ROW = ('abcdefghij-_000007_000017', 'tap dancing', 'val')

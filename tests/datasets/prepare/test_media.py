@@ -324,13 +324,15 @@ def test_without_a_source_it_says_what_to_do(tmp_path, capsys):
 
 def test_carving_depends_on_names_only():
     names = {f'clip{i}': f'class{i % 3}' for i in range(90)}
-    chosen = carve(names, .1, 'salt')
+    splits = carve(names, .1, 'salt')
+    chosen = [name for name in names if splits[name] == 'val']
     assert len(chosen) == 9
     assert sorted(names[c] for c in chosen) == sorted(
         ['class0', 'class1', 'class2'] * 3)
     backwards = dict(reversed(list(names.items())))
-    assert carve(backwards, .1, 'salt') == chosen
-    assert carve(names, .1, 'other') != chosen
+    assert carve(backwards, .1, 'salt') == splits
+    assert carve(names, .1, 'other') != splits
+    assert set(splits.values()) == {'train', 'val'}
     assert shuffled(names, 'a') != sorted(names)
 
 

@@ -12,12 +12,12 @@ from mmbalance_plugin.cli.prepare import main
 from mmbalance_plugin.datasets import UCF101Dataset
 from mmbalance_plugin.datasets.prepare import media_verify
 from mmbalance_plugin.datasets.prepare.errors import PreparedDataError
-from mmbalance_plugin.datasets.prepare.media import PlannedClip
 from mmbalance_plugin.datasets.prepare.media_pictures import (
     PicturesError,
     inspect_pictures,
     numbering,
 )
+from mmbalance_plugin.datasets.prepare.media_plan import PlannedClip
 from mmbalance_plugin.datasets.prepare.ucf101 import relate_flow
 from tests.datasets import media_trees
 from tests.media_utils import truncate
