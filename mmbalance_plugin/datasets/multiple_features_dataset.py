@@ -1,5 +1,5 @@
 """UCI Multiple Features: six aligned views of handwritten numerals."""
-from typing import Sequence
+from typing import Dict, Optional, Sequence
 
 import numpy as np
 import torch
@@ -8,7 +8,11 @@ from mmbalance_plugin.registry import DATASETS
 from mmbalance_plugin.utils import stream_seed
 
 from .array_dataset import ArrayDataset, Arrays
-from .av_digits_synthesis import check_modalities, split_by_class
+from .av_digits_synthesis import (
+    add_noise,
+    check_modalities,
+    split_by_class,
+)
 from .prepare.multiple_features import DATASET, LAYOUT, VIEWS
 from .prepare.store import load_array
 
@@ -38,7 +42,11 @@ class MultipleFeaturesDataset(ArrayDataset):
         data_root (str): Folder that
             ``tools/prepare_data.py multiple_features`` wrote. Defaults to
             'data/multiple_features'.
-        seed (int): Seed of the split and of the order. Defaults to 0.
+        noise_std (dict[str, float], optional): Deviation of noise on some
+            standardised views, drawn once for every sample of every split.
+            Defaults to None, no noise.
+        seed (int): Seed of the split, the order and the noise. Defaults to
+            0.
         kwargs: See :class:`ArrayDataset`.
 
     Raises:
@@ -52,6 +60,7 @@ class MultipleFeaturesDataset(ArrayDataset):
                  split: str = 'train',
                  modalities: Sequence[str] = ('pix', 'fou', 'mor'),
                  data_root: str = 'data/multiple_features',
+                 noise_std: Optional[Dict[str, float]] = None,
                  seed: int = 0,
                  **kwargs) -> None:
         if split not in SHARES:
@@ -59,6 +68,11 @@ class MultipleFeaturesDataset(ArrayDataset):
                              f'{tuple(SHARES)}.')
         self.split = split
         self.modalities = check_modalities(modalities, tuple(VIEWS))
+        self.noise_std = dict(noise_std or {})
+        unknown = sorted(set(self.noise_std) - set(VIEWS))
+        if unknown:
+            raise ValueError(f'noise_std names {unknown}: expected ones of '
+                             f'{tuple(VIEWS)}.')
         self.seed = seed
         super().__init__(data_root=data_root, **kwargs)
 
@@ -74,7 +88,10 @@ class MultipleFeaturesDataset(ArrayDataset):
             values = self._load(view)
             train = values[parts['train']].astype(np.float64)
             scaled = (values[own] - train.mean(0)) / train.std(0)
-            inputs[view] = torch.from_numpy(scaled.astype(np.float32))
+            inputs[view] = torch.from_numpy(
+                add_noise(
+                    scaled.astype(np.float32), self.noise_std.get(view, 0.),
+                    self._generator('noise', self.split, view)))
         return Arrays(inputs, torch.from_numpy(labels[own]), dict(numeral=own))
 
     def _generator(self, *ids) -> np.random.Generator:

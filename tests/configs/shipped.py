@@ -18,13 +18,13 @@ EVERYWHERE = ('joint', 'udi', 'multi_loss', 'mmpareto', 'relearning', 'tcmax',
               'mmcosine', 'mi_balanced', 'mi_distilled', 'inforeg', 'mla',
               'g_blend', 'umt', 'reconboost')
 METHODS = (*EVERYWHERE, 'late_fusion', 'ogm_ge', 'opm', 'opm_ogm_ge')
-#: UDI with one option changed.
-ABLATIONS = ('udi_complementarity', 'udi_consistency', 'udi_per_batch',
-             'udi_static')
 #: Pipelines of their own.
 RECIPES = ('udi_slowonly', 'udi_paper_crema_d', 'udi_paper_kinetics_sounds',
            'udi_paper_ucf101')
 NAMES = sorted(path.name for path in CONFIGS.glob('*.py'))
+#: UDI with one thing changed, and its controls.
+ABLATIONS = sorted(
+    f'ablations/{path.name}' for path in CONFIGS.glob('ablations/*.py'))
 
 
 def set_of(name):

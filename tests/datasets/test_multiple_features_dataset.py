@@ -66,11 +66,27 @@ def test_seed(build):
         seed=1).ids['numeral'].tolist()
 
 
+def test_noise_is_of_the_views_that_are_named(build):
+    plain, noisy = build(), build(noise_std=dict(fou=2.))
+    assert torch.equal(plain.inputs['pix'], noisy.inputs['pix'])
+    noise = (noisy.inputs['fou'] - plain.inputs['fou']) / 2
+    assert abs(float(noise.mean())) < .1 and abs(float(noise.std()) - 1) < .1
+    # Whichever samples and views are asked for, and not that of a neighbour.
+    part = build(modalities=('fou', ), indices=[7], noise_std=dict(fou=2.))
+    assert torch.equal(part.inputs['fou'][0], noisy.inputs['fou'][7])
+    assert not torch.allclose(noise[0], noise[1])
+    other = build('val', noise_std=dict(fou=2.)).inputs['fou'] - build(
+        'val').inputs['fou']
+    assert not torch.allclose(other / 2, noise[:len(other)])
+
+
 def test_errors(build, fake_features, tmp_path):
     with pytest.raises(ValueError, match="split='dev'"):
         build('dev')
     with pytest.raises(ValueError, match='colour'):
         build(modalities=('pix', 'colour'))
+    with pytest.raises(ValueError, match=r"noise_std names \['colour'\]"):
+        build(noise_std=dict(colour=1.))
     root = shutil.copytree(fake_features, tmp_path / 'data')
     (root / 'mor.npy').unlink()
     with pytest.raises(PreparedDataError) as error:

@@ -27,8 +27,10 @@ class AnchorGuidance(ObjectiveTerm):
 
     alpha_con * JS(yhat^a || yhat^m) + alpha_com * vCLUB(phi^a; phi^m), as
     ``loss_con_<follower>`` and ``loss_com_<follower>``, both optional. The
-    anchor must be frozen: it runs without gradient, in eval mode, or is read
-    from a cache. The estimator is no part of the model, and unknown to DDP.
+    anchor is frozen: it runs without gradient, in eval mode, or is read from
+    a cache. In a stage that trains it too, beside :class:`FusedLoss`, it gets
+    no gradient from here (UDI's ablation of a joint loss). The estimator is
+    no part of the model, and unknown to DDP.
 
     Several modalities may guide, as the paper's progressive order has it:
     consistency is with what the head makes of them together, complementarity
@@ -193,6 +195,8 @@ class AnchorGuidance(ObjectiveTerm):
         again = loop.progress.epoch > 0
         with loop.uncounted() if again else nullcontext():
             for teacher in self.teachers:
+                if teacher in loop.model.trained:
+                    continue
                 cache = build_anchor_cache(loop.model, loop.dataloader,
                                            teacher, self.cache_mode,
                                            self.cache_device,
@@ -289,7 +293,7 @@ class AnchorGuidance(ObjectiveTerm):
                 features = model.extract_feat(record.inputs, names,
                                               record.present)
             logits = model.head.unimodal_logits(features, names)
-        return features[teacher], logits[teacher]
+        return features[teacher].detach(), logits[teacher]
 
     @eager
     def __call__(self, record: BatchRecord) -> Dict[str, Tensor]:

@@ -1,7 +1,7 @@
-# python tools/train.py configs/udi_consistency_av_digits.py
+# python tools/train.py configs/ablations/udi_consistency_multiple_features.py
 #
 # UDI without the bound: what the consistency loss does alone.
-_base_ = './udi_av_digits.py'
+_base_ = '../udi_multiple_features.py'
 
 train_cfg = dict(
     complementarity=None,

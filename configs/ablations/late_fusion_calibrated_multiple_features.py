@@ -1,7 +1,7 @@
-# python tools/train.py configs/late_fusion_calibrated_av_digits.py
+# python tools/train.py configs/ablations/late_fusion_calibrated_multiple_features.py
 #
 # Decoupled late fusion whose branches are temperature-scaled on validation
 # data: a control for what UDI gains by calibration alone.
-_base_ = './late_fusion_av_digits.py'
+_base_ = '../late_fusion_multiple_features.py'
 
 model = dict(head=dict(combine='calibrated'))

@@ -1,7 +1,7 @@
-# python tools/train.py configs/udi_complementarity_av_digits.py
+# python tools/train.py configs/ablations/udi_complementarity_av_digits.py
 #
 # UDI without consistency: what the bound does alone.
-_base_ = './udi_av_digits.py'
+_base_ = '../udi_av_digits.py'
 
 train_cfg = dict(
     consistency=None,
