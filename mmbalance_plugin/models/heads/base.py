@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from mmengine.model import BaseModule, initialize
 from torch import Tensor, nn
 
+from mmbalance_plugin.functional.fusion import silence_absent
 from mmbalance_plugin.registry import MODELS
 from mmbalance_plugin.utils.streams import seeded
 
@@ -17,10 +18,10 @@ from ..modes import evaluating, is_pretrained
 class MultimodalHead(BaseModule, metaclass=ABCMeta):
     """Base of the heads: features of all modalities to logits.
 
-    A subclass defines :meth:`forward`. If it is linear in the features it
-    sets ``linear = True`` and defines :meth:`split_logits`; if it keeps one
-    classifier a modality it builds them with :meth:`build_branches`.
-    Everything else has a default.
+    A subclass defines :meth:`forward`. If it can tell what a modality says
+    alone it defines :meth:`own_logits`; if those logits add up to the fused
+    ones it sets ``linear = True``; if it keeps one classifier a modality it
+    builds them with :meth:`build_branches`. Everything else has a default.
 
     The initial weights of each branch come from a stream of their own, named
     by the modality and derived from torch's initial seed at construction, so
@@ -45,8 +46,7 @@ class MultimodalHead(BaseModule, metaclass=ABCMeta):
     """
 
     linear = False
-    """bool: Whether :meth:`split_logits` exists: the unimodal logits then
-    add up to the fused ones."""
+    """bool: Whether the unimodal logits add up to the fused ones."""
 
     needs_fit = False
     """bool: Whether :meth:`fit` is to be called with validation logits once
@@ -117,7 +117,7 @@ class MultimodalHead(BaseModule, metaclass=ABCMeta):
         """Fused logits from what each sample has.
 
         A head of which nothing can be left out sees zeros in place of the
-        feature of what is not there, as in :meth:`zero_out_logits`.
+        feature of what is not there, as in :meth:`own_logits`.
 
         Args:
             features (dict[str, Tensor]): Feature (B, D_m) of every modality.
@@ -128,20 +128,38 @@ class MultimodalHead(BaseModule, metaclass=ABCMeta):
         Returns:
             Tensor: Logits (B, C).
         """
-        return self({
-            name: value.masked_fill(~present[name][:, None], 0)
-            if present and name in present else value
-            for name, value in features.items()
-        })
+        return self(silence_absent(features, present))
+
+    def only(self, name: str, feature: Tensor) -> Dict[str, Tensor]:
+        """The feature of one modality, and zeros for all others."""
+        return {
+            m: feature if m == name else feature.new_zeros(
+                len(feature), channels)
+            for m, channels in self.in_channels.items()
+        }
+
+    def own_logits(self, name: str, feature: Tensor) -> Tensor:
+        """Logits (B, C) of one modality, from its feature (B, D_m).
+
+        By default the fused ones with zeros in place of all other
+        modalities. Under ``torch.no_grad`` the head then runs in eval mode:
+        no statistics of a normalisation layer and no random stream moves.
+
+        Note:
+            An approximation. A head's biases and gates answer to the zeros
+            too, so two equally informative modalities need not score the
+            same.
+        """
+        if torch.is_grad_enabled():
+            return self(self.only(name, feature))
+        with evaluating(self):
+            return self(self.only(name, feature))
 
     def unimodal_logits(
             self,
             features: Dict[str, Tensor],
             modalities: Optional[Iterable[str]] = None) -> Dict[str, Tensor]:
-        """Logits of each modality alone.
-
-        The exact split where the head is linear in the features, zero-out
-        elsewhere.
+        """Logits of each modality alone, see :meth:`own_logits`.
 
         Args:
             features (dict[str, Tensor]): Features (B, D_m), of the wanted
@@ -152,9 +170,10 @@ class MultimodalHead(BaseModule, metaclass=ABCMeta):
         Returns:
             dict[str, Tensor]: Logits (B, C) of each wanted modality.
         """
-        if self.linear:
-            return self.split_logits(features, modalities)
-        return self.zero_out_logits(features, modalities)
+        return {
+            name: self.own_logits(name, feature)
+            for name, feature in self.select(features, modalities).items()
+        }
 
     def split_logits(
             self,
@@ -165,49 +184,21 @@ class MultimodalHead(BaseModule, metaclass=ABCMeta):
         Raises:
             ValueError: The head is not linear in the features.
         """
-        raise ValueError(
-            f'{type(self).__name__} is not linear in the features, so its '
-            "logits have no split; use 'zero_out' or 'auto'")
+        if not self.linear:
+            raise ValueError(
+                f'{type(self).__name__} is not linear in the features, so '
+                "its logits have no split; use 'zero_out' or 'auto'")
+        return self.unimodal_logits(features, modalities)
 
     def zero_out_logits(
             self,
             features: Dict[str, Tensor],
             modalities: Optional[Iterable[str]] = None) -> Dict[str, Tensor]:
-        """Fused logits with zeros in place of all other modalities.
-
-        Under ``torch.no_grad`` the head runs in eval mode: no statistics of
-        a normalisation layer and no random stream moves.
-
-        Note:
-            An approximation. A head's biases and gates answer to the zeros
-            too, so two equally informative modalities need not score the
-            same.
-
-        Args:
-            features (dict[str, Tensor]): Features (B, D_m), of the wanted
-                modalities at least.
-            modalities (Iterable[str], optional): The wanted modalities.
-                Defaults to None: those in ``features``.
-
-        Returns:
-            dict[str, Tensor]: Logits (B, C) of each wanted modality.
-        """
-        wanted = self.select(features, modalities)
-        if not torch.is_grad_enabled():
-            with evaluating(self):
-                return self._zero_out(wanted)
-        return self._zero_out(wanted)
-
-    def _zero_out(self, wanted: Dict[str, Tensor]) -> Dict[str, Tensor]:
-        logits = dict()
-        for name, feature in wanted.items():
-            alone = {
-                other: feature.new_zeros(len(feature), channels)
-                for other, channels in self.in_channels.items()
-            }
-            alone[name] = feature
-            logits[name] = self(alone)
-        return logits
+        """What :meth:`own_logits` defaults to, of any head."""
+        return {
+            name: MultimodalHead.own_logits(self, name, feature)
+            for name, feature in self.select(features, modalities).items()
+        }
 
     def criterion(self, logits: Tensor, targets: Tensor) -> Tensor:
         """The classification loss of logits, in float32 or better.

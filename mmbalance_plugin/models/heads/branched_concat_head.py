@@ -19,12 +19,10 @@ class BranchedConcatHead(DecisionHead):
     UDI's inference for three modalities (arXiv 2509.02281).
 
     Args:
-        num_classes (int): Number of classes.
-        in_channels (dict[str, int]): Channels of each modality's feature.
         combine (str): How :meth:`fuse` combines what branches say, where a
             method asks for it before the fused classifier is trained; see
             :class:`DecisionHead`. Defaults to 'sum_logits'.
-        kwargs: See :class:`MultimodalHead`.
+        num_classes, in_channels, kwargs: See :class:`MultimodalHead`.
     """
 
     fused_part = 'head.fc'

@@ -1,5 +1,5 @@
 """Fusion by concatenation."""
-from typing import Dict, Iterable, Optional
+from typing import Dict
 
 import torch
 import torch.nn.functional as F
@@ -18,9 +18,7 @@ class ConcatHead(MultimodalHead):
     modality has its block of the weight and b / M.
 
     Args:
-        num_classes (int): Number of classes.
-        in_channels (dict[str, int]): Channels of each modality's feature.
-        kwargs: See :class:`MultimodalHead`.
+        num_classes, in_channels, kwargs: See :class:`MultimodalHead`.
     """
 
     linear = True
@@ -31,21 +29,11 @@ class ConcatHead(MultimodalHead):
         self.fc = nn.Linear(sum(self.in_channels.values()), num_classes)
 
     def forward(self, features: Dict[str, Tensor]) -> Tensor:
-        """See :meth:`MultimodalHead.forward`."""
         chosen = self.select(features, self.modalities)
         return self.fc(torch.cat(list(chosen.values()), dim=1))
 
-    def split_logits(
-            self,
-            features: Dict[str, Tensor],
-            modalities: Optional[Iterable[str]] = None) -> Dict[str, Tensor]:
-        """See :meth:`MultimodalHead.split_logits`."""
-        chosen = self.select(features, modalities)
-        blocks = dict(
-            zip(self.modalities,
-                self.fc.weight.split(list(self.in_channels.values()), dim=1)))
-        bias = self.fc.bias / len(self.modalities)
-        return {
-            name: F.linear(feature, blocks[name], bias)
-            for name, feature in chosen.items()
-        }
+    def own_logits(self, name: str, feature: Tensor) -> Tensor:
+        """The modality's share."""
+        blocks = self.fc.weight.split(list(self.in_channels.values()), dim=1)
+        return F.linear(feature, blocks[self.modalities.index(name)],
+                        self.fc.bias / len(self.modalities))

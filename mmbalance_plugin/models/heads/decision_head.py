@@ -1,6 +1,6 @@
 """Late fusion: one classifier a modality, combined at the decision."""
 import logging
-from typing import Dict, Iterable, Optional
+from typing import Dict, Optional
 
 import torch
 from mmengine.logging import print_log
@@ -35,8 +35,6 @@ class DecisionHead(MultimodalHead):
     log-likelihood of the combined probabilities.
 
     Args:
-        num_classes (int): Number of classes.
-        in_channels (dict[str, int]): Channels of each modality's feature.
         combine (str): How predictions are combined. Defaults to 'mean'.
 
             - 'mean': mean of the probabilities.
@@ -52,7 +50,7 @@ class DecisionHead(MultimodalHead):
               1 until then.
         pool (str): What 'fitted' averages: 'probs' (as 'mean') or
             'log_probs' (as 'sum_log_probs'). Defaults to 'probs'.
-        kwargs: See :class:`MultimodalHead`.
+        num_classes, in_channels, kwargs: See :class:`MultimodalHead`.
 
     Note:
         What is fitted is a buffer, saved in checkpoints. Under
@@ -83,36 +81,20 @@ class DecisionHead(MultimodalHead):
             self.register_buffer('temperatures', torch.ones(count))
 
     def forward(self, features: Dict[str, Tensor]) -> Tensor:
-        """Log-probabilities (B, C) of the combined prediction.
-
-        See :meth:`MultimodalHead.forward`.
-        """
-        return self.fuse(self.unimodal_logits(features, self.modalities))
+        """Log-probabilities (B, C) of the combined prediction."""
+        return self.fused_logits(features)
 
     def fused_logits(
             self,
             features: Dict[str, Tensor],
             present: Optional[Dict[str, Tensor]] = None) -> Tensor:
-        """Combine the branches of what each sample has.
-
-        See :meth:`MultimodalHead.fused_logits`.
-        """
-        if not present:
-            return self(features)
+        """Combine the branches of what each sample has."""
         return self.fuse(
             self.unimodal_logits(features, self.modalities), present)
 
-    def unimodal_logits(
-            self,
-            features: Dict[str, Tensor],
-            modalities: Optional[Iterable[str]] = None) -> Dict[str, Tensor]:
-        """What each branch says. See :meth:`MultimodalHead.unimodal_logits`.
-        """
-        chosen = self.select(features, modalities)
-        return {
-            name: self.branches[name](feature)
-            for name, feature in chosen.items()
-        }
+    def own_logits(self, name: str, feature: Tensor) -> Tensor:
+        """What the modality's branch says."""
+        return self.branches[name](feature)
 
     def fuse(self,
              logits: Dict[str, Tensor],

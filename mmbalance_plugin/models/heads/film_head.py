@@ -16,10 +16,8 @@ class FiLMHead(PairwiseHead):
     ``(gamma, beta) = U phi^c + u``, ``f(x) = W (gamma * phi^t + beta) + b``.
 
     Args:
-        num_classes (int): Number of classes.
-        in_channels (dict[str, int]): Channels of both modalities' features.
         condition (str): The modality that scales and shifts the other one.
-        kwargs: See :class:`MultimodalHead`.
+        num_classes, in_channels, kwargs: See :class:`MultimodalHead`.
     """
 
     def __init__(self,
@@ -33,7 +31,6 @@ class FiLMHead(PairwiseHead):
         self.fc = nn.Linear(channels, num_classes)
 
     def forward(self, features: Dict[str, Tensor]) -> Tensor:
-        """See :meth:`MultimodalHead.forward`."""
         chosen = self.select(features, self.modalities)
         gamma, beta = self.film(chosen[self.condition]).chunk(2, dim=1)
         return self.fc(gamma * chosen[self.conditioned] + beta)

@@ -16,12 +16,10 @@ class GatedHead(PairwiseHead):
     ``f(x) = W (sigmoid(U phi^c + u) * (V phi^t + v)) + b``.
 
     Args:
-        num_classes (int): Number of classes.
-        in_channels (dict[str, int]): Channels of both modalities' features.
         condition (str): The modality that opens and closes the gate.
         hidden_channels (int, optional): The common width. Defaults to None:
             that of the gated modality's feature.
-        kwargs: See :class:`MultimodalHead`.
+        num_classes, in_channels, kwargs: See :class:`MultimodalHead`.
     """
 
     def __init__(self,
@@ -38,7 +36,6 @@ class GatedHead(PairwiseHead):
         self.fc = nn.Linear(hidden, num_classes)
 
     def forward(self, features: Dict[str, Tensor]) -> Tensor:
-        """See :meth:`MultimodalHead.forward`."""
         chosen = self.select(features, self.modalities)
         gate = self.gate(chosen[self.condition]).sigmoid()
         return self.fc(gate * self.value(chosen[self.conditioned]))

@@ -1,5 +1,5 @@
 """One classifier for all modalities: MLA's head."""
-from typing import Dict, Iterable, Optional
+from typing import Dict, Optional
 
 import torch
 from torch import Tensor, nn
@@ -48,17 +48,13 @@ class MLAHead(MultimodalHead):
         self.register_buffer('turns', torch.tensor(0))
 
     def forward(self, features: Dict[str, Tensor]) -> Tensor:
-        """See :meth:`MultimodalHead.forward`."""
         return self.fused_logits(features)
 
     def fused_logits(
             self,
             features: Dict[str, Tensor],
             present: Optional[Dict[str, Tensor]] = None) -> Tensor:
-        """Log-probabilities of the mixture.
-
-        See :meth:`MultimodalHead.fused_logits`.
-        """
+        """Log-probabilities of the mixture."""
         logits = {
             m: z if z.dtype == torch.float64 else z.float()
             for m, z in self.unimodal_logits(features, self.modalities).items()
@@ -70,16 +66,9 @@ class MLAHead(MultimodalHead):
         return pool_weighted(logits, torch.stack(list(weights.values())),
                              'probs', present)
 
-    def unimodal_logits(
-            self,
-            features: Dict[str, Tensor],
-            modalities: Optional[Iterable[str]] = None) -> Dict[str, Tensor]:
-        """What the classifier says of each feature.
-
-        See :meth:`MultimodalHead.unimodal_logits`.
-        """
-        chosen = self.select(features, modalities)
-        return {name: self.fc(feature) for name, feature in chosen.items()}
+    def own_logits(self, name: str, feature: Tensor) -> Tensor:
+        """What the classifier says of the feature."""
+        return self.fc(feature)
 
     @torch.no_grad()
     def correct(self, gradient: Tensor, mean: Tensor, alpha: float) -> Tensor:

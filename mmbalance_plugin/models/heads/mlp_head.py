@@ -14,15 +14,13 @@ class MLPHead(MultimodalHead):
     """Multi-layer perceptron on the concatenated features.
 
     Args:
-        num_classes (int): Number of classes.
-        in_channels (dict[str, int]): Channels of each modality's feature.
         hidden_channels (int | Sequence[int]): Width of each hidden layer,
             each followed by ReLU. Defaults to 256.
         dropout (float): Probability of dropout after each hidden layer.
             Defaults to 0.
         norm (bool): Whether a BatchNorm stands before each ReLU.
             Defaults to False.
-        kwargs: See :class:`MultimodalHead`.
+        num_classes, in_channels, kwargs: See :class:`MultimodalHead`.
     """
 
     def __init__(self,
@@ -51,6 +49,5 @@ class MLPHead(MultimodalHead):
         self.mlp = nn.Sequential(*layers)
 
     def forward(self, features: Dict[str, Tensor]) -> Tensor:
-        """See :meth:`MultimodalHead.forward`."""
         chosen = self.select(features, self.modalities)
         return self.mlp(torch.cat(list(chosen.values()), dim=1))

@@ -1,5 +1,5 @@
 """Fusion by summing cosines: MMCosine's head."""
-from typing import Dict, Iterable, Optional
+from typing import Dict
 
 from torch import Tensor, nn
 
@@ -19,10 +19,8 @@ class MMCosineHead(SumHead):
     weights. The split is exact.
 
     Args:
-        num_classes (int): Number of classes.
-        in_channels (dict[str, int]): Channels of each modality's feature.
         scale (float): s. Defaults to 10.
-        kwargs: See :class:`MultimodalHead`.
+        num_classes, in_channels, kwargs: See :class:`MultimodalHead`.
 
     Raises:
         ValueError: ``scale`` is not positive.
@@ -43,14 +41,6 @@ class MMCosineHead(SumHead):
         """The weights of a modality's classes."""
         return nn.Linear(channels, self.num_classes, bias=False)
 
-    def split_logits(
-            self,
-            features: Dict[str, Tensor],
-            modalities: Optional[Iterable[str]] = None) -> Dict[str, Tensor]:
-        """See :meth:`MultimodalHead.split_logits`."""
-        chosen = self.select(features, modalities)
-        return {
-            name: mmcosine_logits(feature, self.branches[name].weight,
-                                  self.scale)
-            for name, feature in chosen.items()
-        }
+    def own_logits(self, name: str, feature: Tensor) -> Tensor:
+        """The modality's cosines."""
+        return mmcosine_logits(feature, self.branches[name].weight, self.scale)

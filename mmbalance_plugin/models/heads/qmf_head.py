@@ -20,9 +20,7 @@ qmf_fuse`. To be trained together with :class:`QMFLoss`. What a sample lacks
     is left out.
 
     Args:
-        num_classes (int): Number of classes.
-        in_channels (dict[str, int]): Channels of each modality's feature.
-        kwargs: See :class:`MultimodalHead`.
+        num_classes, in_channels, kwargs: See :class:`MultimodalHead`.
     """
 
     def __init__(self, num_classes: int, in_channels: Dict[str, int],
@@ -33,7 +31,6 @@ qmf_fuse`. To be trained together with :class:`QMFLoss`. What a sample lacks
     def fuse(self,
              logits: Dict[str, Tensor],
              present: Optional[Dict[str, Tensor]] = None) -> Tensor:
-        """See :meth:`DecisionHead.fuse`."""
         return qmf_fuse(
             {m: logits[m]
              for m in self.modalities if m in logits}, present)

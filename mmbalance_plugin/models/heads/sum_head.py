@@ -1,6 +1,8 @@
 """Fusion by summing the logits of one classifier a modality."""
-from typing import Dict, Iterable, Optional
+from functools import reduce
+from typing import Dict, Optional
 
+import torch
 from torch import Tensor, nn
 
 from mmbalance_plugin.functional.fusion import silence_absent
@@ -17,9 +19,7 @@ class SumHead(MultimodalHead):
     keeps its own bias, in training as in validation.
 
     Args:
-        num_classes (int): Number of classes.
-        in_channels (dict[str, int]): Channels of each modality's feature.
-        kwargs: See :class:`MultimodalHead`.
+        num_classes, in_channels, kwargs: See :class:`MultimodalHead`.
     """
 
     linear = True
@@ -34,29 +34,16 @@ class SumHead(MultimodalHead):
         return nn.Linear(channels, self.num_classes)
 
     def forward(self, features: Dict[str, Tensor]) -> Tensor:
-        """See :meth:`MultimodalHead.forward`."""
-        return sum(self.split_logits(features, self.modalities).values())
+        return self.fused_logits(features)
 
     def fused_logits(
             self,
             features: Dict[str, Tensor],
             present: Optional[Dict[str, Tensor]] = None) -> Tensor:
-        """Sum over the classifiers of what each sample has.
+        """Sum over the classifiers of what each sample has."""
+        logits = self.unimodal_logits(features, self.modalities)
+        return reduce(torch.add, silence_absent(logits, present).values())
 
-        See :meth:`MultimodalHead.fused_logits`.
-        """
-        if not present:
-            return self(features)
-        logits = self.split_logits(features, self.modalities)
-        return sum(silence_absent(logits, present).values())
-
-    def split_logits(
-            self,
-            features: Dict[str, Tensor],
-            modalities: Optional[Iterable[str]] = None) -> Dict[str, Tensor]:
-        """See :meth:`MultimodalHead.split_logits`."""
-        chosen = self.select(features, modalities)
-        return {
-            name: self.branches[name](feature)
-            for name, feature in chosen.items()
-        }
+    def own_logits(self, name: str, feature: Tensor) -> Tensor:
+        """What the modality's classifier says."""
+        return self.branches[name](feature)

@@ -71,7 +71,6 @@ class AGMLoss(ObjectiveTerm):
         self.iterations = 0
 
     def check(self, model: nn.Module) -> None:
-        """See :class:`ObjectiveTerm`."""
         if len(model.modalities) < 2:
             raise ValueError('AGMLoss compares modalities with each other, '
                              f'but the model has {list(model.modalities)}')
@@ -82,7 +81,6 @@ class AGMLoss(ObjectiveTerm):
             self.means, self.iterations = None, 0
 
     def __call__(self, record: BatchRecord) -> Dict[str, Tensor]:
-        """See :class:`ObjectiveTerm`."""
         model = record.model
         shares = agm_attributions(self.logits(record), model.modalities)
         losses, coefficients = self._modulation(record, shares)
@@ -153,5 +151,4 @@ class AGMLoss(ObjectiveTerm):
         return dict(means=self.means, iterations=self.iterations)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """See :class:`ObjectiveTerm`."""
         self.means, self.iterations = state['means'], state['iterations']

@@ -50,7 +50,6 @@ class CMLLoss(ObjectiveTerm):
         self.weight = weight
 
     def bind(self, model: nn.Module) -> None:
-        """See :class:`ObjectiveTerm`."""
         if len(model.modalities) < 2:
             raise ValueError('CMLLoss takes modalities away, but the model '
                              f'has {list(model.modalities)} only')
@@ -69,7 +68,6 @@ class CMLLoss(ObjectiveTerm):
         return key.argsort(dim=0).argsort(dim=0)
 
     def __call__(self, record: BatchRecord) -> Dict[str, Tensor]:
-        """See :class:`ObjectiveTerm`."""
         head, features = record.model.head, record.fusion_features
         order = self.removal_order(record)
         chain: List[Tensor] = [_confidence(record.fused)]

@@ -46,7 +46,6 @@ class DGLLoss(ObjectiveTerm):
         self.alpha = alpha
 
     def __call__(self, record: BatchRecord) -> Dict[str, Tensor]:
-        """See :class:`ObjectiveTerm`."""
         head = record.model.head
         masks = None if record.present is None else record.present.masks
         fixed = {m: f.detach() for m, f in record.fusion_features.items()}
@@ -55,13 +54,9 @@ class DGLLoss(ObjectiveTerm):
                 head.fused_logits(fixed, masks), record.targets))
         weights = {name: p.detach() for name, p in head.named_parameters()}
         for name, feature in record.features.items():
-            alone = {
-                m: feature if m == name else feature.new_zeros(
-                    len(feature), width)
-                for m, width in head.in_channels.items()
-            }
             with evaluating(head):
-                logits = functional_call(head, weights, (alone, ))
+                logits = functional_call(
+                    head, weights, (head.only(name, feature), ))
             losses[f'loss_cls_{name}'] = self.alpha * record.mean(
                 head.criterion, (name, ), logits, record.targets)
         return losses

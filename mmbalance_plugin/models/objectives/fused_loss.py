@@ -23,7 +23,6 @@ class FusedLoss(ObjectiveTerm):
         self.weight = weight
 
     def __call__(self, record: BatchRecord) -> Dict[str, Tensor]:
-        """See :class:`ObjectiveTerm`."""
         head = record.model.head
         loss = head.criterion(record.fused, record.targets)
         return dict(loss_cls=loss if self.weight == 1 else self.weight * loss)

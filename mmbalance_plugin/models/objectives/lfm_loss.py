@@ -76,7 +76,6 @@ class LFMLoss(ObjectiveTerm):
                 "matching='js'")
 
     def __call__(self, record: BatchRecord) -> Dict[str, Tensor]:
-        """See :class:`ObjectiveTerm`."""
         loss = record.model.head.criterion(record.fused, record.targets)
         match = self._features if self.matching == 'info_nce' else \
             self._predictions

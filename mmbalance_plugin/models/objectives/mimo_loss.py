@@ -45,7 +45,6 @@ class MIMOLoss(UnimodalLoss):
         self.mu = mu
 
     def __call__(self, record: BatchRecord) -> Dict[str, Tensor]:
-        """See :class:`ObjectiveTerm`."""
         own = {
             name.replace('loss_cls_', ''): loss
             for name, loss in super().__call__(record).items()

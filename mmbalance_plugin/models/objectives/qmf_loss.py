@@ -92,7 +92,6 @@ class QMFLoss(ObjectiveTerm):
 
     @eager
     def __call__(self, record: BatchRecord) -> Dict[str, Tensor]:
-        """See :class:`ObjectiveTerm`."""
         if self._scaled is None:
             raise RuntimeError(
                 'QMFLoss keeps a history of the training set: set '
@@ -139,5 +138,4 @@ class QMFLoss(ObjectiveTerm):
         return {} if self._known is None else dict(known=self._known.cpu())
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """See :class:`ObjectiveTerm`."""
         self._known = state.get('known')

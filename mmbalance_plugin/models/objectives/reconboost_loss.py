@@ -42,7 +42,6 @@ class ReconBoostLoss(ObjectiveTerm):
         self.own, self.shared = own, shared
 
     def check(self, model: nn.Module) -> None:
-        """See :class:`ObjectiveTerm`."""
         if len(model.trained) != 1 or len(model.modalities) < 2:
             raise ValueError(
                 'ReconBoostLoss is for a stage that trains one of several '
@@ -54,7 +53,6 @@ class ReconBoostLoss(ObjectiveTerm):
                 f'use DecisionHead, not {type(model.head).__name__}')
 
     def __call__(self, record: BatchRecord) -> Dict[str, Tensor]:
-        """See :class:`ObjectiveTerm`."""
         modality, = record.model.trained
         others = {m: z for m, z in record.unimodal.items() if m != modality}
         masks = None if record.present is None else {

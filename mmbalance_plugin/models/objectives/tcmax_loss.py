@@ -57,7 +57,6 @@ class TCMaxLoss(ObjectiveTerm):
         self.samples = samples
 
     def __call__(self, record: BatchRecord) -> Dict[str, Tensor]:
-        """See :class:`ObjectiveTerm`."""
         additive = self._additive_logits(record.model.head, record)
         if additive is None:
             return dict(loss_tcmax=self._sampled(record))

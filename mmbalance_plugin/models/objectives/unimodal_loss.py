@@ -48,7 +48,6 @@ class UnimodalLoss(ObjectiveTerm):
         self.heads = heads
 
     def needs(self, model: nn.Module) -> Tuple[str, ...]:
-        """See :class:`ObjectiveTerm`."""
         return self.modalities or model.trained
 
     def bind(self, model: nn.Module) -> None:
@@ -74,7 +73,6 @@ class UnimodalLoss(ObjectiveTerm):
         return {m: record.unimodal[m] for m in names}
 
     def __call__(self, record: BatchRecord) -> Dict[str, Tensor]:
-        """See :class:`ObjectiveTerm`."""
         losses = {}
         for name, logits in self.logits(record).items():
             weight = self.weight
