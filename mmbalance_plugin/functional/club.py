@@ -7,12 +7,7 @@ from ._tensors import at_least_float32
 from .standardization import feature_moments
 
 
-def club_upper_bound(mu: Tensor,
-                     logvar: Tensor,
-                     y: Tensor,
-                     *,
-                     mean: Optional[Tensor] = None,
-                     var: Optional[Tensor] = None) -> Tensor:
+def club_upper_bound(mu: Tensor, logvar: Tensor, y: Tensor) -> Tensor:
     r"""vCLUB over all pairs of the batch, in O(N D) time and memory.
 
     CLUB (ICML 2020, arXiv 2006.12013) bounds the mutual information of
@@ -35,27 +30,17 @@ def club_upper_bound(mu: Tensor,
         mu (Tensor): Means of Q given each x, shape (N, D).
         logvar (Tensor): Log-variances of Q given each x, shape (N, D).
         y (Tensor): The samples that go with each x, shape (N, D).
-        mean (Tensor, optional): Mean of y over a larger batch that the N
-            samples are a part of, shape (D,). Defaults to None: over ``y``.
-        var (Tensor, optional): Biased variance over that batch, shape (D,).
-            Defaults to None: over ``y``.
 
     Returns:
         Tensor: The bound, 0-d: summed over the D features and averaged over
         the N samples. Divide by D for the mean over features. It can be
-        negative while Q is poor. With the moments of the global batch it is
-        this part's share, and the mean over equal parts is the global bound.
+        negative while Q is poor.
 
     Raises:
-        ValueError: The shapes differ or are not (N, D) with N >= 1, or only
-            one of ``mean`` and ``var`` is given.
+        ValueError: The shapes differ or are not (N, D) with N >= 1.
     """
     mu, logvar, y = _checked(mu, logvar, y)
-    if (mean is None) != (var is None):
-        raise ValueError(
-            'club_upper_bound needs both mean and var, or neither')
-    if mean is None or var is None:
-        mean, var = feature_moments(y)
+    mean, var = feature_moments(y)
     # About the mean, the squares of mu cancel on paper instead of in floating
     # point: var + r^2 - (r - c)^2 = var + 2 r c - c^2.
     centred, residual = y - mean, mu - mean
@@ -139,7 +124,7 @@ def club_log_likelihood_gradients(mu: Tensor, logvar: Tensor,
     mu, logvar, y = _checked(mu, logvar, y)
     residual = y - mu
     weighted = residual * torch.exp(-logvar)
-    return (2 / len(y) * weighted, (residual * weighted - 1) / len(y))
+    return 2 / len(y) * weighted, 1 / len(y) * (residual * weighted - 1)
 
 
 def _mean_over_samples(terms: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ with gradients call a collective in the backward pass as well.
 from typing import Dict, Sequence, Tuple
 
 import torch
+import torch.nn.functional as F
 from mmengine import dist
 from torch import Tensor
 from torch.autograd.function import once_differentiable
@@ -75,40 +76,7 @@ def all_reduce_mean_with_grad(tensor: Tensor) -> Tensor:
     return all_reduce_sum_with_grad(tensor) / dist.get_world_size()
 
 
-def global_moments(features: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
-    """Mean and biased variance of the features over the global batch.
-
-    Exact for local batches of different sizes and, as variances are taken
-    about means, for features far away from zero. One all-reduce, of two
-    numbers per feature and rank, and one in the backward pass.
-
-    Args:
-        features (Tensor): The local part, shape (N_local, D), floating. A
-            rank of several may have no sample.
-
-    Returns:
-        Tuple[Tensor, Tensor, Tensor]: Mean (D,), variance (D,) and the
-        global number of samples (0-d, floating, on the device; 1 if no rank
-        has any).
-    """
-    size = features.new_full((1, ), len(features))
-    mean = features.sum(dim=0) / max(1, len(features))
-    squares = (features - mean).square().sum(dim=0)
-    if dist.get_world_size() == 1:
-        return mean, squares / size, size[0]
-    own = torch.cat([mean, squares, size])
-    rows = own.new_zeros(dist.get_world_size(), len(own))
-    rows[dist.get_rank()] = own
-    means, squares, sizes = all_reduce_sum_with_grad(rows).split(
-        [len(mean), len(mean), 1], dim=1)
-    count = sizes.detach().sum().clamp(min=1)
-    mean = (means * sizes).sum(dim=0) / count
-    # Within the parts, and of the parts' means about the common one.
-    spread = squares + sizes * (means - mean).square()
-    return mean, spread.sum(dim=0) / count, count
-
-
-def gather_with_grad(tensor: Tensor) -> Tuple[Tensor, int]:
+def gather_with_grad(tensor: Tensor, agreed: bool = False) -> Tensor:
     """Concatenate the ranks' tensors along the first axis, differentiably.
 
     Local sizes may differ; they are exchanged through the host, which costs
@@ -116,19 +84,20 @@ def gather_with_grad(tensor: Tensor) -> Tuple[Tensor, int]:
 
     Args:
         tensor (Tensor): The local part, shape (N_local, ...).
+        agreed (bool): See :func:`all_reduce_sum_with_grad`. Defaults to
+            False.
 
     Returns:
-        Tuple[Tensor, int]: The global tensor, in the order of the ranks, and
-        the row at which the local part starts.
+        Tensor: The global tensor, in the order of the ranks.
     """
     if dist.get_world_size() == 1:
-        return tensor, 0
-    local = torch.tensor([len(tensor)], device=tensor.device)
-    sizes = [int(size) for size in dist.all_gather(local)]
+        return tensor
+    own = torch.tensor([len(tensor)], device=tensor.device)
+    sizes = torch.cat(dist.all_gather(own)).tolist()
     start = sum(sizes[:dist.get_rank()])
-    whole = tensor.new_zeros((sum(sizes), *tensor.shape[1:]))
-    rows = torch.arange(start, start + len(tensor), device=tensor.device)
-    return all_reduce_sum_with_grad(whole.index_copy(0, rows, tensor)), start
+    after = sum(sizes) - start - len(tensor)
+    padding = (0, 0) * (tensor.ndim - 1) + (start, after)
+    return all_reduce_sum_with_grad(F.pad(tensor, padding), agreed)
 
 
 def global_scores(

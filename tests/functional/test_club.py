@@ -10,7 +10,6 @@ from mmbalance_plugin.functional import (
     club_log_likelihood_gradients,
     club_sampled,
     club_upper_bound,
-    feature_moments,
     standardize,
 )
 
@@ -92,20 +91,6 @@ def test_order_of_samples_does_not_matter():
     torch.testing.assert_close(
         club_upper_bound(mu, logvar, y),
         club_upper_bound(mu[order], logvar[order], y[order]))
-
-
-def test_moments_of_a_larger_batch():
-    mu, logvar, y = draws(24)
-    mean, var = feature_moments(y)
-    whole = club_upper_bound(mu, logvar, y)
-    parts = [
-        club_upper_bound(mu[a:b], logvar[a:b], y[a:b], mean=mean, var=var) *
-        (b - a) for a, b in ((0, 5), (5, 24))
-    ]
-    torch.testing.assert_close(sum(parts) / 24, whole)
-    # A part's own moments give another number.
-    local = club_upper_bound(mu[:5], logvar[:5], y[:5]) * 5
-    assert abs(local - parts[0]) > 1e-3
 
 
 # ---- what it converges to ----------------------------------------------
@@ -228,8 +213,6 @@ def test_errors_show_the_shapes():
         club_sampled(mu[:0], logvar[:0], y[:0])
     with pytest.raises(ValueError, match='N, D'):
         club_log_likelihood(mu[0], logvar[0], y[0])
-    with pytest.raises(ValueError, match='both mean and var'):
-        club_upper_bound(mu, logvar, y, mean=y.mean(0))
 
 
 MEMORY = """

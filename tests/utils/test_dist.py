@@ -1,13 +1,12 @@
+import pytest
 import torch
 from mmengine import dist
 
-from mmbalance_plugin.functional import feature_moments
 from mmbalance_plugin.utils.dist import (
     all_reduce_mean_with_grad,
     all_reduce_sum_with_grad,
     broadcast_tensors,
     gather_with_grad,
-    global_moments,
 )
 from tests.dist_utils import run_ranks
 
@@ -30,16 +29,8 @@ def test_one_process_is_left_alone():
     x = batch().requires_grad_()
     assert all_reduce_sum_with_grad(x) is x
     assert torch.equal(all_reduce_mean_with_grad(x), x)
-    assert gather_with_grad(x)[0] is x and gather_with_grad(x)[1] == 0
+    assert gather_with_grad(x) is x
     broadcast_tensors([x.detach()])
-
-
-def test_moments_of_one_process_are_the_local_ones():
-    x = batch().requires_grad_()
-    mean, var, count = global_moments(x)
-    torch.testing.assert_close((mean, var), feature_moments(x))
-    assert count.item() == 11 and not count.requires_grad
-    assert torch.autograd.gradcheck(lambda t: global_moments(t)[:2], x)
 
 
 # ---- two ranks ---------------------------------------------------------
@@ -61,41 +52,22 @@ def test_sum_and_mean_with_gradients():
         assert grad.tolist() == [18., 60.]
 
 
-def _moments():
-    x = local(batch() * 3 + 50).requires_grad_()
-    mean, var, count = global_moments(x)
-    (mean.sin() + var.sqrt()).sum().backward()
-    # What DDP would make of it.
-    return mean, var, count, x.grad / dist.get_world_size()
-
-
-def test_moments_of_unequal_parts_with_gradients():
-    x = (batch() * 3 + 50).requires_grad_()
-    mean, var = feature_moments(x)
-    (mean.sin() + var.sqrt()).sum().backward()
-    results = run_ranks(_moments, 2)
-    for result in results:
-        torch.testing.assert_close(result[:2], (mean, var))
-        assert result[2].item() == 11
-    torch.testing.assert_close(
-        torch.cat([result[3] for result in results]), x.grad)
-    assert torch.equal(results[0][1], results[1][1])
-
-
-def _gather():
+def _gather(agreed):
     x = local(batch()).requires_grad_()
-    whole, start = gather_with_grad(x)
-    (whole * torch.arange(11.)[:, None]).sum().backward()
-    return whole, start, x.grad
+    whole = gather_with_grad(x, agreed)
+    weigh = 1 if agreed else dist.get_rank() + 1
+    (weigh * whole * torch.arange(11.)[:, None]).sum().backward()
+    return whole, x.grad
 
 
-def test_gather_with_gradients():
-    first, second = run_ranks(_gather, 2)
-    for whole, _, _ in (first, second):
+@pytest.mark.parametrize('agreed, factor', [(False, 3), (True, 2)])
+def test_gather_with_gradients(agreed, factor):
+    results = run_ranks(_gather, 2, agreed)
+    for whole, _ in results:
         assert torch.equal(whole, batch())
-    assert (first[1], second[1]) == (0, 4)
     weights = torch.arange(11.).double()[:, None].expand(11, 3)
-    assert torch.equal(torch.cat([first[2], second[2]]), 2 * weights)
+    assert torch.equal(
+        torch.cat([grad for _, grad in results]), factor * weights)
 
 
 def _broadcast():

@@ -5,7 +5,6 @@ from contextlib import nullcontext
 from typing import Any, Dict, Mapping, Optional, Sequence, Tuple, Union
 
 import torch
-from mmengine.dist import get_world_size
 from torch import Tensor, nn
 
 from ...models.modes import evaluating
@@ -269,9 +268,7 @@ class AnchorGuidance(ObjectiveTerm):
             anchor = record.present.take(anchor, *both)
             follower = record.present.take(follower, *both)
             # Other ranks may have some, and wait in its collectives.
-            waited_for = get_world_size() > 1 and getattr(
-                loss, 'collective', False)
-            if not len(follower) and not waited_for:
+            if not len(follower) and not getattr(loss, 'collective', False):
                 return follower.sum()
         return loss(anchor, follower, update_estimator=update_estimator)
 

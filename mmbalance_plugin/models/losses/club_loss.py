@@ -1,5 +1,5 @@
 import logging
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, List, Optional
 
 import torch
 from mmengine.dist import get_world_size
@@ -13,12 +13,7 @@ from mmbalance_plugin.functional import (
     standardize,
 )
 from mmbalance_plugin.registry import MODELS
-from mmbalance_plugin.utils.dist import (
-    all_reduce_sum_with_grad,
-    broadcast_tensors,
-    gather_with_grad,
-    global_moments,
-)
+from mmbalance_plugin.utils.dist import broadcast_tensors, gather_with_grad
 from mmbalance_plugin.utils.streams import seeded, stream, stream_seed
 from mmbalance_plugin.utils.transfer import to_device
 
@@ -63,8 +58,8 @@ class CLUBLoss(nn.Module):
         clamp (bool): Return 0, without gradient, while the estimate is not
             positive. Defaults to True.
         steps (int): Steps of Q per call. Defaults to 5.
-        optimizer (dict, optional): Q's optimiser. Defaults to None, which
-            is ``dict(type='Adam', lr=1e-3)``.
+        optimizer (dict, optional): Q's optimiser; see
+            :class:`GaussianEstimator`. Defaults to None.
         seed (int, optional): Seed of Q's initial weights and of the
             permutations. Defaults to None: torch's initial seed (that of
             rank 0 where there are several).
@@ -79,11 +74,11 @@ class CLUBLoss(nn.Module):
     Note:
         - **DDP**: the value is the bound of the global batch on every rank,
           and DDP's average of the gradients is that bound's gradient, also
-          for local batches of different sizes. Q's gradients are summed over
-          the ranks by hand, so Q stays the same everywhere. All ranks must
-          call it, and call backward with the same gradient, alike. A call
-          has two small collectives and one for each step of Q, its backward
-          pass one ('sampled' gathers y besides). Q's weights never require
+          for local batches of different sizes. Each rank fits the same Q on
+          the features of all, and computes the same bound: a call gathers
+          them in two collectives, one of which waits for the device, and
+          its backward pass has none. All ranks must call it, and call
+          backward with the same gradient, alike. Q's weights never require
           a gradient: neither DDP nor an outer optimiser touches them,
           wherever the module is registered.
         - **AMP**: everything runs in the precision of Q's parameters
@@ -165,7 +160,8 @@ class CLUBLoss(nn.Module):
                 Defaults to None: True in training mode, False in eval mode.
 
         Returns:
-            Tensor: 0-d loss.
+            Tensor: 0-d loss; zero where there is no sample, of which Q then
+            learns nothing.
         """
         self._check(x, y)
         if update_estimator is None:
@@ -173,13 +169,16 @@ class CLUBLoss(nn.Module):
         with torch.autocast(y.device.type, enabled=False):
             self._agree()
             dtype = self.estimator.weights.dtype
-            x, y, moments = self._prepared(x.to(dtype), y.to(dtype))
-            # The local mean's share of the global mean over samples.
-            share = self._scale * len(y) / moments['count']
+            x, y = self._everyone(x.to(dtype), y.to(dtype))
+            if not len(y):
+                return x.sum() + y.sum()
+            if self.standardize:
+                x, y = standardize(x, eps=_EPS), standardize(y, eps=_EPS)
             if update_estimator:
-                self.estimator.fit(x, y, self.steps, share)
+                self.estimator.fit(x.detach(), y.detach(), self.steps,
+                                   self._scale)
                 self.fit_steps += self.steps
-            estimate = self._bound(x, y, moments, share)
+            estimate = self._bound(x, y)
             if update_estimator:
                 self._calls += 1
                 self.epoch_average.update(
@@ -188,52 +187,30 @@ class CLUBLoss(nn.Module):
             value = estimate.relu() if self.clamp else estimate
             return self.loss_weight * value
 
-    def _prepared(self, x: Tensor,
-                  y: Tensor) -> Tuple[Tensor, Tensor, Dict[str, Tensor]]:
-        """Features as Q sees them, with y's moments over all ranks."""
-        features = torch.cat([x, y], dim=1)
-        mean, var, count = global_moments(features)
-        if self.standardize:
-            features = standardize(features, mean, var, _EPS)
-            # The moments that follow, without communication.
-            mean, var = torch.zeros_like(mean), var / (var + _EPS)
-        x, y = features.split([self.x_channels, self.y_channels], dim=1)
-        return x, y, dict(
-            mean=mean[self.x_channels:], var=var[self.x_channels:],
-            count=count)
+    def _everyone(self, x: Tensor, y: Tensor) -> List[Tensor]:
+        """The features of all ranks."""
+        if get_world_size() == 1:
+            return [x, y]
+        both = gather_with_grad(torch.cat([x, y], dim=1), agreed=True)
+        return list(both.split([self.x_channels, self.y_channels], dim=1))
 
-    def _bound(self, x: Tensor, y: Tensor, moments: Dict[str, Tensor],
-               share: Tensor) -> Tensor:
-        """The bound of the global batch; fills ``last``."""
-        about = moments['mean'], moments['var']
-        if self.variant == 'sampled':
-            about = (self._partners(y), )
-        if not len(y):
-            # Zero, of all that the other ranks' graphs reach through
-            # collectives.
-            local = likelihood = y.sum() + 0 * sum(t.sum() for t in about)
+    def _bound(self, x: Tensor, y: Tensor) -> Tensor:
+        """The bound over the features; fills ``last``."""
+        mu, logvar = self.estimator(x)
+        if self.variant == 'exact':
+            bound = club_upper_bound(mu, logvar, y)
         else:
-            mu, logvar = self.estimator(x)
-            if self.variant == 'exact':
-                local = club_upper_bound(
-                    mu, logvar, y, mean=about[0], var=about[1])
-            else:
-                local = club_against(mu, logvar, y, *about)
-            with torch.no_grad():
-                likelihood = club_log_likelihood(mu, logvar, y)
-        estimate, likelihood = all_reduce_sum_with_grad(
-            torch.stack([local, likelihood]) * share, agreed=True).unbind()
+            order = torch.randperm(
+                len(y),
+                generator=stream(self._seed, 'permutation', self._calls))
+            bound = club_against(mu, logvar, y,
+                                 y[to_device(order, y.device)])
+        estimate = self._scale * bound
+        with torch.no_grad():
+            likelihood = self._scale * club_log_likelihood(mu, logvar, y)
         self.last = dict(
-            estimate=estimate.detach(), log_likelihood=likelihood.detach())
+            estimate=estimate.detach(), log_likelihood=likelihood)
         return estimate
-
-    def _partners(self, y: Tensor) -> Tensor:
-        """For each sample one of the global batch, the same on any split."""
-        everyone, start = gather_with_grad(y)
-        order = torch.randperm(
-            len(everyone),
-            generator=stream(self._seed, 'permutation', self._calls))
-        return everyone[to_device(order[start:start + len(y)], y.device)]
 
     def end_epoch(self) -> Dict[str, float]:
         """Average the calls since the last ``end_epoch`` that fitted Q.
@@ -294,7 +271,6 @@ class CLUBLoss(nn.Module):
                     f'CLUBLoss needs {name} of shape (N, {width}), as '
                     f'{name}_channels={width} says, got '
                     f'{tuple(value.shape)}')
-        alone = get_world_size() == 1
-        if len(x) != len(y) or (alone and len(x) == 0):
-            raise ValueError('CLUBLoss needs x and y of the same samples, at '
-                             f'least one, got {len(x)} and {len(y)}')
+        if len(x) != len(y):
+            raise ValueError('CLUBLoss needs x and y of the same samples, '
+                             f'got {len(x)} and {len(y)}')

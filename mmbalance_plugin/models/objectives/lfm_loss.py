@@ -92,7 +92,7 @@ class LFMLoss(ObjectiveTerm):
         both = torch.stack([record.features[m].float() for m in pair], dim=1)
         if record.present is not None:
             both = record.present.take(both, *pair)
-        everywhere, _ = gather_with_grad(both)
+        everywhere = gather_with_grad(both)
         if not len(everywhere):
             return both.sum()
         with torch.autocast(both.device.type, enabled=False):

@@ -108,9 +108,6 @@ def test_two_ranks_follow_one_process():
     one, other = run_ranks(follow_on_a_share, 2)
     for expected, found, same in zip(follow(), one, other):
         for key, value in expected.items():
-            # Without any pair one process does not call the estimator,
-            # ranks do: Q moves on by its momentum.
-            if 'estimator' not in key:
-                torch.testing.assert_close(
-                    found[key], value, rtol=1e-4, atol=1e-5)
+            torch.testing.assert_close(
+                found[key], value, rtol=1e-4, atol=1e-5)
             assert torch.equal(found[key], same[key])
