@@ -4,23 +4,19 @@ from typing import List, Optional, Tuple
 
 import cv2
 import numpy as np
-from mmcv.transforms import BaseTransform
 
 from mmbalance_plugin.media import MediaError
 from mmbalance_plugin.registry import TRANSFORMS
 
 from .flow_pictures import read_picture
-from .prepare.media_pictures import (
-    PicturesError,
-    list_pictures,
-    numbering,
-)
+from .prepare.media_pictures import PicturesError, list_pictures, numbering
+from .transforms.base import Transform
 
 _TEMPLATE = 'frame{:06d}.jpg'
 
 
 @TRANSFORMS.register_module()
-class FlowDecode(BaseTransform):
+class FlowDecode(Transform):
     """Read the flow around each sampled frame, as part of its pictures.
 
     Stacks of ``length`` flow pictures are put behind the frames in
@@ -55,7 +51,6 @@ class FlowDecode(BaseTransform):
         MediaError: A picture is missing or cannot be read.
     """
 
-    deterministic = True
     #: Keys of paths that come with a sample; the inferencer takes them.
     path_keys = ('flow_u', 'flow_v')
 
@@ -100,10 +95,6 @@ class FlowDecode(BaseTransform):
         results['img_shape'] = shape
         return results
 
-    def __repr__(self) -> str:
-        return (f'{type(self).__name__}(length={self.length}, '
-                f'template={self.template!r})')
-
 
 def _look_up(folder: str) -> Tuple[int, str]:
     """How many pictures a folder holds, and how they are called."""
@@ -118,7 +109,7 @@ def _look_up(folder: str) -> Tuple[int, str]:
 
 
 @TRANSFORMS.register_module()
-class SplitFlow(BaseTransform):
+class SplitFlow(Transform):
     """Take frames and flow apart and shape both for 2D backbones.
 
     In a mirrored clip everything moves the other way, so that its
@@ -138,8 +129,6 @@ class SplitFlow(BaseTransform):
 
     - flows: np.ndarray (N, 2 * flow_length, H, W), u and v alternating
     """
-
-    deterministic = True
 
     def transform(self, results: dict) -> dict:
         """Replace the list by arrays of what there is."""
@@ -161,6 +150,3 @@ class SplitFlow(BaseTransform):
             flows.transpose(0, 1, 4, 2, 3)).reshape(
                 -1, length * 2, height, width)
         return results
-
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}()'

@@ -2,18 +2,18 @@
 from typing import List, Optional, Tuple
 
 import numpy as np
-from mmcv.transforms import BaseTransform
 
 from mmbalance_plugin.media import MissingStreamError, decode_audio, fit_length
 from mmbalance_plugin.registry import TRANSFORMS
 
+from .base import Transform
 from .media_results import is_masked, mask_or_raise, open_media
 
 Window = Tuple[float, Optional[float]]
 
 
 @TRANSFORMS.register_module()
-class PyAVAudioDecode(BaseTransform):
+class PyAVAudioDecode(Transform):
     """Decode a clip's sound: mono, float32, at one sample rate.
 
     Reads whatever PyAV reads: wav, flac, mp3, mp4, mkv, avi, flv ... Sound
@@ -168,12 +168,6 @@ class PyAVAudioDecode(BaseTransform):
         begin = (first + last - self.duration) / 2
         begin = max(min(begin, end - self.duration), start)
         return begin, begin + self.duration
-
-    def __repr__(self) -> str:
-        return (f'{type(self).__name__}(sample_rate={self.sample_rate}, '
-                f'duration={self.duration}, window={self.window!r}, '
-                f'crop={self.crop!r}, pad={self.pad!r}, '
-                f'per_clip={self.per_clip})')
 
 
 def _frame_times(results: dict) -> Tuple[np.ndarray, float]:

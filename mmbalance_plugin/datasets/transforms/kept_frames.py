@@ -2,13 +2,14 @@
 from typing import Optional
 
 import numpy as np
-from mmcv.transforms import BaseTransform
 
 from mmbalance_plugin.registry import TRANSFORMS
 
+from .base import Transform
+
 
 @TRANSFORMS.register_module()
-class SampleAtRate(BaseTransform):
+class SampleAtRate(Transform):
     """Choose frames at even distances in time, the same ones always.
 
     For a cache: what MMAction2's ``SampleFrames`` draws from afterwards. The
@@ -27,8 +28,6 @@ class SampleAtRate(BaseTransform):
     Args:
         fps (float, optional): Frames a second to keep. Defaults to None: all.
     """
-
-    deterministic = True
 
     def __init__(self, fps: Optional[float] = None) -> None:
         if fps is not None and fps <= 0:
@@ -51,12 +50,9 @@ class SampleAtRate(BaseTransform):
         results.update(frame_inds=inds, num_clips=len(inds), clip_len=1)
         return results
 
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}(fps={self.fps})'
-
 
 @TRANSFORMS.register_module()
-class StackFrames(BaseTransform):
+class StackFrames(Transform):
     """Make the decoded frames an array that ``ArrayDecode`` samples from.
 
     Required Keys:
@@ -73,8 +69,6 @@ class StackFrames(BaseTransform):
     - total_frames, start_index, avg_fps, frame_times: of the array
     """
 
-    deterministic = True
-
     def transform(self, results: dict) -> dict:
         """Stack ``results['imgs']``."""
         times = np.asarray(results['frame_times'])[results['frame_inds']]
@@ -87,6 +81,3 @@ class StackFrames(BaseTransform):
             avg_fps=float(len(times) / seconds) if seconds > 0 else 0.,
             frame_times=times)
         return results
-
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}()'

@@ -8,9 +8,11 @@ from mmbalance_plugin.media import MediaError
 from mmbalance_plugin.registry import TRANSFORMS
 from mmbalance_plugin.utils.class_numbers import integers
 
+from .base import Transform
+
 
 @TRANSFORMS.register_module()
-class PackMultimodalInputs(PackActionInputs):
+class PackMultimodalInputs(Transform, PackActionInputs):
     """Pack results under the names of the modalities.
 
     MMAction2's ``PackActionInputs`` with two additions: results are renamed
@@ -37,7 +39,6 @@ class PackMultimodalInputs(PackActionInputs):
         MediaError: Every modality of the sample is missing.
     """
 
-    deterministic = True
     selective = True
 
     def __init__(self,
@@ -81,10 +82,6 @@ class PackMultimodalInputs(PackActionInputs):
         if not all(there.values()):
             packed['data_samples'].set_metainfo(dict(modality_mask=there))
         return packed
-
-    def __repr__(self) -> str:
-        return (f'{type(self).__name__}(inputs={self.inputs}, '
-                f'meta_keys={tuple(self.meta_keys)})')
 
 
 def _name(results: dict) -> str:

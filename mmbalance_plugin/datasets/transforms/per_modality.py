@@ -1,16 +1,16 @@
 """Transforms of one modality each."""
 from typing import Callable, Iterable, Iterator, Optional, Sequence
 
-from mmcv.transforms import BaseTransform
 from mmengine.dataset import Compose
 
 from mmbalance_plugin.registry import TRANSFORMS
 
 from ..determinism import is_deterministic
+from .base import Transform
 
 
 @TRANSFORMS.register_module()
-class PerModality(BaseTransform):
+class PerModality(Transform):
     """Run each modality's own transforms, unless nobody wants it.
 
     A stage that trains one modality then neither decodes nor transforms the
@@ -47,9 +47,6 @@ class PerModality(BaseTransform):
                 if results is None:
                     return None
         return results
-
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}({list(self.pipelines)})'
 
 
 def all_transforms(transforms: Iterable[Callable]) -> Iterator[Callable]:

@@ -3,37 +3,34 @@ from typing import Callable, Optional
 
 import numpy as np
 import torch
-from mmcv.transforms import BaseTransform
-from torch import Tensor
 
 from mmbalance_plugin.registry import TRANSFORMS
 
+from .base import Transform
 
-class _Spectrogram(BaseTransform):
+
+class _Spectrogram(Transform):
     """Base: waves (..., n) to log spectrograms (..., 1, F, T)."""
 
-    deterministic = True
-    eps: float
-    clamp: Optional[float]
-    sample_rate: Optional[int]
-    _power: Callable[[Tensor], Tensor]
+    def __init__(self, kind: Callable, settings: dict, eps: float,
+                 clamp: Optional[float], sample_rate: Optional[int]) -> None:
+        self._power = kind(**settings)
+        self.__dict__.update(settings)
+        self.eps, self.clamp, self.sample_rate = eps, clamp, sample_rate
 
     def transform(self, results: dict) -> dict:
         """Replace the wave in ``results['audios']`` by its spectrogram."""
-        self._check_rate(results)
+        got = results.get('sample_rate')
+        if None not in (self.sample_rate, got) and got != self.sample_rate:
+            raise ValueError(
+                f'{type(self).__name__} is set up for {self.sample_rate} '
+                f'samples a second, the sound has {got}')
         wave = torch.as_tensor(np.asarray(results['audios']))
         if self.clamp is not None:
             wave = wave.clamp(-self.clamp, self.clamp)
         spectrogram = torch.log(self._power(wave) + self.eps)
         results['audios'] = spectrogram.unsqueeze(-3)
         return results
-
-    def _check_rate(self, results: dict) -> None:
-        got = results.get('sample_rate')
-        if None not in (self.sample_rate, got) and got != self.sample_rate:
-            raise ValueError(
-                f'{type(self).__name__} is set up for {self.sample_rate} '
-                f'samples a second, the sound has {got}')
 
 
 @TRANSFORMS.register_module()
@@ -87,15 +84,10 @@ class LogSpectrogram(_Spectrogram):
                  center: bool = True) -> None:
         # Late: the registry's shims make it importable on the CPU.
         from torchaudio.transforms import Spectrogram
-        self.eps, self.clamp, self.sample_rate = eps, clamp, sample_rate
-        self._power = Spectrogram(
-            n_fft, win_length=win_length, hop_length=hop_length, power=power,
-            center=center)
-        self._text = (f'n_fft={n_fft}, hop_length={hop_length}, '
-                      f'power={power}, eps={eps}, center={center}')
-
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}({self._text})'
+        super().__init__(
+            Spectrogram,
+            dict(n_fft=n_fft, win_length=win_length, hop_length=hop_length,
+                 power=power, center=center), eps, clamp, sample_rate)
 
 
 @TRANSFORMS.register_module()
@@ -145,13 +137,8 @@ class LogMelSpectrogram(_Spectrogram):
                  mel_scale: str = 'htk',
                  norm: Optional[str] = None) -> None:
         from torchaudio.transforms import MelSpectrogram
-        self.eps, self.clamp, self.sample_rate = eps, clamp, sample_rate
-        self._power = MelSpectrogram(
-            sample_rate, n_fft=n_fft, hop_length=hop_length, f_min=f_min,
-            f_max=f_max, n_mels=n_mels, power=power, mel_scale=mel_scale,
-            norm=norm)
-        self._text = (f'sample_rate={sample_rate}, n_mels={n_mels}, '
-                      f'n_fft={n_fft}, hop_length={hop_length}, eps={eps}')
-
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}({self._text})'
+        super().__init__(
+            MelSpectrogram,
+            dict(sample_rate=sample_rate, n_fft=n_fft, hop_length=hop_length,
+                 f_min=f_min, f_max=f_max, n_mels=n_mels, power=power,
+                 mel_scale=mel_scale, norm=norm), eps, clamp, sample_rate)

@@ -2,7 +2,6 @@
 from typing import Optional, Tuple
 
 import numpy as np
-from mmcv.transforms import BaseTransform
 
 from mmbalance_plugin.media import (
     FrameIndex,
@@ -13,6 +12,7 @@ from mmbalance_plugin.media import (
 )
 from mmbalance_plugin.registry import TRANSFORMS
 
+from .base import Transform
 from .media_results import is_masked, mask_or_raise, open_media
 
 
@@ -41,7 +41,7 @@ def limit_to_segment(results: dict, index: FrameIndex) -> None:
 
 
 @TRANSFORMS.register_module()
-class PyAVVideoInit(BaseTransform):
+class PyAVVideoInit(Transform):
     """Open a clip and list its frames, ready for MMAction2's samplers.
 
     The frames are counted and timed from the file itself, not from its
@@ -74,8 +74,6 @@ class PyAVVideoInit(BaseTransform):
             if the dataset says so.
     """
 
-    deterministic = True
-
     def __init__(self,
                  timeout: Optional[float] = 60.0,
                  allow_truncated: bool = False) -> None:
@@ -99,13 +97,9 @@ class PyAVVideoInit(BaseTransform):
         results['frame_end'] = index.end
         return results
 
-    def __repr__(self) -> str:
-        return (f'{type(self).__name__}(timeout={self.timeout}, '
-                f'allow_truncated={self.allow_truncated})')
-
 
 @TRANSFORMS.register_module()
-class PyAVVideoDecode(BaseTransform):
+class PyAVVideoDecode(Transform):
     """Decode the frames in ``frame_inds``, and no others.
 
     Every index gives the frame of that number in the order of display;
@@ -129,8 +123,6 @@ class PyAVVideoDecode(BaseTransform):
             the size of the others. Defaults to (256, 256).
     """
 
-    deterministic = True
-
     def __init__(self, mask_size: Tuple[int, int] = (256, 256)) -> None:
         self.mask_size = tuple(mask_size)
 
@@ -153,12 +145,9 @@ class PyAVVideoDecode(BaseTransform):
         results['img_shape'] = results['imgs'][0].shape[:2]
         return results
 
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}(mask_size={self.mask_size})'
-
 
 @TRANSFORMS.register_module()
-class ClipSegment(BaseTransform):
+class ClipSegment(Transform):
     """Keep MMAction2's own decoders within the annotated seconds.
 
     Goes between e.g. ``DecordInit`` and the sampler. :class:`PyAVVideoInit`
@@ -177,8 +166,6 @@ class ClipSegment(BaseTransform):
     - start_index
     """
 
-    deterministic = True
-
     def transform(self, results: dict) -> dict:
         """Move ``start_index`` and shorten ``total_frames``."""
         if results.get('start') is None and results.get('end') is None:
@@ -192,6 +179,3 @@ class ClipSegment(BaseTransform):
         limit_to_segment(
             results, FrameIndex(times=np.arange(count) / fps, end=count / fps))
         return results
-
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}()'

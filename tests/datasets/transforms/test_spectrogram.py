@@ -124,13 +124,13 @@ def masked_runs(hidden):
 
 def test_spec_augment_masks_bands_and_stretches():
     transform = SpecAugment(
-        freq_masks=1, freq_width=8, time_masks=1, time_width=12, value=-7.0)
+        freq_masks=1, freq_width=8, time_masks=1, time_width=12)
     sound = torch.rand(1, 40, 60)
     widths = {'frequency': set(), 'time': set()}
     for seed in range(60):
         torch.manual_seed(seed)
         result = transform(dict(audios=sound))['audios']
-        hidden = (result[0] == -7).numpy()
+        hidden = (result[0] != sound[0]).numpy()
         rows, columns = hidden.all(1), hidden.all(0)
         assert len(masked_runs(rows)) <= 1 >= len(masked_runs(columns))
         widths['frequency'].add(int(rows.sum()))
@@ -141,7 +141,6 @@ def test_spec_augment_masks_bands_and_stretches():
             result[0].numpy()[keep], sound[0].numpy()[keep])
     assert widths['frequency'] == set(range(8))
     assert max(widths['time']) == 11
-    assert (sound >= 0).all()
 
 
 def test_spec_augment_mean_and_share():
@@ -166,8 +165,6 @@ def test_spec_augment_draws_from_torch():
     torch.manual_seed(3)
     torch.testing.assert_close(transform(dict(audios=sound))['audios'], first)
     assert not transform.deterministic
-    with pytest.raises(ValueError, match="or 'mean'"):
-        SpecAugment(value='median')
 
 
 def test_says_what_it_is():
