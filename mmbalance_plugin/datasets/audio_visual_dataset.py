@@ -3,13 +3,10 @@ import logging
 import os
 import pickle
 from collections import Counter
-from functools import lru_cache
 from itertools import chain
-from pathlib import Path
 from typing import (
     Callable,
     Dict,
-    Iterator,
     List,
     Optional,
     Sequence,
@@ -26,7 +23,6 @@ from mmengine.logging import print_log
 from mmbalance_plugin.media import MediaError, MissingStreamError
 from mmbalance_plugin.media.file_names import find_file, unreadable
 from mmbalance_plugin.registry import DATASETS
-from mmbalance_plugin.utils.progress import progress
 from mmbalance_plugin.utils.threads import in_threads
 
 from .av_annotation import read_annotation
@@ -209,50 +205,39 @@ class AudioVisualDataset(SelectiveLoading, BaseActionDataset):
         if not name:
             return None
         prefix = self.data_prefix.get(kind, self.data_prefix['video']) or ''
-        if os.sep != '/' or './' in name or '//' in name:
-            return str(Path(prefix) / name)
-        # The same for a plain name, in a tenth of the time.
-        return os.path.join(_folder(prefix), name)
+        return os.path.join(prefix, name)
 
     def filter_data(self) -> List[dict]:
         """Check the files and apply the policy for missing modalities."""
-        self._headers = HeaderNotes(self.ann_file)
+        skip, count = self.missing == 'skip', len(self.data_list)
+        self._headers = HeaderNotes(self.ann_file) if skip else None
         self._looked_at: Dict[str, Tuple[str, Optional[str]]] = {}
+        what = (f'Reading the headers of {count} clips of {self.ann_file}'
+                if skip and count >= _LONG else None)
         with in_threads(
                 self._problem, self.data_list, max(1, self.check_workers),
-                _PIECE, ordered=True) as found:
-            if self.missing == 'skip' and len(self.data_list) >= _LONG:
-                found = self._shown(found)
+                _PIECE, ordered=True, what=what) as found:
             problems = list(found)
-        self._headers.save()
+        if self._headers is not None:
+            self._headers.save()
         del self._headers, self._looked_at
         broken = [p for p in problems if p is not None]
         if not broken:
             return self.data_list
-        if self.missing != 'skip':
-            raise MediaError(self.ann_file, _list_of(broken, self.data_list))
+        listed = _list_of(broken, self.data_list)
+        if not skip:
+            raise MediaError(self.ann_file, listed)
         self.skipped.extend((e.path, e.reason) for e in broken)
         kept = [
             info for info, problem in zip(self.data_list, problems)
             if problem is None
         ]
         if not kept:
-            raise MediaError(
-                self.ann_file, 'no clip is left: ' +
-                _list_of(broken, self.data_list))
+            raise MediaError(self.ann_file, f'no clip is left: {listed}')
         print_log(
-            f'{self.ann_file}: {_list_of(broken, self.data_list)}\nThey are '
-            "skipped (missing='skip').", 'current', level=logging.WARNING)
+            f"{self.ann_file}: {listed}\nThey are skipped (missing='skip').",
+            'current', level=logging.WARNING)
         return kept
-
-    def _shown(self, results: Iterator) -> Iterator:
-        """Show the time left: reading all headers takes a while."""
-        with progress(
-                len(self.data_list), 'Reading the headers of '
-                f'{len(self.data_list)} clips of {self.ann_file}') as advance:
-            for result in results:
-                advance()
-                yield result
 
     def _problem(self, info: dict) -> Optional[MediaError]:
         """What keeps a clip from being used, or None."""
@@ -270,7 +255,7 @@ class AudioVisualDataset(SelectiveLoading, BaseActionDataset):
             info.update({_KEYS[stream]: path for stream in streams})
             if problem is not None:
                 return MediaError(path, problem)
-            if self.missing == 'skip':
+            if self._headers is not None:
                 try:
                     self._headers.require(path, streams)
                 except MediaError as error:
@@ -323,8 +308,3 @@ def _list_of(problems: Sequence[MediaError], clips: Sequence[dict]) -> str:
     if len(problems) > _SHOWN:
         lines.append(f'    ... and {len(problems) - _SHOWN} more')
     return '\n'.join(lines)
-
-
-@lru_cache
-def _folder(prefix: str) -> str:
-    return str(Path(prefix)) if prefix else ''

@@ -1,12 +1,14 @@
 """Which streams files have, read once and noted beside their list."""
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Dict, Optional, Sequence
 
 import av
 
 from mmbalance_plugin.media import MediaReader, MissingStreamError
+from mmbalance_plugin.utils.files import write_atomic
 
 _VERSION = 1
 
@@ -26,7 +28,14 @@ class HeaderNotes:
     def __init__(self, ann_file: str) -> None:
         self.path = Path(f'{ann_file}.headers.json')
         self._notes: Dict[str, list] = {}
-        self._loaded = self._changed = False
+        self._changed = False
+        try:
+            content = json.loads(self.path.read_text(encoding='utf-8'))
+            files = content.pop('files')
+            if content == _header():
+                self._notes = files
+        except (OSError, ValueError, AttributeError, KeyError, TypeError):
+            pass  # none yet, or not ours
 
     def require(self, path: str, streams: Sequence[str]) -> None:
         """See to it that a file has some streams.
@@ -39,8 +48,6 @@ class HeaderNotes:
             MissingStreamError: It lacks one.
             MediaError: It cannot be read, or is damaged.
         """
-        if not self._loaded:
-            self._load()
         status = os.stat(path)
         state = [status.st_size, status.st_mtime_ns]
         note = self._notes.get(path)
@@ -56,25 +63,11 @@ class HeaderNotes:
         """Write the notes, if there are new ones and the folder lets us."""
         if not self._changed:
             return
-        partial = self.path.with_name(f'{self.path.name}.{os.getpid()}')
-        try:
-            partial.write_text(
-                json.dumps(dict(_header(), files=self._notes)),
-                encoding='utf-8')
-            os.replace(partial, self.path)
-        except OSError:
-            # Somebody else's folder: the headers are read again next time.
-            partial.unlink(missing_ok=True)
-
-    def _load(self) -> None:
-        self._loaded = True
-        try:
-            content = json.loads(self.path.read_text(encoding='utf-8'))
-            files = content.pop('files')
-        except (OSError, ValueError, AttributeError, KeyError, TypeError):
-            return
-        if content == _header():
-            self._notes = files
+        text = json.dumps(dict(_header(), files=self._notes))
+        # In somebody else's folder, headers are read again the next time.
+        with suppress(OSError):
+            write_atomic(self.path, [text.encode()],
+                         f'{self.path}.{os.getpid()}', sync=False)
 
 
 def _header() -> dict:
@@ -82,8 +75,7 @@ def _header() -> dict:
     return dict(version=_VERSION, av=av.__version__)
 
 
-def _reasons(path: str,
-             streams: Sequence[str]) -> Dict[str, Optional[str]]:
+def _reasons(path: str, streams: Sequence[str]) -> Dict[str, Optional[str]]:
     """Why the file lacks each stream, or None where it has it."""
     reasons: Dict[str, Optional[str]] = {}
     with MediaReader(path) as reader:

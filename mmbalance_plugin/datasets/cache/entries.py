@@ -28,12 +28,11 @@ _PLAIN = (str, int, float, bool, type(None))
 def kept_as_read(values: Dict[str, Any]) -> Dict[str, Any]:
     """Values of the types in which :func:`read_entry` gives them back.
 
+    NumPy's numbers become Python's.
+
     Args:
         values (Dict[str, Any]): Arrays, tensors, numbers, strings, None and
             flat lists or tuples of these last three.
-
-    Returns:
-        Dict[str, Any]: The same, with NumPy's numbers as Python's.
 
     Raises:
         TypeError: A value is of another type; names its key.
@@ -71,17 +70,13 @@ def _kept(key: str, value: Any) -> Any:
 
 
 def encode_entry(key: str, values: Dict[str, Any]) -> List[Any]:
-    """An entry as the pieces of its file.
+    """An entry as the pieces of its file, in order.
 
     Args:
         key (str): What the entry is found by.
         values (Dict[str, Any]): Of :func:`kept_as_read`.
-
-    Returns:
-        list[bytes | memoryview]: To be written one after the other.
     """
-    arrays, plain, tuples, chunks = {}, {}, [], []
-    offset = 0
+    arrays, plain, tuples, chunks, offset = {}, {}, [], [], 0
     for name, value in values.items():
         if isinstance(value, (np.ndarray, torch.Tensor)):
             tensor = isinstance(value, torch.Tensor)

@@ -32,11 +32,7 @@ class FileState(NamedTuple):
 
 
 def state_of(path: str) -> Optional[FileState]:
-    """The state of a file now; None if it is not a file that can be found.
-
-    Args:
-        path (str): The file.
-    """
+    """The state of a file now; None if it is not a file that can be found."""
     try:
         path = os.path.realpath(path)
         found = os.stat(path)

@@ -22,14 +22,10 @@ class CacheFolder:
     """Writes into the folder of a cache, or says once why it cannot.
 
     A file is written under another name and then renamed, so that any number
-    of processes may write the same one and be killed. What a kill has left
-    is removed by the first process that writes an hour or more later. Files
-    are not synced to the disk: a power cut may cost entries, which then have
-    the wrong size and are made anew.
-
-    Where nothing can be written (the disk is full, the folder read-only) a
-    cache is still right, only slow. So that is a warning, once in each
-    process, after which the process reads what is there and writes nothing.
+    of processes may write the same one and be killed; docs/datasets.md says
+    what then becomes of the rest, and of a folder that cannot be written.
+    Files are not synced to the disk: a power cut may cost entries, which
+    then have the wrong size and are made anew.
 
     Args:
         root (str): The folder. It is made when first written to.
@@ -61,18 +57,15 @@ class CacheFolder:
             try:
                 self._write(self.path(name), pieces)
                 return True
-            except PermissionError as error:
+            except OSError as error:
                 # Windows does not replace what another process reads; then
                 # it is there.
-                if os.path.exists(self.path(name)):
+                if isinstance(error, PermissionError) and os.path.exists(
+                        self.path(name)):
                     return True
-                self._give_up(error)
-            except FileNotFoundError as error:
                 # The folder may just have been deleted by somebody.
-                if last:
+                if last or not isinstance(error, FileNotFoundError):
                     self._give_up(error)
-            except OSError as error:
-                self._give_up(error)
         return False
 
     def _write(self, path: str, pieces: list) -> None:

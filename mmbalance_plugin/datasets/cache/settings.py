@@ -13,8 +13,6 @@ import torch
 
 from mmbalance_plugin.utils.files import sha256_file
 
-_PACKAGES = ('mmaction2', 'torchaudio')
-
 
 def canonical(value: Any, where: str) -> Any:
     """A value as json has it, equal for equal values.
@@ -53,14 +51,11 @@ def _plain(value: Any) -> Any:
 
 def describe(configs: Sequence[dict],
              built: Sequence[Callable]) -> List[list]:
-    """Transforms as class, its module's code, and arguments.
+    """Transforms as class, its module's code, and arguments, for json.
 
     Args:
         configs (Sequence[dict]): What the transforms were built from.
         built (Sequence[Callable]): The transforms.
-
-    Returns:
-        list: For json.
 
     Raises:
         TypeError: A transform was given as an object, or one of its
@@ -116,7 +111,7 @@ def versions() -> Dict[str, str]:
         torch=torch.__version__.partition('+')[0])
     for name, parts in sorted(av.library_versions.items()):
         found[name] = '.'.join(map(str, parts))
-    for name in _PACKAGES:
+    for name in ('mmaction2', 'torchaudio'):
         try:
             found[name] = metadata.version(name).partition('+')[0]
         except metadata.PackageNotFoundError:

@@ -41,12 +41,12 @@ class FileIndex:
         self.doubles: Dict[str, List[str]] = {}
         self.problems: List[Tuple[str, str]] = []
         for top, names in self._walk(folder):
-            place = os.path.relpath(top, root or folder)
+            place = portable(os.path.relpath(top, root or folder))
             for name in names:
                 stem, suffix = os.path.splitext(name)
                 if suffix.lower() in suffixes:
-                    self._add(self._key(stem), name if place == '.' else
-                              f'{portable(place)}/{name}')
+                    self._add(self._key(stem), f'{place}/{name}'.
+                              removeprefix('./'))
 
     def _walk(self, folder: Path) -> Iterator[Tuple[str, List[str]]]:
         """Each folder and the sorted names in it."""

@@ -30,15 +30,9 @@ def list_pictures(folder: Union[str, Path]) -> Dict[str, os.stat_result]:
 def signature(pictures: Dict[str, os.stat_result]) -> dict:
     """What tells pictures from later ones without opening them.
 
-    A folder's own time of change says nothing about a picture that was
-    written over, so that the status of each picture goes into it.
-
-    Args:
-        pictures (Dict[str, os.stat_result]): See :func:`list_pictures`.
-
-    Returns:
-        dict: ``size`` in bytes, ``mtime_ns`` of the latest, and ``listing``,
-        a hash of all names, sizes and times of change.
+    ``size`` in bytes, ``mtime_ns`` of the latest, and ``listing``, a hash of
+    all names, sizes and times of change: a folder's own time says nothing
+    about a picture that was written over.
     """
     digest = hashlib.sha256()
     for name, status in pictures.items():
@@ -90,27 +84,24 @@ class PicturesError(ValueError):
 
 
 def numbering(names: List[str]) -> str:
-    """How pictures are numbered, from 1 and without a gap.
+    """How pictures are numbered: a format such as ``'frame{:06d}.jpg'``.
 
     Args:
         names (List[str]): Sorted names.
 
-    Returns:
-        str: A format such as ``'frame{:06d}.jpg'``.
-
     Raises:
-        PicturesError: They are not.
+        PicturesError: They are not numbered from 1 and without a gap.
     """
     if not names:
         raise PicturesError('empty: no pictures')
-    numbers, kinds = [], set()
+    numbers, kind = [], None
     for name in names:
         match = _NAME.fullmatch(name)
         if match is None:
             raise PicturesError(f'broken: {name} is not numbered')
         numbers.append(match['number'])
-        kinds.add((match['head'], match['tail']))
-        if len(kinds) > 1:
+        kind = kind or match.group('head', 'tail')
+        if match.group('head', 'tail') != kind:
             raise PicturesError(
                 f'broken: {names[0]} and {name} are not numbered alike')
     there = set(map(int, numbers))
@@ -119,7 +110,7 @@ def numbering(names: List[str]) -> str:
             'broken: pictures are numbered from 0, needed is from 1')
     width = min(map(len, numbers))
     head, tail = (part.replace('{', '{{').replace('}', '}}')
-                  for part in kinds.pop())
+                  for part in kind or ())
     form = f'{head}{{:0{width}d}}{tail}'
     wanted = [form.format(i) for i in range(1, len(names) + 1)]
     if set(wanted) == set(names):

@@ -3,12 +3,11 @@ import json
 import os
 import stat
 from pathlib import Path
-from typing import Dict, Iterable, List, Optional, Tuple
+from typing import Dict, Iterable, Optional, Tuple
 
 from mmbalance_plugin.media import MediaError, probe
 from mmbalance_plugin.utils.files import sha256_file
 from mmbalance_plugin.utils.pointers import pointer_file
-from mmbalance_plugin.utils.progress import progress
 from mmbalance_plugin.utils.threads import in_threads
 
 from .media_pictures import inspect_pictures, list_pictures, signature
@@ -16,8 +15,9 @@ from .media_pictures import inspect_pictures, list_pictures, signature
 #: What is known of each file, a line each; added to as they are inspected.
 FILES = 'files.jsonl'
 CHECKS = ('decode', 'header')
-_DIGITS = 3  # of seconds, so that facts do not depend on rounding
 _KEYS = ('size', 'mtime_ns', 'listing')  # what tells that a file is the same
+_FACTS = ('frames', 'width', 'height', 'sample_rate', 'channels', 'samples',
+          'has_video', 'has_audio')
 _CHUNK = 64  # files whose state a thread looks up in one go
 
 
@@ -31,10 +31,11 @@ def inspect_file(path: Path, check: str = 'decode') -> dict:
 
     Returns:
         dict: Of a folder, see ``inspect_pictures``. Of a file ``size``,
-        ``mtime_ns``, ``check`` and, of a good one, ``duration``, ``fps``,
-        ``frames``, ``width``, ``height``, ``sample_rate``, ``channels``,
-        ``samples``, ``has_video``, ``has_audio`` and ``sha256``; of a bad
-        one ``problem``.
+        ``mtime_ns``, ``check`` and, of a good one, ``sha256`` and what
+        :class:`MediaInfo` calls by these names: ``duration`` and ``fps`` (to
+        three digits), ``frames``, ``width``, ``height``, ``sample_rate``,
+        ``channels``, ``samples``, ``has_video``, ``has_audio``; of a bad one
+        ``problem``.
     """
     try:
         status = path.stat()
@@ -51,27 +52,14 @@ def inspect_file(path: Path, check: str = 'decode') -> dict:
         if stat.S_ISREG(status.st_mode):  # a pipe would be waited for
             open(path, 'rb').close()  # FFmpeg calls it damaged
         info = probe(str(path), full=check == 'decode')
-        facts.update(
-            duration=_rounded(info.duration),
-            fps=_rounded(info.fps),
-            frames=info.frames,
-            width=info.width,
-            height=info.height,
-            sample_rate=info.sample_rate,
-            channels=info.channels,
-            samples=info.samples,
-            has_video=info.has_video,
-            has_audio=info.has_audio,
-            sha256=sha256_file(path))
+        facts.update({key: getattr(info, key) for key in _FACTS},
+                     duration=info.duration and round(info.duration, 3),
+                     fps=round(info.fps, 3), sha256=sha256_file(path))
     except MediaError as error:
         facts['problem'] = f'broken: {error.reason}'
     except OSError as error:
         facts['problem'] = f'unreadable: {error.strerror}'
     return facts
-
-
-def _rounded(value: Optional[float]) -> Optional[float]:
-    return None if value is None else round(float(value), _DIGITS)
 
 
 class Verifier:
@@ -107,51 +95,37 @@ class Verifier:
                     self.known[name] = facts
 
     def run(self, names: Iterable[str]) -> Dict[str, dict]:
-        """Inspect files, those already known only by size and time.
+        """Facts of files by their paths relative to the source.
 
-        Args:
-            names (Iterable[str]): Paths relative to the source.
-
-        Returns:
-            Dict[str, dict]: Path -> facts, see :func:`inspect_file`.
+        Those already known are only compared by size and time.
         """
         names = list(dict.fromkeys(names))
-        done = self._unchanged([n for n in names if n in self.known])
+        known = [n for n in names if n in self.known]
+        done: Dict[str, dict] = {}
+        if known:
+            with in_threads(
+                    self._fresh, known, self.workers, _CHUNK, ordered=True,
+                    what=f'Comparing {len(known)} files with what is known '
+                    'of them') as fresh:
+                done = {name: self.known[name]
+                        for name, kept in zip(known, fresh) if kept}
         todo = [n for n in names if n not in done]
         if not todo:
             return done
-        with progress(
-                len(todo), f'Checking {len(todo)} files ({len(done)} known '
-                'already)') as advance, open(
-                    self.path, 'ab') as journal, in_threads(
-                        self._inspect, todo, self.workers) as inspected:
+        with open(self.path, 'ab') as journal, in_threads(
+                self._inspect, todo, self.workers,
+                what=f'Checking {len(todo)} files ({len(done)} known already)'
+                ) as inspected:
             # Ends a line that a kill has cut short.
             journal.write(b'\n')
             for name, facts in inspected:
                 done[name] = facts
                 journal.write(facts_text({name: facts}).encode())
                 journal.flush()
-                advance()
         return done
 
     def _inspect(self, name: str) -> Tuple[str, dict]:
         return name, inspect_file(self.source / name, self.check)
-
-    def _unchanged(self, names: List[str]) -> Dict[str, dict]:
-        """What is known of files and still holds."""
-        if not names:
-            return {}
-        kept = {}
-        with progress(
-                len(names), f'Comparing {len(names)} files with what is '
-                'known of them') as advance, in_threads(
-                    self._fresh, names, self.workers, _CHUNK,
-                    ordered=True) as found:
-            for name, fresh in zip(names, found):
-                if fresh:
-                    kept[name] = self.known[name]
-                advance()
-        return kept
 
     def _fresh(self, name: str) -> bool:
         """Whether what is known of a file still holds."""

@@ -24,8 +24,6 @@ from ..determinism import is_deterministic
 
 #: Version of what an entry looks like and depends on.
 LAYOUT = 3
-#: What the entries of a folder were computed with.
-ABOUT = 'about.json'
 # What the transforms see of a sample besides its files ...
 _SEEN = ('start', 'end', 'modality')
 # ... and what they may see because it cannot change what is kept.
@@ -40,18 +38,11 @@ class CachedTransforms(BaseTransform):
     and leave outside what is random, so that every epoch still sees another
     crop and other frames.
 
-    An entry is found by everything that its values depend on: path, size and
-    times of the clip's files, the annotated seconds, the classes of the
-    transforms with the code of their modules and their arguments, ``keys``,
-    and the versions of the packages that compute. So a clip with other bytes
-    under an old name is decoded anew, and so is one that was moved, renamed
-    or touched. A file that changed less than two seconds ago is not cached
-    yet. Of the sample the transforms see nothing else: what an earlier,
-    perhaps random, transform put there is hidden from them.
-
-    Any number of processes may share a folder and be killed; what happens
-    where it cannot be written is told at
-    :class:`~mmbalance_plugin.datasets.cache.CacheFolder`.
+    An entry is found by everything that its values depend on, which
+    docs/datasets.md lists; it also tells what happens where processes share
+    a folder, are killed, or cannot write. Of the sample the transforms see
+    nothing else: what an earlier, perhaps random, transform put there is
+    hidden from them.
 
     Required Keys:
 
@@ -129,7 +120,11 @@ class CachedTransforms(BaseTransform):
         found = self._compute(results)
         if found is None:
             return None
-        kept = self._kept(found)
+        lacking = [key for key in self.keys if key not in found]
+        if lacking:
+            raise KeyError(f'CachedTransforms should keep {lacking}, but its '
+                           f'transforms only give {sorted(found)}')
+        kept = kept_as_read({key: found[key] for key in self.keys})
         results.update(kept)
         masked = found.get('masked_keys')
         if masked:
@@ -138,7 +133,10 @@ class CachedTransforms(BaseTransform):
         elif states is not None and all(
                 state.settled and state_of(results[source]) == state
                 for source, state in states.items() if state):
-            self._write(name, key, kept)
+            about = f'{self.place}/about.json'
+            if not os.path.exists(self.folder.path(about)):
+                self.folder.write(about, [self.about.encode()])
+            self.folder.write(name, encode_entry(key, kept))
         return results
 
     def _states(
@@ -176,19 +174,6 @@ class CachedTransforms(BaseTransform):
                 f'cached transforms need "{key}" of the sample, which they '
                 'do not see: name it in `depends` if it is the same in every '
                 'epoch, or move what makes it into the cache') from error
-
-    def _kept(self, found: dict) -> dict:
-        lacking = [key for key in self.keys if key not in found]
-        if lacking:
-            raise KeyError(f'CachedTransforms should keep {lacking}, but its '
-                           f'transforms only give {sorted(found)}')
-        return kept_as_read({key: found[key] for key in self.keys})
-
-    def _write(self, name: str, key: str, kept: dict) -> None:
-        about = f'{self.place}/{ABOUT}'
-        if not os.path.exists(self.folder.path(about)):
-            self.folder.write(about, [self.about.encode()])
-        self.folder.write(name, encode_entry(key, kept))
 
     def __repr__(self) -> str:
         return (f'{type(self).__name__}(transforms={self.transforms}, '
