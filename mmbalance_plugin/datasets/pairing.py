@@ -1,0 +1,41 @@
+"""Pairs exchanged within the class: what the pairing itself tells is gone."""
+from typing import Dict, Sequence
+
+import numpy as np
+
+from mmbalance_plugin.utils import stream_seed
+
+PAIRINGS = ('real', 'within_class')
+
+
+def exchanged_within_class(labels: np.ndarray, modalities: Sequence[str],
+                           seed: int) -> Dict[str, np.ndarray]:
+    """Say which sample each modality of a sample now comes from.
+
+    The samples of a class are put into a random circle, and modality k of a
+    sample is taken from the k-th sample after it: no two modalities of one
+    sample stay together, and each modality keeps all its samples.
+
+    Args:
+        labels (ndarray): Classes, ``(n, )``.
+        modalities (Sequence[str]): All of them; the first stays in place.
+        seed (int): Of the circles; the same on all ranks.
+
+    Returns:
+        Dict[str, ndarray]: Modality -> ``(n, )``, positions of samples.
+
+    Raises:
+        ValueError: A class has fewer samples than there are modalities.
+    """
+    rng = np.random.default_rng(stream_seed(seed, 'pairing'))
+    origin = {m: np.arange(len(labels)) for m in modalities}
+    for label in np.unique(labels):
+        circle = rng.permutation(np.flatnonzero(labels == label))
+        if len(circle) < len(origin):
+            raise ValueError(
+                f"pairing='within_class': class {label} has {len(circle)} "
+                f'training samples, too few to exchange {len(origin)} '
+                'modalities')
+        for step, modality in enumerate(modalities):
+            origin[modality][circle] = np.roll(circle, -step)
+    return origin
