@@ -4,15 +4,7 @@ import os
 import pickle
 from collections import Counter
 from itertools import chain
-from typing import (
-    Callable,
-    Dict,
-    List,
-    Optional,
-    Sequence,
-    Tuple,
-    Union,
-)
+from typing import Callable, Dict, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 from mmaction.datasets.base import BaseActionDataset

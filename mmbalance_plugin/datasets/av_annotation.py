@@ -1,22 +1,9 @@
 """Annotation of clips with sound: csv or json to checked rows."""
 import json
 from pathlib import Path
-from typing import (
-    Any,
-    Dict,
-    Iterator,
-    List,
-    NamedTuple,
-    Optional,
-    Tuple,
-)
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
-from mmbalance_plugin.utils.text import (
-    TextError,
-    number,
-    read_rows,
-    read_text,
-)
+from mmbalance_plugin.utils.text import TextError, number, read_rows, read_text
 
 _FILES = ('path', 'video', 'audio')
 _KNOWN = _FILES + ('label', 'start', 'end')
@@ -80,10 +67,12 @@ def read_annotation(path: str) -> Tuple[Iterator[Row], Optional[List[str]]]:
     if suffix == '.csv':
         return _rows(path, _csv_records(path, text)), None
     content, names = _json_content(path, text)
-    return _rows(path, _json_records(path, content)), names
+    records = ((f'{path}, entry {index}', record)
+               for index, record in enumerate(content))
+    return _rows(path, records), names
 
 
-def _rows(path: str, records: Iterator[Tuple[str, dict]]) -> Iterator[Row]:
+def _rows(path: str, records: Iterator[Tuple[str, Any]]) -> Iterator[Row]:
     empty = True
     try:
         for place, record in records:
@@ -130,7 +119,13 @@ def _json_content(path: str, text: str) -> Tuple[list, Optional[List[str]]]:
             f'{path}, line {error.lineno}: {error.msg}') from None
     names = None
     if isinstance(content, dict):
-        names = _json_names(path, content.get('metainfo'))
+        names = content.get('metainfo')
+        if isinstance(names, dict):
+            names = names.get('classes')
+        if names is not None and not isinstance(names, list):
+            raise AnnotationError(
+                f'{path}: "metainfo" must be an object with a list of class '
+                'names under "classes"')
         content = content.get('data_list')
     if not isinstance(content, list):
         raise AnnotationError(
@@ -139,26 +134,9 @@ def _json_content(path: str, text: str) -> Tuple[list, Optional[List[str]]]:
     return content, names
 
 
-def _json_records(path: str, content: list) -> Iterator[Tuple[str, dict]]:
-    for index, record in enumerate(content):
-        place = f'{path}, entry {index}'
-        if not isinstance(record, dict):
-            raise AnnotationError(f'{place}: must be an object')
-        yield place, record
-
-
-def _json_names(path: str, metainfo: Any) -> Optional[List[str]]:
-    if metainfo is None:
-        return None
-    names = metainfo.get('classes') if isinstance(metainfo, dict) else metainfo
-    if names is not None and not isinstance(names, list):
-        raise AnnotationError(
-            f'{path}: "metainfo" must be an object with a list of class '
-            'names under "classes"')
-    return names
-
-
-def _row(place: str, record: dict) -> Row:
+def _row(place: str, record: Any) -> Row:
+    if not isinstance(record, dict):
+        raise AnnotationError(f'{place}: must be an object')
     files = {name: _text(place, record, name) for name in _FILES}
     if files['path'] and (files['video'] or files['audio']):
         raise AnnotationError(
@@ -167,8 +145,7 @@ def _row(place: str, record: dict) -> Row:
     audio = files['path'] or files['audio']
     if not video and not audio:
         used = [name for name in _FILES if name in record] or ['path']
-        raise AnnotationError(
-            f'{place}, column "{used[0]}": names no file')
+        raise AnnotationError(f'{place}, column "{used[0]}": names no file')
     start = _seconds(place, record, 'start')
     end = _seconds(place, record, 'end')
     if end is not None and end <= (start or 0):

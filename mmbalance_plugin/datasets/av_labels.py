@@ -2,12 +2,7 @@
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Union
 
-from mmbalance_plugin.utils.text import (
-    TextError,
-    integer,
-    lines_of,
-    read_text,
-)
+from mmbalance_plugin.utils.text import TextError, integer, lines_of, read_text
 
 from .av_annotation import AnnotationError, Row
 
@@ -91,13 +86,7 @@ class LabelMap:
 
 
 def read_names(path: Union[str, Path]) -> List[str]:
-    """Class names from a text file with one on each line.
-
-    Args:
-        path (str | Path): The file, in UTF-8; empty lines do not count.
-
-    Returns:
-        list[str]: The names in order.
+    """Class names from a text file in UTF-8 with one on each line.
 
     Raises:
         AnnotationError: It cannot be read.

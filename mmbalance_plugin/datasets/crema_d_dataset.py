@@ -18,17 +18,10 @@ class CremaDDataset(PreparedClipsDataset):
       actors are all in training as well, with a tenth of the training rows
       carved off for validation. Prepare it with ``--split-csv``.
 
-    Numbers of the two do not compare.
-
-    Args:
-        args: See :class:`PreparedClipsDataset`.
-        kwargs: See :class:`PreparedClipsDataset`.
+    Numbers of the two do not compare. Arguments are those of
+    :class:`PreparedClipsDataset`.
     """
 
     NAME = DATASET
     METAINFO = dict(classes=tuple(EMOTIONS.values()))
-
-    def hint(self, protocol: str) -> str:
-        """The paper protocol needs a flag."""
-        return (' (the paper protocol needs --split-csv)'
-                if protocol == 'paper' else '')
+    NEEDS = dict(paper='--split-csv')

@@ -5,11 +5,7 @@ from any short look. So it is known, or declared, or it does not hold.
 """
 from typing import Any, Callable, List, Optional, Sequence
 
-from mmengine.dataset import (
-    ClassBalancedDataset,
-    ConcatDataset,
-    RepeatDataset,
-)
+from mmengine.dataset import ClassBalancedDataset, ConcatDataset, RepeatDataset
 from torch.utils.data import ConcatDataset as TorchConcatDataset
 from torch.utils.data import Subset
 

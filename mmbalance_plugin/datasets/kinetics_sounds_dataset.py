@@ -16,19 +16,11 @@ class KineticsSoundsDataset(PreparedClipsDataset):
     * ``'paper'``: the 14,799 / 2,597 split of the imbalance papers. Prepare
       it with their split files as ``--annotations``.
 
-    Args:
-        args: See :class:`PreparedClipsDataset`.
-        kwargs: See :class:`PreparedClipsDataset`.
+    Arguments are those of :class:`PreparedClipsDataset`.
     """
 
     NAME = DATASET
     METAINFO = dict(classes=CLASSES_31)
-
-    def hint(self, protocol: str) -> str:
-        """Each protocol needs annotation files of its own."""
-        needed = dict(fair="Kinetics' csv files",
-                      paper="the imbalance papers' split files")
-        if protocol not in needed:
-            return ''
-        return (f' (the {protocol} protocol needs {needed[protocol]} as '
-                '--annotations)')
+    NEEDS = dict(
+        fair="Kinetics' csv files as --annotations",
+        paper="the imbalance papers' split files as --annotations")

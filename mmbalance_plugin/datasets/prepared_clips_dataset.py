@@ -1,6 +1,6 @@
 """Clips that ``tools/prepare_data.py`` has checked."""
 from pathlib import Path
-from typing import Callable, List, Optional, Sequence, Union
+from typing import Callable, Dict, List, Optional, Sequence, Union
 
 from mmbalance_plugin.media import MediaError
 from mmbalance_plugin.registry import DATASETS
@@ -39,6 +39,8 @@ class PreparedClipsDataset(AudioVisualDataset):
 
     #: Name that ``tools/prepare_data.py`` knows.
     NAME = ''
+    #: Protocol -> what it must be prepared with.
+    NEEDS: Dict[str, str] = {}
 
     def __init__(self,
                  split: str = 'train',
@@ -57,20 +59,17 @@ class PreparedClipsDataset(AudioVisualDataset):
         ann_file = self.prepared_root / protocol / f'{split}.csv'
         if (f'{protocol}/{split}' not in content['counts']
                 or not ann_file.is_file()):
-            raise self._error(
-                ann_file, 'does not exist; there are ' +
-                (', '.join(sorted(content['counts'])) or 'no splits') +
-                self.hint(protocol))
+            there = ', '.join(sorted(content['counts'])) or 'no splits'
+            if protocol in self.NEEDS:
+                there += (f' (the {protocol} protocol needs '
+                          f'{self.NEEDS[protocol]})')
+            raise self._error(ann_file, f'does not exist; there are {there}')
         super().__init__(
             str(ann_file),
             list(pipeline),
             data_prefix=dict(video=str(self.source_root)),
             classes=content['classes'],
             **kwargs)
-
-    def hint(self, protocol: str) -> str:
-        """What to add to an error about a protocol that is not there."""
-        return ''
 
     def _error(self, path: Path, problem: str) -> PreparedDataError:
         return PreparedDataError(path, problem, self.NAME,

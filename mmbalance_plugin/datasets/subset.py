@@ -1,9 +1,7 @@
 """Which samples a subset takes."""
-from collections.abc import Sequence as AnySequence
 from typing import Any
 
 import numpy as np
-import torch
 
 
 def positions(indices: Any, count: int) -> np.ndarray:
@@ -23,23 +21,18 @@ def positions(indices: Any, count: int) -> np.ndarray:
         TypeError: ``indices`` are neither.
         IndexError: There are fewer samples.
     """
-    if isinstance(indices, (torch.Tensor, np.ndarray)):
-        indices = indices.tolist()
-    if isinstance(indices, (int, np.integer)) and not isinstance(
-            indices, bool):
-        if abs(indices) > count:
-            raise IndexError(f'indices={indices} asks for {abs(indices)} of '
-                             f'{count} samples')
-        start, stop = (0, indices) if indices >= 0 else (count + indices,
-                                                         count)
-        return np.arange(start, stop)
-    listed = np.asarray(
-        indices if isinstance(indices, AnySequence) else None)
-    if listed.ndim != 1 or (len(listed) and listed.dtype.kind not in 'iu'):
+    listed = np.asarray(indices)
+    if listed.ndim > 1 or (listed.size and listed.dtype.kind not in 'iu'):
         raise TypeError('indices must be a number of samples or a list of '
                         f'positions, but got {indices!r}')
     listed = listed.astype(np.int64)
+    if listed.ndim == 0:
+        if abs(listed) > count:
+            raise IndexError(f'indices={indices} asks for {abs(listed)} of '
+                             f'{count} samples')
+        return np.arange(count)[:listed] if listed >= 0 else np.arange(
+            count)[listed:]
     outside = listed[(listed < -count) | (listed >= count)]
     if len(outside):
         raise IndexError(f'indices name sample {outside[0]} of {count}')
-    return listed % count if count else listed
+    return np.arange(count)[listed]

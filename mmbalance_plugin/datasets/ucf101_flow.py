@@ -1,6 +1,6 @@
 """Optical flow beside the frames it belongs to."""
 import os
-from typing import List, Optional, Tuple
+from typing import List, Tuple
 
 import cv2
 import numpy as np
@@ -11,8 +11,6 @@ from mmbalance_plugin.registry import TRANSFORMS
 from .flow_pictures import read_picture
 from .prepare.media_pictures import PicturesError, list_pictures, numbering
 from .transforms.base import Transform
-
-_TEMPLATE = 'frame{:06d}.jpg'
 
 
 @TRANSFORMS.register_module()
@@ -30,8 +28,8 @@ class FlowDecode(Transform):
     - frame_inds
     - frame_numbers (optional): of frames out of a cache, in the clip
     - flow_u, flow_v: folders of grey pictures
-    - flow_frames (optional): how many there are; looked up where absent
-    - flow_names (optional): see ``template``
+    - flow_frames, flow_names (optional): how many there are, and a format
+      that makes a name of a number from 1; looked up where absent
 
     Added Keys:
 
@@ -42,10 +40,6 @@ class FlowDecode(Transform):
     Args:
         length (int): Flow pictures for a frame, centred on it. Defaults to
             5.
-        template (str, optional): Name of the picture of a number, counted
-            from 1. Defaults to None: ``flow_names`` of the sample, or else
-            what the folder shows, or ``'frame{:06d}.jpg'`` where
-            ``flow_frames`` is given.
 
     Raises:
         MediaError: A picture is missing or cannot be read.
@@ -54,23 +48,20 @@ class FlowDecode(Transform):
     #: Keys of paths that come with a sample; the inferencer takes them.
     path_keys = ('flow_u', 'flow_v')
 
-    def __init__(self,
-                 length: int = 5,
-                 template: Optional[str] = None) -> None:
+    def __init__(self, length: int = 5) -> None:
         if length < 1:
             raise ValueError(f'length must be positive, got {length}')
-        self.length, self.template = length, template
+        self.length = length
 
     def transform(self, results: dict) -> dict:
         """Put the flow behind the frames, or in their place if nobody has
         decoded any."""
         frames = results.get('imgs', [])
         shape = frames[0].shape[:2] if len(frames) else None
-        if 'flow_frames' in results:
-            count, names = results['flow_frames'], _TEMPLATE
+        if 'flow_names' in results:
+            count, names = results['flow_frames'], results['flow_names']
         else:
             count, names = _look_up(results['flow_u'])
-        template = self.template or results.get('flow_names', names)
         flows: List[np.ndarray] = []
         numbers = np.asarray(results['frame_inds']).reshape(-1)
         if 'frame_numbers' in results:
@@ -80,7 +71,7 @@ class FlowDecode(Transform):
             for index in range(first, first + self.length):
                 # At the ends of a clip, the nearest there is.
                 index = min(max(index, 0), count - 1)
-                name = template.format(index + 1)
+                name = names.format(index + 1)
                 flow = np.stack([
                     read_picture(os.path.join(results[key], name))
                     for key in ('flow_u', 'flow_v')

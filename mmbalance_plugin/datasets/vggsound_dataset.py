@@ -11,11 +11,7 @@ class VGGSoundDataset(PreparedClipsDataset):
 
     The test split is the official one; a twentieth of each class of the
     training clips validates. Class names come from the annotation, in
-    alphabetical order.
-
-    Args:
-        args: See :class:`PreparedClipsDataset`.
-        kwargs: See :class:`PreparedClipsDataset`.
+    alphabetical order. Arguments are those of :class:`PreparedClipsDataset`.
     """
 
     NAME = DATASET

@@ -84,6 +84,7 @@ def test_mirrored_clips_move_the_other_way(ucf):
 def test_damaged_flow_is_named(tmp_path):
     frames = [np.zeros((8, 8, 3), np.uint8)]
     results = dict(imgs=frames, frame_inds=np.array([0]), flow_frames=1,
+                   flow_names='frame{:06d}.jpg',
                    flow_u=str(tmp_path), flow_v=str(tmp_path))
     with pytest.raises(MediaError, match='frame000001.jpg'):
         FlowDecode(1)(dict(results))
@@ -160,6 +161,7 @@ def test_frames_out_of_a_cache_go_with_the_flow_of_their_place(
             cv2.imwrite(f'{tmp_path}/{part}/frame{number:06d}.jpg',
                         np.full((24, 36), value + number, np.uint8))
     info = dict(filename=clip, modality='RGB', flow_frames=19,
+                flow_names='frame{:06d}.jpg',
                 flow_u=f'{tmp_path}/u', flow_v=f'{tmp_path}/v')
     # Cache, sampling, frames with flow, before anything is cropped.
     pipeline = Compose(load('train', True).pipeline.transforms[:3])

@@ -2,15 +2,7 @@
 import os
 from contextlib import contextmanager
 from pathlib import Path
-from typing import (
-    Callable,
-    Dict,
-    Iterator,
-    NamedTuple,
-    Optional,
-    Tuple,
-    Union,
-)
+from typing import Callable, Dict, Iterator, NamedTuple, Optional, Tuple, Union
 
 from filelock import FileLock, Timeout
 

@@ -36,8 +36,6 @@ class MultimodalDataPreprocessor(MultiModalDataPreprocessor):
         check_finite (bool): Whether to look for NaN and infinity in float
             inputs. Done before they leave the CPU, never on a GPU, where it
             would stall. Defaults to True.
-        non_blocking (bool): Whether the host goes on while a batch is copied
-            to the device. Defaults to True.
 
     Attributes:
         needed (tuple[str] | None): Modalities that are prepared; others may
@@ -55,8 +53,7 @@ class MultimodalDataPreprocessor(MultiModalDataPreprocessor):
 
     def __init__(self,
                  preprocessors: Dict[str, Optional[dict]],
-                 check_finite: bool = True,
-                 non_blocking: bool = True) -> None:
+                 check_finite: bool = True) -> None:
         names = check_modality_names(preprocessors,
                                      'MultimodalDataPreprocessor')
         configs = {name: dict(preprocessors[name] or {}) for name in names}
@@ -72,7 +69,6 @@ class MultimodalDataPreprocessor(MultiModalDataPreprocessor):
         self.modalities = names
         self.needed: Optional[Tuple[str, ...]] = None
         self.check_finite = check_finite
-        self._non_blocking = non_blocking
         for name in names:
             if 'type' not in configs[name]:
                 self.preprocessors[name] = StackPreprocessor(**configs[name])
@@ -110,14 +106,19 @@ class MultimodalDataPreprocessor(MultiModalDataPreprocessor):
                 if there is not None:
                     rows[name] = there
             self._check_finite(name, values, rows.get(name), samples)
-            values = to_device(values, self.device) if self._non_blocking \
-                else values.to(self.device)
-            batch[name], samples = self._preprocess(name, values, samples,
-                                                    training)
+            batch[name], samples = self._preprocess(
+                name, to_device(values, self.device), samples, training)
         data = dict(data, inputs=batch, data_samples=samples)
         if rows:
             size = len(next(iter(inputs.values())))
-            data['present'] = self._presence(size, rows, samples)
+            if self.needed is None and len(rows) == len(self.modalities):
+                for index in range(size):
+                    if not any(index in there for there in rows.values()):
+                        raise ValueError(
+                            f'{_name(samples, index)} has none of the '
+                            f'modalities {list(self.modalities)}; leave it '
+                            'out')
+            data['present'] = Presence(size, rows, self.device)
         return data
 
     def _preprocess(self, name: str, batch: Tensor, samples: Optional[list],
@@ -130,16 +131,6 @@ class MultimodalDataPreprocessor(MultiModalDataPreprocessor):
         items = list(batch.unbind()) or [batch.new_zeros(batch.shape[1:])]
         batch, samples = preprocessor.preprocess(items, samples, training)
         return batch[:count], samples
-
-    def _presence(self, size: int, rows: Dict[str, List[int]],
-                  samples: Optional[list]) -> Presence:
-        if self.needed is None and len(rows) == len(self.modalities):
-            for index in range(size):
-                if not any(index in there for there in rows.values()):
-                    raise ValueError(
-                        f'{_name(samples, index)} has none of the modalities '
-                        f'{list(self.modalities)}; leave it out')
-        return Presence(size, rows, self.device)
 
     _prepare_eagerly = eager(_prepare)
 
