@@ -81,7 +81,7 @@ def test_a_real_pkg_resources_is_used(tmp_path, run_python):
         f'sys.path.insert(0, {str(tmp_path)!r})\n'
         'from mmbalance_plugin.compat import config_packages as shim\n'
         'from mmengine.utils import get_installed_path as found\n'
-        'shim.install_config_packages_shim()\n'
+        'shim.install()\n'
         'import mmengine.config.config as config\n'
         'assert config.get_installed_path is found\n'
         "assert found.__module__ == 'mmengine.utils.package_utils'\n"

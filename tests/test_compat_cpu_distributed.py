@@ -36,9 +36,8 @@ def test_group_is_gloo_whatever_the_config_says(one_rank, launcher):
 def test_nothing_changes_beside_an_accelerator(monkeypatch):
     monkeypatch.setattr(cpu_distributed, 'get_device', lambda: 'cuda')
     seen = []
-    init = cpu_distributed._gloo_without_accelerator(
-        lambda *args, **kwargs: seen.append((args, kwargs)))
-    init('nccl', port=1)
+    cpu_distributed._gloo_without_accelerator(
+        lambda *args, **kwargs: seen.append((args, kwargs)), 'nccl', port=1)
     assert seen == [(('nccl', ), dict(port=1))]
 
 
@@ -64,6 +63,6 @@ def test_device_ids_stay_with_a_module_elsewhere():
     seen = {}
     module = torch.nn.Linear(1, 1, device='meta')
     cpu_distributed._no_device_ids_on_cpu(
-        lambda self, module, **kwargs: seen.update(kwargs))(
-            None, module, device_ids=[0])
+        lambda self, module, **kwargs: seen.update(kwargs), None, module,
+        device_ids=[0])
     assert seen == dict(device_ids=[0])

@@ -49,8 +49,8 @@ def attempt(name, function):
 
 def upstream():
     # MMAction2 as it would be without its other fault.
-    from mmbalance_plugin.compat.drn import install_drn_stub
-    install_drn_stub()
+    from mmbalance_plugin.compat import drn
+    drn.install()
     import mmaction.models
 
 def build(backbone):

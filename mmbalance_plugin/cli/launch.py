@@ -8,10 +8,7 @@ from typing import TYPE_CHECKING, Iterator, List, Optional
 
 from mmengine.config import Config
 
-from mmbalance_plugin.compat import find_latest_checkpoint
-from mmbalance_plugin.compat.config_packages import (
-    install_config_packages_shim,
-)
+from mmbalance_plugin.compat import config_packages, find_latest_checkpoint
 from mmbalance_plugin.shipped import find_config
 from mmbalance_plugin.utils.work_dir import refuse_finished
 
@@ -48,7 +45,7 @@ def load_config(name: str, cfg_options: Optional[dict] = None) -> Config:
         FileNotFoundError: There is no such config.
         UsageError: It cannot be read, or the overrides do not fit it.
     """
-    install_config_packages_shim()
+    config_packages.install()
     path = find_config(name)
     with _naming(str(path)):
         cfg = Config.fromfile(path, import_custom_modules=False)

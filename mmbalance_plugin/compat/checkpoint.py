@@ -22,7 +22,7 @@ import logging
 import os
 import pickle
 import re
-from typing import List, Set
+from typing import Any, Callable, List, Set
 
 import mmengine.runner
 import torch
@@ -36,17 +36,22 @@ from .config_text import disarm
 from .damage import find_damage, is_archive, whole_neighbour
 from .errors import DamagedCheckpointError, UnsafeCheckpointError
 from .plain import to_plain
-from .replaced import is_replaced, replaces
+from .replaced import replace
 
 
-def install_checkpoint_shim() -> None:
+def install() -> None:
     """Make MMEngine's checkpoints safe to load, and to save."""
     if not _survives_safe_loading(HistoryBuffer([1.], [1])):
         copyreg.pickle(HistoryBuffer, _reduce_history_buffer)
         torch.serialization.add_safe_globals([HistoryBuffer])
-    _wrap_save()
-    _wrap_load()
-    _wrap_download()
+    replace(mmengine_checkpoint, 'save_checkpoint')(_save)
+    for module in (mmengine_runner, mmengine.runner):
+        module.save_checkpoint = mmengine_checkpoint.save_checkpoint
+    replace(mmengine_checkpoint.CheckpointLoader, 'load_checkpoint')(_load)
+    # None: as torch.load does by default, environment variable included.
+    replace(mmengine_checkpoint, 'load_url')(
+        lambda original, *args, **kwargs: original(
+            *args, **dict(kwargs, weights_only=None)))
 
 
 def _survives_safe_loading(value: object) -> bool:
@@ -108,73 +113,43 @@ def _plain_state_dict(state_dict: dict, keep: Set[type], warn) -> dict:
     return plain
 
 
-def _wrap_save() -> None:
-    original = mmengine_checkpoint.save_checkpoint
-    if is_replaced(original):
-        return
-
-    @replaces(original)
-    def save_checkpoint(checkpoint, *args, **kwargs):
-        if isinstance(checkpoint, dict):
-            checkpoint = plain_checkpoint(checkpoint)
-        return original(checkpoint, *args, **kwargs)
-
-    for module in (mmengine_checkpoint, mmengine_runner, mmengine.runner):
-        module.save_checkpoint = save_checkpoint
+def _save(original: Callable, checkpoint: Any, *args, **kwargs) -> None:
+    if isinstance(checkpoint, dict):
+        checkpoint = plain_checkpoint(checkpoint)
+    original(checkpoint, *args, **kwargs)
 
 
-def _wrap_load() -> None:
-    loader = mmengine_checkpoint.CheckpointLoader
-    original = loader.load_checkpoint.__func__
-    if is_replaced(original):
-        return
-
-    @replaces(original)
-    def load_checkpoint(cls, filename, *args, **kwargs):
-        path = os.path.expanduser(filename)
-        pointer = pointer_file(path)
-        if pointer is not None:
-            raise DamagedCheckpointError(f'{path} {pointer}')
-        local = os.path.isfile(path)
-        archive = local and is_archive(path)
-        if archive:
-            damage = find_damage(path)
-            if damage:
-                raise _damaged(path, f': {damage}')
-        try:
-            checkpoint = original(cls, filename, *args, **kwargs)
-        except (OSError, MemoryError, torch.OutOfMemoryError):
+def _load(original: Callable, cls: type, filename: str, *args,
+          **kwargs) -> Any:
+    path = os.path.expanduser(filename)
+    pointer = pointer_file(path)
+    if pointer is not None:
+        raise DamagedCheckpointError(f'{path} {pointer}')
+    local = os.path.isfile(path)
+    archive = local and is_archive(path)
+    if archive:
+        damage = find_damage(path)
+        if damage:
+            raise _damaged(path, f': {damage}')
+    try:
+        checkpoint = original(cls, filename, *args, **kwargs)
+    except (OSError, MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:  # a damaged pickle leads anywhere
+        refused = _refused(filename, error)
+        if refused:
+            raise UnsafeCheckpointError(
+                f'{filename} cannot be loaded safely: it holds '
+                f'{", ".join(refused)}. Loading such a file may run '
+                'code hidden in it. If you trust where it came from, '
+                'either set TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1 for this '
+                'run, or keep only its weights: python -c "import torch; '
+                'torch.save(dict(state_dict=torch.load(SRC, '
+                "weights_only=False)['state_dict']), DST)\"") from error
+        if not local or (archive and 'StreamReader' not in str(error)):
             raise
-        except Exception as error:  # a damaged pickle leads anywhere
-            refused = _refused(filename, error)
-            if refused:
-                raise UnsafeCheckpointError(
-                    f'{filename} cannot be loaded safely: it holds '
-                    f'{", ".join(refused)}. Loading such a file may run '
-                    'code hidden in it. If you trust where it came from, '
-                    'either set TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1 for this '
-                    'run, or keep only its weights: python -c "import torch; '
-                    'torch.save(dict(state_dict=torch.load(SRC, '
-                    "weights_only=False)['state_dict']), DST)\"") from error
-            if not local or (archive and 'StreamReader' not in str(error)):
-                raise
-            raise _damaged(path, ', incomplete or no checkpoint') from error
-        return disarm(checkpoint)
-
-    loader.load_checkpoint = classmethod(load_checkpoint)
-
-
-def _wrap_download() -> None:
-    original = mmengine_checkpoint.load_url
-    if is_replaced(original):
-        return
-
-    @replaces(original)
-    def load_url(*args, **kwargs):
-        # None: as torch.load does by default, environment variable included.
-        return original(*args, **dict(kwargs, weights_only=None))
-
-    mmengine_checkpoint.load_url = load_url
+        raise _damaged(path, ', incomplete or no checkpoint') from error
+    return disarm(checkpoint)
 
 
 def _damaged(path: str, what: str) -> DamagedCheckpointError:

@@ -15,35 +15,30 @@ finds, in a checkout, too. Types keep their prefixes, so no scope is set.
 import sys
 from importlib import metadata, util
 from pathlib import Path
-from typing import Optional, Tuple
+from typing import Callable, Optional, Tuple
 
 from mmengine.config import Config
 from mmengine.utils import package_utils
 
 from mmbalance_plugin.shipped import find_config
 
-from .replaced import is_replaced, replaces
+from .replaced import replace
 
 OWN = 'mmbalance_plugin::'
 
 
-def install_config_packages_shim() -> None:
+def install() -> None:
     """Let a config inherit from installed packages, and from this one."""
     if util.find_spec('pkg_resources') is None:
         for function in (is_installed, get_installed_path, package2module):
             _replace(function)
-    original = Config._get_cfg_path
-    if is_replaced(original):
-        return
 
-    @replaces(original)
-    def _get_cfg_path(cfg_path: str,
+    @replace(Config, '_get_cfg_path')
+    def _get_cfg_path(original: Callable, cfg_path: str,
                       filename: str) -> Tuple[str, Optional[str]]:
         if cfg_path.startswith(OWN):
             return str(find_config(cfg_path[len(OWN):], shipped=True)), None
         return original(cfg_path, filename)
-
-    Config._get_cfg_path = staticmethod(_get_cfg_path)
 
 
 def _replace(function) -> None:

@@ -9,11 +9,12 @@ harmless until then.
 What a file holds under the names of a config is marked when it is loaded;
 what is marked is refused where text becomes a config.
 """
+from typing import Any, Callable
 
 from mmengine.config import Config
 
 from .errors import UnsafeCheckpointError
-from .replaced import is_replaced, replaces
+from .replaced import replace
 
 
 class CheckpointText(str):
@@ -42,18 +43,13 @@ def disarm(checkpoint: object) -> object:
     return checkpoint
 
 
-def install_config_text_shim() -> None:
+def install() -> None:
     """Let ``Config.fromstring`` refuse what came out of a checkpoint."""
-    original = Config.fromstring
-    if is_replaced(original):
-        return
 
-    @replaces(original)
-    def fromstring(cfg_str, *args, **kwargs):
+    @replace(Config, 'fromstring')
+    def fromstring(original: Callable, cfg_str: Any, *args, **kwargs):
         if isinstance(cfg_str, CheckpointText):
             raise UnsafeCheckpointError(
                 'the config inside a checkpoint is a program and is not run; '
                 'pass the config as a file of its own')
         return original(cfg_str, *args, **kwargs)
-
-    Config.fromstring = staticmethod(fromstring)

@@ -17,41 +17,29 @@ from mmengine.device import get_device
 from mmengine.dist import utils as dist_utils
 from mmengine.model import MMDistributedDataParallel
 
-from .replaced import is_replaced, replaces
+from .replaced import replace
 
 LAUNCHERS = ('_init_dist_pytorch', '_init_dist_mpi', '_init_dist_slurm')
 
 
-def install_cpu_distributed_shim() -> None:
+def install() -> None:
     """Let every launcher and the default wrapper work on the CPU."""
     for name in LAUNCHERS:
-        launcher = getattr(dist_utils, name)
-        if not is_replaced(launcher):
-            setattr(dist_utils, name, _gloo_without_accelerator(launcher))
-    original = MMDistributedDataParallel.__init__
-    if not is_replaced(original):
-        MMDistributedDataParallel.__init__ = _no_device_ids_on_cpu(original)
+        replace(dist_utils, name)(_gloo_without_accelerator)
+    replace(MMDistributedDataParallel, '__init__')(_no_device_ids_on_cpu)
 
 
-def _gloo_without_accelerator(launcher: Callable) -> Callable:
-
-    @replaces(launcher)
-    def init(backend, *args, **kwargs):
-        if get_device() != 'cpu':
-            return launcher(backend, *args, **kwargs)
-        with mock.patch.object(torch.cuda, 'set_device'):
-            return launcher('gloo', *args, **kwargs)
-
-    return init
+def _gloo_without_accelerator(launcher: Callable, backend: str, *args,
+                              **kwargs) -> None:
+    if get_device() != 'cpu':
+        return launcher(backend, *args, **kwargs)
+    with mock.patch.object(torch.cuda, 'set_device'):
+        return launcher('gloo', *args, **kwargs)
 
 
-def _no_device_ids_on_cpu(original: Callable) -> Callable:
-
-    @replaces(original)
-    def __init__(self, module, *args, **kwargs):
-        if all(p.device.type == 'cpu' for p in module.parameters()):
-            kwargs.pop('device_ids', None)
-            kwargs.pop('output_device', None)
-        original(self, module, *args, **kwargs)
-
-    return __init__
+def _no_device_ids_on_cpu(original: Callable, self, module: torch.nn.Module,
+                          *args, **kwargs) -> None:
+    if all(p.device.type == 'cpu' for p in module.parameters()):
+        kwargs.pop('device_ids', None)
+        kwargs.pop('output_device', None)
+    original(self, module, *args, **kwargs)

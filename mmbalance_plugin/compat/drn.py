@@ -42,7 +42,7 @@ class _DRNFinder(MetaPathFinder, Loader):
             module.DRN = _MissingDRN
 
 
-def install_drn_stub() -> None:
+def install() -> None:
     """Serve a stand-in for ``drn`` where the real one is absent."""
     if not any(isinstance(finder, _DRNFinder) for finder in sys.meta_path):
         sys.meta_path.append(_DRNFinder())

@@ -5,24 +5,23 @@ MMEngine keeps every value of every scalar of a run, and appends by
 of the half dozen scalars of a step, growing on. No report is known upstream.
 Here arrays grow into spare room, as lists do.
 """
-from typing import Any
+from typing import Any, Callable
 
 import numpy as np
 from mmengine.logging import HistoryBuffer
 
-from .replaced import is_replaced, replaces
+from .replaced import replace
 
 _FIELDS = ('_log_history', '_count_history')
 
 
-def install_history_shim() -> None:
+def install() -> None:
     """Let ``HistoryBuffer`` append without a copy."""
-    original = HistoryBuffer.update
-    if is_replaced(original) or not copies(original):
+    if not copies(HistoryBuffer.update):
         return
 
-    @replaces(original)
-    def update(self, log_val, count=1) -> None:
+    @replace(HistoryBuffer, 'update')
+    def update(original: Callable, self, log_val, count=1) -> None:
         spare = self.__dict__.setdefault('_spare', {})
         values = dict(zip(_FIELDS, (log_val, count)))
         if not all(_fits(v, getattr(self, f)) for f, v in values.items()):
@@ -40,8 +39,6 @@ def install_history_shim() -> None:
             array = room[start:stop + 1]
             spare[field] = room, stop + 1, array
             setattr(self, field, array)
-
-    HistoryBuffer.update = update
 
 
 def copies(update: Any) -> bool:

@@ -13,7 +13,7 @@ from mmbalance_plugin.utils.files import portable
 POINTER = 'last_checkpoint'
 
 
-def install_last_checkpoint_shim() -> None:
+def install() -> None:
     """Let MMEngine's runner find a checkpoint where it lies now."""
     import mmengine.runner
     from mmengine.runner import checkpoint, runner

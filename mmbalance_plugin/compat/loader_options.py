@@ -5,22 +5,21 @@ DataLoader with ``num_workers=0``, which MMEngine passes on: a config that has
 them could not be run without workers by one override. Met by users, e.g. in
 https://github.com/open-mmlab/mmsegmentation/issues/2514.
 """
+from typing import Any, Callable
 
 from mmengine.runner import Runner
 
-from .replaced import is_replaced, replaces
+from .replaced import replace
 
 _OF_WORKERS = ('persistent_workers', 'prefetch_factor')
 
 
-def install_loader_options_shim() -> None:
+def install() -> None:
     """Let MMEngine set them aside with ``num_workers=0``."""
-    original = Runner.build_dataloader
-    if is_replaced(original):
-        return
 
-    @replaces(original)
-    def build_dataloader(dataloader, *args, **kwargs):
+    @replace(Runner, 'build_dataloader')
+    def build_dataloader(original: Callable, dataloader: Any, *args,
+                         **kwargs):
         if isinstance(dataloader, dict) and not dataloader.get('num_workers'):
             dataloader = {
                 key: value
@@ -28,5 +27,3 @@ def install_loader_options_shim() -> None:
                 if key not in _OF_WORKERS
             }
         return original(dataloader, *args, **kwargs)
-
-    Runner.build_dataloader = staticmethod(build_dataloader)

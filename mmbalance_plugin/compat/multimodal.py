@@ -21,7 +21,7 @@ PACKAGE = 'mmaction.models.multimodal'
 MODELS = ('VindLUVQA', 'VindLURetrievalMC', 'VindLURetrieval')
 
 
-def install_multimodal_shim() -> None:
+def install() -> None:
     """Let ``mmaction.models`` survive an unusable transformers."""
     hook_import(PACKAGE, _execute)
 

@@ -7,25 +7,36 @@ parameter and step: https://github.com/pytorch/pytorch/issues/128208.
 """
 from typing import Callable
 
+import torch
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 
-from ..utils.optimiser_state import counters_to_host
-from .replaced import is_replaced, replaces
+from .replaced import replace
 
 
-def install_optimizer_counters_shim() -> None:
+def install() -> None:
     """Let optim wrappers put the counters back after loading a state."""
     for kind in (OptimWrapper, AmpOptimWrapper):
-        original = kind.load_state_dict
-        if not is_replaced(original):
-            kind.load_state_dict = _with_counters_on_the_host(original)
+        replace(kind, 'load_state_dict')(_with_counters_on_the_host)
 
 
-def _with_counters_on_the_host(original: Callable) -> Callable:
+def _with_counters_on_the_host(original: Callable, self,
+                               state_dict: dict) -> None:
+    original(self, state_dict)
+    counters_to_host(self.optimizer)
 
-    @replaces(original)
-    def load_state_dict(self, state_dict: dict) -> None:
-        original(self, state_dict)
-        counters_to_host(self.optimizer)
 
-    return load_state_dict
+def counters_to_host(optimizer: torch.optim.Optimizer) -> None:
+    """Put step counters back on the CPU, where the optimiser made them.
+
+    Fused and capturable optimisers want them on the device.
+
+    Args:
+        optimizer (Optimizer): After its state was loaded.
+    """
+    for group in optimizer.param_groups:
+        if group.get('fused') or group.get('capturable'):
+            continue
+        for parameter in group['params']:
+            step = optimizer.state.get(parameter, {}).get('step')
+            if isinstance(step, torch.Tensor):
+                optimizer.state[parameter]['step'] = step.cpu()

@@ -5,26 +5,21 @@ runner asks for it at the start several times and again for every checkpoint.
 Here the last text is kept, and given again as long as the config says the
 same.
 """
-from typing import Tuple
+from typing import Callable, Tuple
 
 from mmengine.config import Config
 
-from .replaced import is_replaced, replaces
+from .replaced import replace
 
 
-def install_pretty_text_shim() -> None:
+def install() -> None:
     """Let ``Config.pretty_text`` remember its last answer."""
-    original = Config.pretty_text.fget
-    if is_replaced(original):
-        return
     last: Tuple[object, str] = (None, '')
 
-    @replaces(original)
-    def pretty_text(self) -> str:
+    @replace(Config, 'pretty_text')
+    def pretty_text(original: Callable, self) -> str:
         nonlocal last
         content = repr((self.to_dict(), self._format_python_code))
         if content != last[0]:
             last = content, original(self)
         return last[1]
-
-    Config.pretty_text = property(pretty_text)

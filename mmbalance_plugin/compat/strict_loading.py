@@ -14,18 +14,17 @@ A file that ``init_cfg`` or ``pretrained`` gives to a part of our models may
 fit in part, as one of a backbone does. One that fits nothing is refused: its
 names have a prefix that nobody has told of.
 """
-import functools
 import re
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Iterator, Optional
+from typing import Any, Callable, Iterator, Optional
 
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmengine.runner import checkpoint as mmengine_checkpoint
 from mmengine.runner import runner as mmengine_runner
 
-from .replaced import is_replaced, replaces
+from .replaced import replace
 
 _strict_path: ContextVar[Optional[str]] = ContextVar(
     'strict_path', default=None)
@@ -42,25 +41,21 @@ def useful_files_only() -> Iterator[None]:
         _initialising.reset(token)
 
 
-def install_strict_loading_shim() -> None:
+def install() -> None:
     """Let the runner refuse weights that do not fit our models."""
-    load = Runner.load_checkpoint
-    load_state = mmengine_checkpoint.load_state_dict
-    to_model = mmengine_runner._load_checkpoint_to_model
-    if is_replaced(load):
-        return
 
-    @replaces(load)
-    def load_checkpoint(self, filename, *args, **kwargs):
+    @replace(Runner, 'load_checkpoint')
+    def load_checkpoint(load: Callable, self, filename: str, *args, **kwargs):
         token = _strict_path.set(filename if _is_strict(self) else None)
         try:
             return load(self, filename, *args, **kwargs)
         finally:
             _strict_path.reset(token)
 
-    @functools.wraps(to_model)
-    def load_checkpoint_to_model(model, checkpoint, strict=False,
-                                 logger=None, revise_keys=()):
+    @replace(mmengine_runner, '_load_checkpoint_to_model')
+    def load_checkpoint_to_model(to_model: Callable, model, checkpoint: dict,
+                                 strict=False, logger: Any = None,
+                                 revise_keys=()):
         path = _strict_path.get()
         if path is not None:
             from ..utils.fit import refuse_misfit
@@ -73,16 +68,13 @@ def install_strict_loading_shim() -> None:
         return to_model(model, checkpoint, strict, logger or 'current',
                         revise_keys)
 
-    @functools.wraps(load_state)
-    def load_state_dict(module, state_dict, *args, **kwargs):
+    @replace(mmengine_checkpoint, 'load_state_dict')
+    def load_state_dict(load_state: Callable, module, state_dict: dict, *args,
+                        **kwargs):
         if _initialising.get():
             from ..utils.fit import refuse_useless
             refuse_useless(module, state_dict)
         return load_state(module, state_dict, *args, **kwargs)
-
-    mmengine_checkpoint.load_state_dict = load_state_dict
-    Runner.load_checkpoint = load_checkpoint
-    mmengine_runner._load_checkpoint_to_model = load_checkpoint_to_model
 
 
 def _is_strict(runner: Runner) -> bool:

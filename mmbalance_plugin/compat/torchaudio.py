@@ -17,18 +17,17 @@ from typing import Any, Callable
 
 from .errors import StackError
 from .import_hook import hook_import
-from .replaced import is_replaced, replaces
+from .replaced import replace
 
 UTILS = 'torchaudio._extension.utils'
 
 
 def _tolerate_missing_libraries(module: Any) -> None:
-    load = getattr(module, '_load_lib', None)
-    if load is None or is_replaced(load):
+    if not hasattr(module, '_load_lib'):
         return
 
-    @replaces(load)
-    def _load_lib(lib: str) -> bool:
+    @replace(module, '_load_lib')
+    def _load_lib(load: Callable, lib: str) -> bool:
         try:
             return load(lib)
         except OSError as error:
@@ -38,15 +37,13 @@ def _tolerate_missing_libraries(module: Any) -> None:
                 'torchaudio runs without its extension: %s', error)
             return False
 
-    module._load_lib = _load_lib
-
 
 def _execute(run: Callable, module: ModuleType) -> None:
     run(module)
     _tolerate_missing_libraries(module)
 
 
-def install_torchaudio_shim() -> None:
+def install() -> None:
     """Let ``import torchaudio`` survive an extension that cannot load."""
     hook_import(UTILS, _execute)
     if UTILS in sys.modules:
@@ -64,7 +61,7 @@ def import_torchaudio() -> ModuleType:
         StackError: torchaudio is missing, or does not fit the torch beside
             it.
     """
-    install_torchaudio_shim()
+    install()
     import torch
     try:
         return import_module('torchaudio')

@@ -5,8 +5,8 @@ import torch
 from mmengine.registry import OPTIMIZERS
 from torch import Tensor, nn
 
+from mmbalance_plugin.compat.optimizer_counters import counters_to_host
 from mmbalance_plugin.functional import club_log_likelihood_gradients
-from mmbalance_plugin.utils.optimiser_state import counters_to_host
 
 
 class GaussianEstimator(nn.Module):
