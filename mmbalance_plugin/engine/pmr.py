@@ -59,10 +59,12 @@ pmr_entropy_weights`. It adds no weights, and nothing at test time.
         * Log: ``pce_<m>`` and ``pmr_coefficient_<m>``.
 
     Raises:
-        ValueError: An option is out of range, or there is one modality.
+        ValueError: An option is out of range.
         RuntimeError: Losses are asked for outside of
             :class:`StagedTrainLoop`, so that there are no prototypes.
     """
+
+    fewest = 2
 
     def __init__(self,
                  alpha: float = 1.,
@@ -82,12 +84,6 @@ pmr_entropy_weights`. It adds no weights, and nothing at test time.
         self.share = share
         self.prototypes: Dict[str, Tensor] = {}
         self.known: Dict[str, Tensor] = {}
-
-    def check(self, model: nn.Module) -> None:
-        """See :class:`ObjectiveTerm`."""
-        if len(model.modalities) < 2:
-            raise ValueError('PMRLoss compares modalities with each other, '
-                             f'but the model has {list(model.modalities)}')
 
     # ---- prototypes ----------------------------------------------------
     def before_batch(self, loop, index: int, data_batch: dict) -> None:

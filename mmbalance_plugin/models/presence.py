@@ -1,5 +1,5 @@
 """Batches of which some samples lack a modality."""
-from typing import Callable, Dict, List, Sequence, Tuple
+from typing import Callable, Dict, Iterable, List, Mapping, Sequence, Tuple
 
 import torch
 from torch import Tensor
@@ -29,7 +29,7 @@ class Presence:
 
     def __init__(self,
                  size: int,
-                 rows: Dict[str, Sequence[int]],
+                 rows: Mapping[str, Sequence[int]],
                  device='cpu') -> None:
         self.size = size
         self._rows = {name: tuple(there) for name, there in rows.items()}
@@ -98,7 +98,7 @@ class Presence:
         """
         count = self.count(*names)
         if not count:
-            return sum(value.flatten()[:0].sum() for value in values)
+            return torch.cat([v.flatten()[:0] for v in values]).sum()
         rows = [self.take(value, *names) for value in values]
         return loss(*rows) * (count / self.size)
 
@@ -108,7 +108,7 @@ class Presence:
             self.size, dtype=torch.bool, device=self._device)
         return self.masks.get(name, everywhere)
 
-    def names_of(self, modalities: Sequence[str]) -> List[Tuple[str, ...]]:
+    def names_of(self, modalities: Iterable[str]) -> List[Tuple[str, ...]]:
         """What each sample has, from the host's knowledge alone.
 
         Args:

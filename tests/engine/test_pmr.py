@@ -183,7 +183,7 @@ def test_mistakes_are_told():
         with pytest.raises(ValueError, match=next(iter(wrong))):
             PMRLoss(**wrong)
     with pytest.raises(ValueError, match='compares'):
-        PMRLoss().check(build(('rgb', )))
+        build(('rgb', )).enter_stage(objective=[PMRLoss()])
     _, record = golden()
     with pytest.raises(RuntimeError, match='StagedTrainLoop'):
         PMRLoss()(record)

@@ -1,5 +1,5 @@
 """A multilayer perceptron for modalities that are vectors."""
-from typing import Optional, Sequence
+from typing import List, Optional, Sequence
 
 from mmcv.cnn import build_activation_layer, build_norm_layer
 from mmengine.model import BaseModule
@@ -44,7 +44,7 @@ class MLPBackbone(BaseModule):
         super().__init__(init_cfg)
         if not channels:
             raise ValueError('channels=(): expected one or more layers.')
-        layers = []
+        layers: List[nn.Module] = []
         for width in channels:
             # A bias before a normalisation would be without effect.
             layers.append(nn.Linear(in_channels, width, bias=norm_cfg is None))

@@ -27,6 +27,9 @@ class StackPreprocessor(nn.Module):
             (N, C, T, H, W).
     """
 
+    mean: Optional[Tensor]
+    std: Optional[Tensor]
+
     def __init__(self,
                  mean: Statistics = None,
                  std: Statistics = None,
@@ -35,14 +38,15 @@ class StackPreprocessor(nn.Module):
         self.modality: Optional[str] = None
         self.channel_dim = channel_dim
         for name, value in (('mean', mean), ('std', std)):
+            given = None
             if value is not None:
-                value = torch.as_tensor(value, dtype=torch.float32).flatten()
-                if not value.isfinite().all() or (name == 'std'
-                                                  and (value <= 0).any()):
+                given = torch.as_tensor(value, dtype=torch.float32).flatten()
+                if not given.isfinite().all() or (name == 'std'
+                                                  and (given <= 0).any()):
                     raise ValueError(f'{name} must be finite (and std '
-                                     f'positive), but got {value.tolist()}')
+                                     f'positive), but got {given.tolist()}')
             # Part of the config, not of the checkpoint.
-            self.register_buffer(name, value, persistent=False)
+            self.register_buffer(name, given, persistent=False)
 
     def preprocess(self,
                    inputs: Union[Tensor, List[Tensor]],

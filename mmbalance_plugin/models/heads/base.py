@@ -45,6 +45,8 @@ class MultimodalHead(BaseModule, metaclass=ABCMeta):
         init_seed (int): Base of the streams of the initial weights.
     """
 
+    is_init: bool
+
     linear = False
     """bool: Whether the unimodal logits add up to the fused ones."""
 

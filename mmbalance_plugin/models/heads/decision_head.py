@@ -22,7 +22,6 @@ RULES = dict(
     mean=mean_probability,
     sum_logits=sum_logits,
     sum_log_probs=sum_logits,
-    fitted=None,
     calibrated=sum_logits)
 
 
@@ -58,6 +57,8 @@ class DecisionHead(MultimodalHead):
         (gathered) predictions.
     """
 
+    branches: nn.ModuleDict
+
     def __init__(self,
                  num_classes: int,
                  in_channels: Dict[str, int],
@@ -65,9 +66,9 @@ class DecisionHead(MultimodalHead):
                  pool: str = 'probs',
                  **kwargs) -> None:
         super().__init__(num_classes, in_channels, **kwargs)
-        if combine not in RULES:
-            raise ValueError(f'combine must be one of {tuple(RULES)}, but '
-                             f"got '{combine}'")
+        if combine not in (*RULES, 'fitted'):
+            raise ValueError(f'combine must be fitted or one of '
+                             f"{tuple(RULES)}, but got '{combine}'")
         if pool not in POOLS:
             raise ValueError(f"pool must be one of {POOLS}, but got '{pool}'")
         self.combine = combine

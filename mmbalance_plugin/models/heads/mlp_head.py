@@ -1,5 +1,5 @@
 """Fusion by a multi-layer perceptron."""
-from typing import Dict, Sequence, Union
+from typing import Dict, List, Sequence, Union
 
 import torch
 from torch import Tensor, nn
@@ -36,7 +36,8 @@ class MLPHead(MultimodalHead):
         if not widths:
             raise ValueError('MLPHead needs at least one hidden layer; '
                              'ConcatHead has none')
-        layers, channels = [], sum(self.in_channels.values())
+        layers: List[nn.Module] = []
+        channels = sum(self.in_channels.values())
         for width in widths:
             layers.append(nn.Linear(channels, width))
             if norm:

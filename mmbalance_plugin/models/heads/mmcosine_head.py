@@ -43,4 +43,5 @@ class MMCosineHead(SumHead):
 
     def own_logits(self, name: str, feature: Tensor) -> Tensor:
         """The modality's cosines."""
-        return mmcosine_logits(feature, self.branches[name].weight, self.scale)
+        weight, = self.branches[name].parameters()
+        return mmcosine_logits(feature, weight, self.scale)

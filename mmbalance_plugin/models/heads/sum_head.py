@@ -23,6 +23,7 @@ class SumHead(MultimodalHead):
     """
 
     linear = True
+    branches: nn.ModuleDict
 
     def __init__(self, num_classes: int, in_channels: Dict[str, int],
                  **kwargs) -> None:

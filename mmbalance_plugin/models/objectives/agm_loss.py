@@ -1,9 +1,9 @@
 """AGM."""
-from typing import Any, Dict, Mapping, Optional, Tuple
+from typing import Any, Collection, Dict, Mapping, Optional, Tuple
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmbalance_plugin.functional import (
     agm_attributions,
@@ -56,10 +56,11 @@ class AGMLoss(ObjectiveTerm):
         * Log: ``agm_ce_<m>`` and ``agm_coefficient_<m>``.
 
     Raises:
-        ValueError: An option is out of range, or there is one modality.
+        ValueError: An option is out of range.
     """
 
     fuses = True
+    fewest = 2
 
     def __init__(self, alpha: float = 1.5, limit: float = 10.) -> None:
         if alpha < 0 or limit < 0:
@@ -69,11 +70,6 @@ class AGMLoss(ObjectiveTerm):
         self.limit = limit
         self.means: Optional[Tensor] = None
         self.iterations = 0
-
-    def check(self, model: nn.Module) -> None:
-        if len(model.modalities) < 2:
-            raise ValueError('AGMLoss compares modalities with each other, '
-                             f'but the model has {list(model.modalities)}')
 
     def start_stage(self, loop) -> None:
         """Forget the means of another stage; see :class:`ObjectiveTerm`."""
@@ -97,12 +93,12 @@ class AGMLoss(ObjectiveTerm):
             loss_cls=model.head.criterion(logits, record.targets), **logged)
 
     @staticmethod
-    def logits(record: BatchRecord) -> Dict[tuple, Tensor]:
+    def logits(record: BatchRecord) -> Dict[Collection[str], Tensor]:
         """Fused logits (B, C) of each coalition but the empty one."""
         model, head = record.model, record.model.head
-        names, found = model.modalities, {}
-        masks = None if record.present is None else record.present.masks
-        features, absent = record.fusion_features, {}
+        names, features = model.modalities, record.fusion_features
+        found: Dict[Collection[str], Tensor] = {}
+        absent: Dict[str, Tensor] = {}
         for m in names:
             encoder, like = model.encoders[m], record.inputs[m]
             with evaluating(encoder):
@@ -112,7 +108,7 @@ class AGMLoss(ObjectiveTerm):
             for chosen in coalitions(names)[1:-1]:
                 found[chosen] = head.fused_logits(
                     {m: (features if m in chosen else absent)[m]
-                     for m in names}, masks)
+                     for m in names}, record.masks)
         found[names] = record.fused
         return found
 

@@ -3,7 +3,7 @@ from typing import Dict, List
 
 import torch
 from mmengine.dist import get_rank
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmbalance_plugin.functional import cml_loss
 from mmbalance_plugin.registry import MODELS
@@ -40,19 +40,16 @@ class CMLLoss(ObjectiveTerm):
         orders depend on seed, epoch, iteration and rank.
 
     Raises:
-        ValueError: ``weight`` is negative, or the model has one modality.
+        ValueError: ``weight`` is negative.
     """
+
+    fewest = 2
 
     def __init__(self, weight: float = 0.1) -> None:
         if weight < 0:
             raise ValueError(f'CMLLoss: weight must not be negative, got '
                              f'{weight}')
         self.weight = weight
-
-    def bind(self, model: nn.Module) -> None:
-        if len(model.modalities) < 2:
-            raise ValueError('CMLLoss takes modalities away, but the model '
-                             f'has {list(model.modalities)} only')
 
     def removal_order(self, record: BatchRecord) -> Tensor:
         """When each modality is taken from each sample, from 0: (M, B)."""

@@ -47,11 +47,10 @@ class DGLLoss(ObjectiveTerm):
 
     def __call__(self, record: BatchRecord) -> Dict[str, Tensor]:
         head = record.model.head
-        masks = None if record.present is None else record.present.masks
         fixed = {m: f.detach() for m, f in record.fusion_features.items()}
         losses = dict(
             loss_cls=head.criterion(
-                head.fused_logits(fixed, masks), record.targets))
+                head.fused_logits(fixed, record.masks), record.targets))
         weights = {name: p.detach() for name, p in head.named_parameters()}
         for name, feature in record.features.items():
             with evaluating(head):

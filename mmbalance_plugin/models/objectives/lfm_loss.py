@@ -1,9 +1,9 @@
 """LFM."""
 from itertools import combinations
-from typing import Dict
+from typing import TYPE_CHECKING, Dict
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmbalance_plugin.functional import info_nce, js_divergence, lfm_share
 from mmbalance_plugin.registry import MODELS
@@ -13,6 +13,9 @@ from mmbalance_plugin.utils.run_state import current_epoch
 
 from .record import BatchRecord
 from .term import ObjectiveTerm
+
+if TYPE_CHECKING:
+    from ..recognizers import MultimodalRecognizer
 
 _MATCHING = ('info_nce', 'js')
 
@@ -51,6 +54,7 @@ class LFMLoss(ObjectiveTerm):
     """
 
     fuses = True
+    fewest = 2
 
     def __init__(self,
                  matching: str = 'info_nce',
@@ -64,11 +68,9 @@ class LFMLoss(ObjectiveTerm):
         self.matching = matching
         self.temperature = temperature
 
-    def bind(self, model: nn.Module) -> None:
+    def bind(self, model: 'MultimodalRecognizer') -> None:
         """Look at the widths; see :class:`ObjectiveTerm`."""
         widths = model.head.in_channels
-        if len(widths) < 2:
-            raise ValueError(f'LFMLoss: {list(widths)} has nothing to match')
         if self.matching == 'info_nce' and len(set(widths.values())) > 1:
             raise ValueError(
                 'LFMLoss compares features, which must be of one width, but '
@@ -96,7 +98,8 @@ class LFMLoss(ObjectiveTerm):
         if not len(everywhere):
             return both.sum()
         with torch.autocast(both.device.type, enabled=False):
-            return info_nce(*everywhere.unbind(dim=1), self.temperature)
+            return info_nce(everywhere[:, 0], everywhere[:, 1],
+                            self.temperature)
 
     def _predictions(self, record: BatchRecord, pair) -> Tensor:
         return record.mean(js_divergence, pair,

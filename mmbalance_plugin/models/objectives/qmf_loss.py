@@ -1,5 +1,5 @@
 """QMF's rank term."""
-from typing import Any, Dict, Mapping, Optional
+from typing import Any, Dict, Mapping
 
 import torch
 import torch.nn.functional as F
@@ -55,9 +55,7 @@ class QMFLoss(ObjectiveTerm):
                              f'{weight}')
         self.weight = weight
         # Sums of losses and how many, of all ranks and of this one since.
-        self._known: Optional[Tensor] = None
-        self._fresh: Optional[Tensor] = None
-        self._scaled: Optional[Tensor] = None
+        self._known = self._fresh = self._scaled = torch.zeros(0)
 
     def start_stage(self, loop) -> None:
         """Make room for the training set, or take up what was known."""
@@ -68,7 +66,7 @@ class QMFLoss(ObjectiveTerm):
             raise ValueError(f'QMFLoss keeps a history by sample: {problem}')
         shape = 2, len(model.modalities), len(source)
         device = next(model.parameters()).device
-        if self._known is None:
+        if not self._known.numel():
             self._known = torch.zeros(shape)
         if tuple(self._known.shape) != shape:
             raise ValueError(
@@ -92,7 +90,7 @@ class QMFLoss(ObjectiveTerm):
 
     @eager
     def __call__(self, record: BatchRecord) -> Dict[str, Tensor]:
-        if self._scaled is None:
+        if not self._scaled.numel():
             raise RuntimeError(
                 'QMFLoss keeps a history of the training set: set '
                 "train_cfg.type='mmbalance_plugin.StagedTrainLoop'")
@@ -135,7 +133,7 @@ class QMFLoss(ObjectiveTerm):
 
     def state_dict(self) -> Dict[str, Any]:
         """The history."""
-        return {} if self._known is None else dict(known=self._known.cpu())
+        return dict(known=self._known.cpu()) if self._known.numel() else {}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self._known = state.get('known')
+        self._known = state.get('known', torch.zeros(0))

@@ -1,13 +1,16 @@
 """ReconBoost's turn of a modality."""
-from typing import Dict
+from typing import TYPE_CHECKING, Dict
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmbalance_plugin.functional import reconboost_loss
 from mmbalance_plugin.registry import MODELS
 
 from .record import BatchRecord
 from .term import ObjectiveTerm
+
+if TYPE_CHECKING:
+    from ..recognizers import MultimodalRecognizer
 
 
 @MODELS.register_module()
@@ -41,7 +44,7 @@ class ReconBoostLoss(ObjectiveTerm):
                              f'shared from 0 to own, got {own} and {shared}')
         self.own, self.shared = own, shared
 
-    def check(self, model: nn.Module) -> None:
+    def check(self, model: 'MultimodalRecognizer') -> None:
         if len(model.trained) != 1 or len(model.modalities) < 2:
             raise ValueError(
                 'ReconBoostLoss is for a stage that trains one of several '

@@ -1,12 +1,15 @@
 """What is known of a batch, computed once."""
 from functools import cached_property
-from typing import Callable, Dict, Optional, Sequence
+from typing import TYPE_CHECKING, Callable, Dict, Optional, Sequence
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmbalance_plugin.utils.sample_batch import sample_ids
 
 from ..presence import Presence
+
+if TYPE_CHECKING:
+    from ..recognizers import MultimodalRecognizer
 
 
 class BatchRecord:
@@ -29,8 +32,8 @@ class BatchRecord:
         shared (dict): What terms compute of this batch for each other.
     """
 
-    def __init__(self, model: nn.Module, inputs: Dict[str, Tensor],
-                 samples: Sequence, targets: Tensor,
+    def __init__(self, model: 'MultimodalRecognizer',
+                 inputs: Dict[str, Tensor], samples: Sequence, targets: Tensor,
                  features: Dict[str, Tensor],
                  present: Optional[Presence] = None) -> None:
         self.model = model
@@ -51,11 +54,15 @@ class BatchRecord:
                 features = transform(features, self)
         return features
 
+    @property
+    def masks(self) -> Optional[Dict[str, Tensor]]:
+        """dict[str, Tensor] | None: ``present`` as heads take it."""
+        return None if self.present is None else self.present.masks
+
     @cached_property
     def fused(self) -> Tensor:
         """Tensor: Logits (B, C) of the fused prediction."""
-        masks = None if self.present is None else self.present.masks
-        return self.model.head.fused_logits(self.fusion_features, masks)
+        return self.model.head.fused_logits(self.fusion_features, self.masks)
 
     @cached_property
     def unimodal(self) -> Dict[str, Tensor]:

@@ -1,10 +1,10 @@
 """TCMax."""
 import math
-from typing import Dict, Optional, Tuple
+from typing import Dict, Optional, Tuple, Union
 
 import torch
 from mmengine import dist
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmbalance_plugin.functional import tcmax_from_sums, tcmax_sums
 from mmbalance_plugin.registry import MODELS
@@ -57,25 +57,23 @@ class TCMaxLoss(ObjectiveTerm):
         self.samples = samples
 
     def __call__(self, record: BatchRecord) -> Dict[str, Tensor]:
-        additive = self._additive_logits(record.model.head, record)
+        additive = self._additive_logits(record)
         if additive is None:
             return dict(loss_tcmax=self._sampled(record))
         logits, targets = self._complete(record, additive)
         true, log_sums = tcmax_sums(logits, targets)
+        count: Union[int, Tensor] = len(targets)
         if dist.get_world_size() > 1:
             true, log_sums, count = _over_ranks(true, log_sums, len(targets))
-        else:
-            count = len(targets)
         return dict(loss_tcmax=tcmax_from_sums(true, log_sums, count))
 
     @staticmethod
-    def _additive_logits(head: nn.Module,
-                         record: BatchRecord) -> Optional[Dict[str, Tensor]]:
+    def _additive_logits(record: BatchRecord) -> Optional[Dict[str, Tensor]]:
         """Logits that add up to the fused ones, if there are any."""
-        if head.linear:
-            return head.split_logits(record.fusion_features)
-        if getattr(head, 'combine', None) in _ADDITIVE_RULES and not hasattr(
-                head, 'fused_part'):
+        head = record.model.head
+        if head.linear or getattr(
+                head, 'combine', None) in _ADDITIVE_RULES and not hasattr(
+                    head, 'fused_part'):
             return head.unimodal_logits(record.fusion_features)
         return None
 

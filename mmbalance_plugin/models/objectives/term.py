@@ -1,9 +1,12 @@
 """A part of what a stage trains towards."""
-from typing import Any, Dict, Mapping, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Tuple
 
 from torch import Tensor, nn
 
 from .record import BatchRecord
+
+if TYPE_CHECKING:
+    from ..recognizers import MultimodalRecognizer
 
 
 class ObjectiveTerm:
@@ -30,17 +33,20 @@ class ObjectiveTerm:
     fuses = False
     """bool: Whether the term trains the fused prediction."""
 
+    fewest = 1
+    """int: Modalities that the model must have for it to make sense."""
+
     estimators: Tuple[nn.Module, ...] = ()
     """tuple[nn.Module]: Modules with an optimiser of their own."""
 
-    def bind(self, model: nn.Module) -> None:
+    def bind(self, model: 'MultimodalRecognizer') -> None:
         """Build what depends on the model; called once, before training.
 
         Args:
             model (MultimodalRecognizer): The model, on its device.
         """
 
-    def check(self, model: nn.Module) -> None:
+    def check(self, model: 'MultimodalRecognizer') -> None:
         """Raise now what would go wrong later, leaving no trace.
 
         Called once in each stage of the objective before the run begins.
@@ -49,14 +55,14 @@ class ObjectiveTerm:
             model (MultimodalRecognizer): The model, in that stage.
         """
 
-    def needs(self, model: nn.Module) -> Tuple[str, ...]:
+    def needs(self, model: 'MultimodalRecognizer') -> Tuple[str, ...]:
         """The modalities whose features the term reads from the record.
 
         Defaults to all of them. No others are encoded.
         """
         return model.modalities
 
-    def loads(self, model: nn.Module) -> Tuple[str, ...]:
+    def loads(self, model: 'MultimodalRecognizer') -> Tuple[str, ...]:
         """The modalities whose inputs must be in a training batch.
 
         Asked after :meth:`start_stage`. Defaults to :meth:`needs`. No others

@@ -1,5 +1,13 @@
 """The losses of the modalities, each alone."""
-from typing import Dict, Iterable, Mapping, Optional, Tuple, Union
+from typing import (
+    TYPE_CHECKING,
+    Dict,
+    Iterable,
+    Mapping,
+    Optional,
+    Tuple,
+    Union,
+)
 
 from torch import Tensor, nn
 
@@ -8,6 +16,9 @@ from mmbalance_plugin.utils.streams import seeded
 
 from .record import BatchRecord
 from .term import ObjectiveTerm
+
+if TYPE_CHECKING:
+    from ..recognizers import MultimodalRecognizer
 
 _HEADS = ('shared', 'own')
 
@@ -36,6 +47,8 @@ class UnimodalLoss(ObjectiveTerm):
             that is not among ``modalities``.
     """
 
+    learned: Optional[nn.ModuleDict] = None
+
     def __init__(self,
                  modalities: Optional[Iterable[str]] = None,
                  weight: Union[float, Mapping[str, float]] = 1.,
@@ -47,10 +60,10 @@ class UnimodalLoss(ObjectiveTerm):
         self.weight = weight
         self.heads = heads
 
-    def needs(self, model: nn.Module) -> Tuple[str, ...]:
+    def needs(self, model: 'MultimodalRecognizer') -> Tuple[str, ...]:
         return self.modalities or model.trained
 
-    def bind(self, model: nn.Module) -> None:
+    def bind(self, model: 'MultimodalRecognizer') -> None:
         """Build heads of its own; see :class:`ObjectiveTerm`."""
         names = self.needs(model)
         if isinstance(self.weight, Mapping):

@@ -19,7 +19,6 @@ class InitialWeights(SeededParts):
     there, is kept on the CPU and goes into checkpoints. A checkpoint
     therefore needs no other file to go on from, unless ``init_cfg`` names
     one; that one must still give the same weights, which a digest tells.
-
     """
 
     _noted: Optional[Dict[str, Any]] = None
@@ -68,7 +67,7 @@ class InitialWeights(SeededParts):
         names = self._names(fresh, parts)
         if self._noted is None:
             return {name: fresh[name] for name in names}
-        self._check(fresh)
+        _check(self._noted, fresh)
         given = self._noted['given']
         return {
             name: given[name].to(fresh[name]) if name in given else fresh[name]
@@ -106,28 +105,29 @@ class InitialWeights(SeededParts):
             given = {**given, **self._noted['given']}
         self._noted = dict(state, given=given)
         self.init_seed = state['seed']
-        self._check(self.built_anew())
+        _check(self._noted, self.built_anew())
 
     @staticmethod
     def _names(values: Iterable[str], parts: Iterable[str]) -> List[str]:
         prefixes = tuple(f'{part}.' if part else '' for part in parts)
         return [name for name in values if name.startswith(prefixes)]
 
-    def _check(self, fresh: Mapping[str, Tensor]) -> None:
-        if _digest(fresh) == self._noted['digest']:
-            return
-        before, now = self._noted['built_on'], _builder(fresh)
-        if before == now:
-            raise RuntimeError(
-                'the initial weights of this run cannot be built again: a '
-                'file that init_cfg names has changed, or the code that draws '
-                'them. Put the file back, or start a new run')
-        print_log(
-            f'The initial weights were drawn with {before}, now with {now}, '
-            'which draws others: what starts from its initial weights from '
-            'here on does not continue the run bit for bit',
-            logger='current',
-            level=logging.WARNING)
+
+def _check(noted: Mapping[str, Any], fresh: Mapping[str, Tensor]) -> None:
+    if _digest(fresh) == noted['digest']:
+        return
+    before, now = noted['built_on'], _builder(fresh)
+    if before == now:
+        raise RuntimeError(
+            'the initial weights of this run cannot be built again: a file '
+            'that init_cfg names has changed, or the code that draws them. '
+            'Put the file back, or start a new run')
+    print_log(
+        f'The initial weights were drawn with {before}, now with {now}, '
+        'which draws others: what starts from its initial weights from here '
+        'on does not continue the run bit for bit',
+        logger='current',
+        level=logging.WARNING)
 
 
 def _digest(values: Mapping[str, Tensor]) -> str:

@@ -2,7 +2,6 @@
 from typing import Callable, Dict, Iterable, List, Optional, Union
 
 from mmaction.structures import ActionDataSample
-from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 from mmbalance_plugin.registry import MODELS
@@ -15,15 +14,14 @@ from ..objectives import BatchRecord
 from ..presence import Presence
 from .initial_weights import InitialWeights
 from .labels import stack_labels
-from .parts import Objective, TrainedParts
+from .parts import Objective
 from .predictions import write_predictions
 from .scores import UnimodalScores
 from .stepping import Stepping
 
 
 @MODELS.register_module()
-class MultimodalRecognizer(InitialWeights, UnimodalScores, TrainedParts,
-                           Stepping, BaseModel):
+class MultimodalRecognizer(InitialWeights, UnimodalScores, Stepping):
     """One encoder a modality, and a head that fuses the features.
 
     Initial weights are described at :class:`SeededParts` and
@@ -58,7 +56,6 @@ class MultimodalRecognizer(InitialWeights, UnimodalScores, TrainedParts,
             to None: torch's initial seed.
 
     Attributes:
-        modalities (tuple[str]): Names of all modalities.
         feature_transforms (list[Callable]): Each is called in joint training
             as ``transform(features, record)``, in order, after the scores
             are taken and before fusion; returns the features to be fused.
@@ -154,7 +151,8 @@ class MultimodalRecognizer(InitialWeights, UnimodalScores, TrainedParts,
             inputs (dict[str, Tensor]): Batch of each modality, of those
                 samples that have it.
             data_samples (list[ActionDataSample], optional): With the labels
-                for 'loss'. Defaults to None.
+                for 'loss', to be completed for 'predict'. Defaults to None:
+                new ones.
             mode (str): 'loss', 'predict' or 'tensor'. Defaults to 'tensor'.
             present (Presence, optional): Who has what, from the data
                 preprocessor. Defaults to None: every sample has everything.
@@ -189,16 +187,9 @@ class MultimodalRecognizer(InitialWeights, UnimodalScores, TrainedParts,
 
     def loss(self,
              inputs: Dict[str, Tensor],
-             data_samples: List[ActionDataSample],
+             data_samples: Optional[List[ActionDataSample]],
              present: Optional[Presence] = None) -> Dict[str, Tensor]:
-        """Losses of the current stage.
-
-        Args:
-            inputs (dict[str, Tensor]): Batch of each modality, of those
-                samples that have it.
-            data_samples (list[ActionDataSample]): Samples with labels.
-            present (Presence, optional): Who has what. Defaults to None:
-                every sample has everything.
+        """Losses of the current stage; arguments as of :meth:`forward`.
 
         Returns:
             dict[str, Tensor]: The losses of each term, by name, unsummed.
@@ -211,7 +202,7 @@ class MultimodalRecognizer(InitialWeights, UnimodalScores, TrainedParts,
         return losses(inputs, data_samples, present)
 
     def _losses(self, inputs: Dict[str, Tensor],
-                data_samples: List[ActionDataSample],
+                data_samples: Optional[List[ActionDataSample]],
                 present: Optional[Presence]) -> Dict[str, Tensor]:
         return self.losses_of(self.batch_record(inputs, data_samples, present))
 
@@ -221,16 +212,13 @@ class MultimodalRecognizer(InitialWeights, UnimodalScores, TrainedParts,
     def batch_record(
             self,
             inputs: Dict[str, Tensor],
-            data_samples: List[ActionDataSample],
+            data_samples: Optional[List[ActionDataSample]],
             present: Optional[Presence] = None,
             modalities: Optional[Iterable[str]] = None) -> BatchRecord:
         """Encode a batch that has labels.
 
         Args:
-            inputs (dict[str, Tensor]): See :meth:`loss`.
-            data_samples (list[ActionDataSample]): Samples with labels.
-            present (Presence, optional): Who has what. Defaults to None:
-                every sample has everything.
+            inputs, data_samples, present: See :meth:`forward`.
             modalities (Iterable[str], optional): Which ones to encode.
                 Defaults to None: the active ones.
 
@@ -243,8 +231,8 @@ class MultimodalRecognizer(InitialWeights, UnimodalScores, TrainedParts,
         sizes = {name: len(value) for name, value in features.items()}
         if set(sizes.values()) != {len(targets)}:
             raise ValueError(f'{len(targets)} labels for batches of {sizes}')
-        return BatchRecord(self, inputs, data_samples, targets, features,
-                           present)
+        return BatchRecord(self, inputs, data_samples or (), targets,
+                           features, present)
 
     def losses_of(self, record: BatchRecord) -> Dict[str, Tensor]:
         """What the stage's terms say of a batch; see :meth:`loss`."""
@@ -269,15 +257,7 @@ class MultimodalRecognizer(InitialWeights, UnimodalScores, TrainedParts,
         data_samples: Optional[List[ActionDataSample]] = None,
         present: Optional[Presence] = None
     ) -> List[ActionDataSample]:
-        """Predict, with what each modality says alone.
-
-        Args:
-            inputs (dict[str, Tensor]): Batch of each modality, of those
-                samples that have it.
-            data_samples (list[ActionDataSample], optional): Samples to be
-                completed. Defaults to None: new ones.
-            present (Presence, optional): Who has what. Defaults to None:
-                every sample has everything.
+        """Predict, with what each modality says alone; see :meth:`forward`.
 
         Returns:
             list[ActionDataSample]: With ``pred_scores``, a dict of the

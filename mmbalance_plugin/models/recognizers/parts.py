@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from mmbalance_plugin.registry import MODELS
 
 from ..objectives import FusedLoss, ObjectiveTerm, UnimodalLoss
+from .seeded_parts import SeededParts
 
 Objective = Union[None, str, Iterable[Union[dict, ObjectiveTerm]]]
 
@@ -13,13 +14,12 @@ _SHORT = dict(fused=FusedLoss, unimodal=UnimodalLoss)
 _LEARNED = 'learned'
 
 
-class TrainedParts:
+class TrainedParts(SeededParts):
     """Stage support of :class:`MultimodalRecognizer`.
 
     A part is a module by its dotted name: ``encoders.audio``, ``head``,
     ``head.branches.audio``. The name of a modality stands for its encoder
-    and, where the head has branches, its branch. Needs ``encoders``,
-    ``head`` and ``modalities``.
+    and, where the head has branches, its branch.
 
     Attributes:
         parts (tuple[str]): Names of the modules that train; ('', ), the
@@ -177,11 +177,10 @@ class TrainedParts:
     def part_names(self) -> Tuple[str, ...]:
         """tuple[str]: Every part that can train by itself."""
         names = [f'encoders.{m}' for m in self.modalities] + ['head']
-        for name, child in self.head.named_children():
-            if child is self.head.branches:
-                names += [f'head.branches.{m}' for m in child]
-            else:
-                names.append(f'head.{name}')
+        branches = self.head.branches
+        names += [f'head.branches.{m}' for m in branches or ()]
+        names += [f'head.{name}' for name, child in self.head.named_children()
+                  if child is not branches]
         return tuple(names)
 
     def part_modules(self) -> List[nn.Module]:
@@ -262,11 +261,15 @@ class TrainedParts:
             objective = [_SHORT[objective]()]
         terms = [
             term if isinstance(term, ObjectiveTerm) else MODELS.build(term)
-            for term in objective
+            for term in objective or ()
         ]
         if not terms:
             raise ValueError('an objective needs at least one term')
         for term in terms:
+            if len(self.modalities) < term.fewest:
+                raise ValueError(
+                    f'{type(term).__name__} compares modalities with each '
+                    f'other, but the model has {list(self.modalities)} only')
             term.bind(self)
         return terms
 

@@ -9,6 +9,7 @@ from ...utils.dist import global_scores
 from ...utils.eager import eager
 from ..objectives import BatchRecord
 from ..presence import Presence
+from .parts import TrainedParts
 from .score_log import ScoreLog
 
 # Methods of the head.
@@ -84,7 +85,7 @@ class ScoreReader:
         self._sums, self._counts = None, dict()
 
 
-class UnimodalScores:
+class UnimodalScores(TrainedParts):
     """Scores of :class:`MultimodalRecognizer` during joint training.
 
     How well does each modality, alone, support the true class? While
@@ -93,7 +94,7 @@ class UnimodalScores:
     readers add the answers up on the device: one that looks every few
     micro-batches gets the sums of all of them. One reader is the model's own
     log (:class:`ScoreLog`). A sample that lacks a modality has no score of
-    it. Needs ``head`` and ``modalities``.
+    it.
 
     Attributes:
         batch_scores (dict[str, Tensor]): Summed softmax probability of the

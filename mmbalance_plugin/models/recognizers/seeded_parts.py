@@ -1,7 +1,7 @@
 """Parts whose initial weights depend only on the seed and their name."""
 import copy
 from itertools import chain
-from typing import Dict, Optional, Tuple, Union
+from typing import Any, Dict, Iterable, List, Optional, Tuple, Union
 
 import torch
 from mmengine.dist import broadcast_object_list
@@ -16,23 +16,26 @@ from ..heads.base import MultimodalHead
 from ..modes import is_pretrained
 
 
-class SeededParts:
+class SeededParts(BaseModule):
     """Construction and initial weights of :class:`MultimodalRecognizer`.
 
     Each part is built and initialised under a random stream of its own,
     derived from ``init_seed`` and its name. An encoder or a branch of the
     head therefore starts from the same weights whichever other modalities
-    there are. Needs ``modalities``.
+    there are.
 
     Attributes:
+        modalities (tuple[str]): Names of all modalities.
         encoders (nn.ModuleDict): Modality to encoder.
         head (MultimodalHead): The head.
         init_seed (int): Base seed of the initial weights. May be set, e.g.
             to that of a resumed run.
     """
 
+    modalities: Tuple[str, ...]
     encoders: nn.ModuleDict
     head: MultimodalHead
+    is_init: bool
 
     def _build_parts(self, encoders: Dict[str, dict], head: dict,
                      init_cfg: Optional[Union[dict, list]],
@@ -47,11 +50,11 @@ class SeededParts:
             dict(encoders=encoders, head=head, init_cfg=init_cfg))
         self.init_seed = torch.initial_seed() if init_seed is None else \
             init_seed
-        self.encoders = nn.ModuleDict()
+        self.encoders, widths = nn.ModuleDict(), {}
         for name in self.modalities:
             with seeded(self.init_seed, 'init', f'encoder/{name}'):
-                self.encoders[name] = _build_encoder(name, encoders[name])
-        widths = {m: self.encoders[m].out_channels for m in self.modalities}
+                encoder = _build_encoder(name, encoders[name])
+            self.encoders[name], widths[name] = encoder, encoder.out_channels
         with seeded(self.init_seed, 'init', 'head'):
             self.head = _build_head(head, widths)
 
@@ -67,7 +70,8 @@ class SeededParts:
             self.is_init = True
 
     def _init_parts(self) -> None:
-        for name, encoder in self.encoders.items():
+        encoders: Iterable[Tuple[str, Any]] = self.encoders.items()
+        for name, encoder in encoders:
             with seeded(self.init_seed, 'init', f'encoder/{name}', 'weights'):
                 if hasattr(encoder, 'init_weights'):
                     encoder.init_weights()
@@ -93,14 +97,15 @@ class SeededParts:
         # was initialised.
         fresh.to(next((p.device for p in self.parameters()), 'cpu'))
         if self.is_init:
-            for part in (*fresh.encoders.values(), fresh.head):
+            parts: List[Any] = [*fresh.encoders.values(), fresh.head]
+            for part in parts:
                 # The log has told how each parameter is initialised.
-                part._dump_init_info = _say_nothing
+                part._dump_init_info = lambda: None
             fresh.init_weights()
         return named_values(fresh)
 
 
-class _Parts(SeededParts, BaseModule):
+class _Parts(SeededParts):
     """The parts without a recognizer around them."""
 
     def __init__(self, modalities: Tuple[str, ...], config: dict,
@@ -118,11 +123,7 @@ def named_values(module: nn.Module) -> Dict[str, Tensor]:
     return {name: value.detach() for name, value in named}
 
 
-def _say_nothing() -> None:
-    """In place of MMEngine's list of every parameter."""
-
-
-def _build_encoder(name: str, cfg: dict) -> nn.Module:
+def _build_encoder(name: str, cfg: dict) -> Any:
     cfg = dict(cfg)
     cfg.setdefault('type', 'mmbalance_plugin.ModalityEncoder')
     encoder = MODELS.build(cfg)
@@ -134,7 +135,7 @@ def _build_encoder(name: str, cfg: dict) -> nn.Module:
     return encoder
 
 
-def _build_head(cfg: dict, widths: Dict[str, int]) -> nn.Module:
+def _build_head(cfg: dict, widths: Dict[str, int]) -> MultimodalHead:
     cfg = dict(cfg)
     if dict(cfg.setdefault('in_channels', widths)) != widths:
         raise ValueError(

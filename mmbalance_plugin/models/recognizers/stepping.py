@@ -5,6 +5,7 @@ from collections import OrderedDict
 from contextlib import contextmanager
 from typing import Any, Dict, Iterator, Optional, Tuple
 
+from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 from mmbalance_plugin.registry import MODELS
@@ -12,7 +13,7 @@ from mmbalance_plugin.registry import MODELS
 _PLAIN = dict(type='mmbalance_plugin.TrainStep')
 
 
-class Stepping:
+class Stepping(BaseModel):
     """The training step of :class:`MultimodalRecognizer`.
 
     Attributes:

@@ -1,7 +1,7 @@
 """On-the-fly prediction modulation."""
 import logging
 import random
-from typing import Dict, Optional, Tuple, Union
+from typing import Any, Dict, Optional, Tuple, Union
 
 import torch
 from mmengine.dist import get_rank
@@ -25,6 +25,8 @@ from ..presence import Presence
 from .recognizer_wrapper import RecognizerWrapper, recognizer_of
 
 _SOURCES = ('current', 'previous')
+# Seed, epoch, iteration, and which batch of the iteration.
+Position = Tuple[int, int, int, int]
 _PREVIOUS = 'opm_previous_ratios'
 
 
@@ -115,12 +117,12 @@ class OPM(RecognizerWrapper):
         if ratio_from not in _SOURCES:
             raise ValueError(f'OPM: ratio_from must be one of {_SOURCES}, '
                              f'got {ratio_from!r}')
-        if isinstance(recognizer, dict):
-            recognizer = MODELS.build(recognizer)
-        if len(recognizer.modalities) < 2:
+        inner: Any = MODELS.build(recognizer) if isinstance(
+            recognizer, dict) else recognizer
+        if len(inner.modalities) < 2:
             raise ValueError('OPM compares modalities with each other, but '
-                             f'the recognizer has {recognizer.modalities}')
-        super().__init__(recognizer)
+                             f'the recognizer has {inner.modalities}')
+        super().__init__(inner)
         self.q_base = q_base
         self.lam = lam
         self.p_exe = p_exe
@@ -129,10 +131,8 @@ class OPM(RecognizerWrapper):
         self.ratio_from = ratio_from
         self.log = DeferredScalars(log_interval)
         self.last: Dict[str, Dict[str, Tensor]] = {}
-        self._seed: Optional[int] = None
-        self._position: Tuple[int, int, int] = (-1, -1, 0)
-        self._previous: Optional[Dict[str, Tensor]] = None
-        inner = recognizer_of(recognizer)
+        self._position: Optional[Position] = None
+        inner = recognizer_of(inner)
         if inner.score_mode is None:
             inner.score_mode = 'auto'
         inner.feature_transforms.append(self.modulate)
@@ -155,7 +155,7 @@ class OPM(RecognizerWrapper):
         model = record.model
         ratios = discrepancy_ratios(*global_scores(model.batch_scores,
                                                    model.batch_counts))
-        used = ratios
+        used: Optional[Dict[str, Tensor]] = ratios
         if self.ratio_from == 'previous':
             used = self._exchange_previous(ratios)
         probabilities = {m: torch.zeros_like(r) for m, r in ratios.items()}
@@ -167,21 +167,22 @@ class OPM(RecognizerWrapper):
         self._record(ratios, probabilities, probabilities)
         return features
 
-    def _advance(self) -> Tuple[int, int, int]:
-        """Where in the run this batch stands: what its draws depend on.
+    def _advance(self) -> Position:
+        """What this batch's draws depend on: the run's seed, and where in it
+        the batch stands.
 
         The last number counts batches where nobody tells the iteration, as
         outside of a runner.
         """
-        if self._seed is None:
-            self._seed = run_seed()
+        last = self._position
+        if last is None:
             self._warn_if_idle()
-        here = current_epoch(), current_iter()
-        again = self._position[2] + 1 if self._position[:2] == here else 0
+        here = (run_seed() if last is None else last[0], current_epoch(),
+                current_iter())
+        again = last[3] + 1 if last is not None and last[:3] == here else 0
         self._position = (*here, again)
-        if here[1] == 0 and again == 0:
+        if here[2] == 0 and again == 0:
             # A stage begins: what the one before left is no news.
-            self._previous = None
             MessageHub.get_current_instance().runtime_info.pop(_PREVIOUS, None)
             self.log.clear('opm_')
         return self._position
@@ -197,38 +198,36 @@ class OPM(RecognizerWrapper):
                 logger='current',
                 level=logging.WARNING)
 
-    def _executes(self, position: Tuple[int, int, int]) -> bool:
-        if position[0] < self.warmup_epochs:
+    def _executes(self, position: Position) -> bool:
+        seed, *place = position
+        if place[0] < self.warmup_epochs:
             return False
         # Drawn on the host, alike on all ranks: no need to ask a device.
-        coin = random.Random(stream_seed(self._seed, 'opm-coin', *position))
+        coin = random.Random(stream_seed(seed, 'opm-coin', *place))
         return coin.random() < self.p_exe
 
     def _exchange_previous(
             self, ratios: Dict[str, Tensor]) -> Optional[Dict[str, Tensor]]:
-        """Take the last batch's ratios, and leave this one's for the next."""
-        hub = MessageHub.get_current_instance()
-        previous, step = self._previous, current_iter()
+        """Take the last batch's ratios, and leave this one's for the next.
+
+        They are on the device but for the first batch after a resume.
+        """
+        hub, step = MessageHub.get_current_instance(), current_iter()
         saved = hub.runtime_info.get(_PREVIOUS)
-        if previous is None and saved and saved['iter'] == step - 1:
-            # The first batch after a resume.
-            device = next(iter(ratios.values())).device
-            previous = {m: saved['ratios'][m].to(device) for m in ratios}
-        self._previous = ratios
         hub.update_info(_PREVIOUS, dict(iter=step, ratios=ratios))
-        return previous
+        # Outside of a runner the number stays the same.
+        if not saved or saved['iter'] not in (step - 1, step):
+            return None
+        return {m: saved['ratios'][m].to(r) for m, r in ratios.items()}
 
     def _drop(self, features: Dict[str, Tensor], ratios: Dict[str, Tensor],
               probabilities: Dict[str, Tensor],
-              position: Tuple[int, int, int],
+              position: Position,
               present: Optional[Presence]) -> Dict[str, Tensor]:
         feature = next(iter(features.values()))
+        seed, *place = position
         generator = stream(
-            self._seed,
-            'opm-mask',
-            *position,
-            get_rank(),
-            device=feature.device)
+            seed, 'opm-mask', *place, get_rank(), device=feature.device)
         keep = keep_masks(probabilities, len(feature), generator,
                           None if present is None else present.masks)
         self._record(ratios, probabilities,
@@ -244,12 +243,9 @@ class OPM(RecognizerWrapper):
                 rates: Dict[str, Tensor]) -> None:
         self.last = dict(
             ratios=ratios, probabilities=probabilities, rates=rates)
-        names = dict(
-            ratios='ratio',
-            probabilities='drop_probability',
-            rates='drop_rate')
+        names = 'ratio', 'drop_probability', 'drop_rate'
         self.log.add({
-            f'opm_{names[kind]}_{m}': value
-            for kind, values in self.last.items()
+            f'opm_{name}_{m}': value
+            for name, values in zip(names, self.last.values())
             for m, value in values.items()
         })

@@ -1,7 +1,7 @@
 """A model around a recognizer."""
 from typing import Any
 
-from mmengine.model import BaseModel, is_model_wrapper
+from mmengine.model import is_model_wrapper
 from torch import nn
 
 from ..recognizers.stepping import Stepping, check_train_step
@@ -9,7 +9,7 @@ from ..recognizers.stepping import Stepping, check_train_step
 _CHILD = 'recognizer.'
 
 
-class RecognizerWrapper(Stepping, BaseModel):
+class RecognizerWrapper(Stepping):
     """Base of models that wrap a recognizer and add no weight of their own.
 
     State dicts keep the recognizer's bare names, so checkpoints of either
@@ -25,6 +25,8 @@ class RecognizerWrapper(Stepping, BaseModel):
         TypeError: The recognizer has a ``train_step`` of its own, which
             would be bypassed.
     """
+
+    recognizer: Any
 
     def __init__(self, recognizer: nn.Module) -> None:
         check_train_step(recognizer, type(self).__name__)
@@ -53,7 +55,7 @@ class RecognizerWrapper(Stepping, BaseModel):
         self.recognizer.init_weights()
 
 
-def recognizer_of(model: nn.Module) -> nn.Module:
+def recognizer_of(model: Any) -> Any:
     """The recognizer inside of its wrappers, DDP's included.
 
     Args:

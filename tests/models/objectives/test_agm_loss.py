@@ -210,4 +210,4 @@ def test_mistakes_are_told():
         with pytest.raises(ValueError, match=next(iter(wrong))):
             AGMLoss(**wrong)
     with pytest.raises(ValueError, match='compares'):
-        AGMLoss().check(build(('rgb', )))
+        build(('rgb', )).enter_stage(objective=[AGMLoss()])

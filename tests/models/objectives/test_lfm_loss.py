@@ -122,7 +122,7 @@ def test_what_cannot_be_is_refused(monkeypatch):
     with pytest.raises(ValueError, match=r"one width.*'flow': 9.*proj_ch"):
         model_of()
     model_of(matching='js')
-    with pytest.raises(ValueError, match='nothing to match'):
+    with pytest.raises(ValueError, match='compares'):
         model_of(('rgb', ), matching='js')
 
 
