@@ -39,35 +39,42 @@ def default_scope(config: Config):
         config.get('default_scope', 'mmaction'))
 
 
-def build_recognizer(config: Config) -> 'recognizers.MultimodalRecognizer':
-    """Build the bare recognizer of a config.
-
-    What wraps it for training (OPM) has no part in inference and is not
-    built.
+def recognizer_config(config: Config) -> dict:
+    """Find the config of the one recognizer in a config, what wraps it left
+    out.
 
     Args:
         config (Config): With a ``model`` that is, or somewhere contains, one
-            ``MultimodalRecognizer``.
+            ``MultimodalRecognizer``. Its default scope is in force.
 
     Returns:
-        MultimodalRecognizer: With initial weights.
+        dict: A copy, with the data preprocessor.
 
     Raises:
         ValueError: There is no such model, or more than one.
     """
     model = config.get('model')
+    found = list(_recognizer_configs(model))
+    if len(found) != 1:
+        kind = model.get('type') if isinstance(model, dict) else model
+        raise ValueError(
+            'a config is needed whose model is, or wraps, one '
+            f'MultimodalRecognizer; this one, of type {kind!r}, has '
+            f'{len(found)}')
+    chosen = copy.deepcopy(found[0])
+    if 'data_preprocessor' in model:
+        chosen.setdefault('data_preprocessor', model['data_preprocessor'])
+    return chosen
+
+
+def build_recognizer(config: Config) -> 'recognizers.MultimodalRecognizer':
+    """Build the bare recognizer of a config, with initial weights.
+
+    What wraps it for training (OPM) has no part in inference and is not
+    built. See :func:`recognizer_config`.
+    """
     with default_scope(config):
-        found = list(_recognizer_configs(model))
-        if len(found) != 1:
-            kind = model.get('type') if isinstance(model, dict) else model
-            raise ValueError(
-                'the inferencer needs a config whose model is, or wraps, one '
-                f'MultimodalRecognizer; this one, of type {kind!r}, has '
-                f'{len(found)}')
-        chosen = copy.deepcopy(found[0])
-        if 'data_preprocessor' in model:
-            chosen.setdefault('data_preprocessor', model['data_preprocessor'])
-        return MODELS.build(chosen)
+        return MODELS.build(recognizer_config(config))
 
 
 def _recognizer_configs(config) -> Iterator[dict]:

@@ -141,7 +141,7 @@ def test_bad_clips_are_one_line_each(infer, args, message):
     (('a.npz', '--cfg-options', 'class_names=[a]'),
      'error: class_names of the config has 1 names'),
     (('a.npz', '--cfg-options', 'model.type=Recognizer2D'),
-     'error: the inferencer needs a config whose model'),
+     'error: a config is needed whose model'),
 ])
 def test_errors_are_one_line_without_traceback(infer, capsys, args, message):
     with pytest.raises(SystemExit) as error:

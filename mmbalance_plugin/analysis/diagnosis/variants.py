@@ -1,0 +1,102 @@
+"""The baselines of a config: the same encoders and data, trained otherwise."""
+import copy
+from typing import Any, Dict
+
+from mmengine.config import Config
+
+from mmbalance_plugin.apis.building import default_scope, recognizer_config
+from mmbalance_plugin.models.heads import DecisionHead, MLPHead
+from mmbalance_plugin.registry import MODELS
+
+# Of an optim wrapper, what does not belong to a method.
+_PLAIN = ('optimizer', 'clip_grad', 'accumulative_counts', 'paramwise_cfg',
+          'dtype', 'loss_scale', 'constructor')
+_OWN = 'mmbalance_plugin.'
+
+
+def variants(config: Config) -> Dict[str, Config]:
+    """Make the configs that a diagnosis trains.
+
+    What belongs to a balancing method is taken out, so that any config of a
+    data set gives the same ones: the model that a method wraps, its
+    objective and step, its optim wrapper, its loop, and hooks of this
+    package among ``custom_hooks``.
+
+    Args:
+        config (Config): Resolved, of a model with two or more modalities.
+
+    Returns:
+        dict[str, Config]: 'joint'; 'multi_loss'; 'decoupled', each modality
+        alone and their log-probabilities added up; 'pairs' and 'exchanged',
+        joint training with a head that can see what only a pair tells
+        (:class:`MLPHead`), on the real pairs and on pairs that are exchanged
+        within the class. Where the config has that head, 'joint' serves as
+        'pairs'.
+
+    Raises:
+        ValueError: The model has one modality, or the config does not say
+            for how many epochs it trains.
+    """
+    joint = Config(copy.deepcopy(config.to_dict()))
+    with default_scope(config):
+        model = recognizer_config(config)
+        head = MODELS.get(model['head'].get('type', 'ConcatHead'))
+    names = list(model['encoders'])
+    if len(names) < 2:
+        raise ValueError(f'the model has one modality, {names[0]!r}: there '
+                         'is nothing to balance')
+    for key in ('objective', 'step'):
+        model.pop(key, None)
+    classes = model['head']['num_classes']
+    if issubclass(head, DecisionHead):
+        model['head'] = dict(type=f'{_OWN}ConcatHead', num_classes=classes)
+    joint.model = model
+    joint.optim_wrapper = _plain_wrapper(config.optim_wrapper)
+    joint.max_epochs = _epochs(config)
+    joint.train_cfg = dict(type=f'{_OWN}StagedTrainLoop')
+    joint.custom_hooks = [
+        hook for hook in config.get('custom_hooks') or []
+        if not str(hook['type']).startswith(_OWN)
+    ]
+    multi_loss, decoupled, pairs, exchanged = (
+        Config(copy.deepcopy(joint.to_dict())) for _ in range(4))
+    multi_loss.model['objective'] = [
+        dict(type=f'{_OWN}FusedLoss'), dict(type=f'{_OWN}UnimodalLoss')]
+    decoupled.model['head'] = dict(
+        type=f'{_OWN}DecisionHead', num_classes=classes,
+        combine='sum_log_probs')
+    decoupled.train_cfg['stages'] = [dict(name=m, train=[m]) for m in names]
+    found = dict(joint=joint, multi_loss=multi_loss, decoupled=decoupled)
+    if not issubclass(head, MLPHead):
+        mlp = dict(type=f'{_OWN}MLPHead', num_classes=classes)
+        pairs.model['head'] = exchanged.model['head'] = mlp
+        found['pairs'] = pairs
+    _innermost(exchanged.train_dataloader['dataset'])['pairing'] = \
+        'within_class'
+    return dict(found, exchanged=exchanged)
+
+
+def _plain_wrapper(wrapper: Dict[str, Any]) -> Dict[str, Any]:
+    mixed = 'Amp' in str(wrapper.get('type', ''))
+    return dict(type='AmpOptimWrapper' if mixed else 'OptimWrapper',
+                **{k: wrapper[k] for k in _PLAIN if k in wrapper})
+
+
+def _epochs(config: Config) -> int:
+    """Epochs of one model, whatever the loop calls them."""
+    loop = config.train_cfg
+    stages = [s['epochs'] for s in loop.get('stages') or []
+              if s.get('epochs')]
+    epochs = config.get('max_epochs') or loop.get('max_epochs') or max(
+        stages, default=None)
+    if not epochs:
+        raise ValueError('the config does not say for how many epochs it '
+                         'trains: set max_epochs at its top level')
+    return epochs
+
+
+def _innermost(dataset: Dict[str, Any]) -> Dict[str, Any]:
+    """The data set itself, inside of what repeats or balances it."""
+    while isinstance(dataset.get('dataset'), dict):
+        dataset = dataset['dataset']
+    return dataset
