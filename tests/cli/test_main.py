@@ -1,0 +1,52 @@
+"""The one command, from a folder that has nothing in it."""
+import os
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.fixture
+def mmbalance(root, tmp_path):
+
+    def run(*args):
+        return subprocess.run(
+            [sys.executable, '-m', 'mmbalance_plugin', *args],
+            cwd=tmp_path, capture_output=True, text=True,
+            env=dict(os.environ, PYTHONPATH=str(root)))
+
+    return run
+
+
+def test_help_names_every_tool(mmbalance, root):
+    done = mmbalance()
+    assert done.returncode == 0
+    named = {line.split()[0] for line in done.stdout.splitlines()
+             if line.startswith('  ')}
+    tools = {file.stem.split('_')[0]
+             for file in (root / 'tools').glob('*.py')}
+    assert named == tools | {'list'}
+
+
+def test_list_names_every_config_of_a_method(mmbalance, root):
+    lines = mmbalance('list').stdout.splitlines()
+    row = lines.index('mmpareto')
+    assert 'without conflict' in lines[row + 1]
+    shipped = {file.stem[len('mmpareto_'):]
+               for file in (root / 'configs').glob('mmpareto_*.py')}
+    assert set(lines[row + 2].split()) == shipped
+
+
+def test_a_tool_is_called_as_it_was_typed(mmbalance):
+    assert mmbalance('train', '--help').stdout.startswith(
+        'usage: mmbalance train ')
+
+
+@pytest.mark.parametrize('args, line', [
+    (('trian', ), "there is no command 'trian', did you mean train?"),
+    (('train', 'udi_av_digit'), 'did you mean udi_av_digits'),
+])
+def test_a_mistake_is_one_line(mmbalance, args, line):
+    done = mmbalance(*args)
+    assert done.returncode == 2
+    assert line in done.stderr and done.stderr.count('\n') == 1
