@@ -47,6 +47,8 @@ class CLUBLoss(nn.Module):
         x_channels (int): Width of x, the features that are conditioned on.
         y_channels (int): Width of y.
         hidden_channels (int): Hidden width of Q. Defaults to 64.
+        hidden_layers (int): Hidden layers of Q; 0 makes it linear. Defaults
+            to 1.
         variant (str): 'exact' takes all pairs as negatives, 'sampled' one
             random permutation. Defaults to 'exact'.
         reduction (str): Over the features: 'mean' or 'sum', in the bound and
@@ -107,6 +109,7 @@ class CLUBLoss(nn.Module):
                  x_channels: int,
                  y_channels: int,
                  hidden_channels: int = 64,
+                 hidden_layers: int = 1,
                  variant: str = 'exact',
                  reduction: str = 'mean',
                  standardize: bool = True,
@@ -122,8 +125,9 @@ class CLUBLoss(nn.Module):
         if reduction not in ('mean', 'sum'):
             raise ValueError(
                 f"reduction must be 'mean' or 'sum', got {reduction!r}")
-        if steps < 0:
-            raise ValueError(f'steps must not be negative, got {steps}')
+        for key, count in (('steps', steps), ('hidden_layers', hidden_layers)):
+            if count < 0:
+                raise ValueError(f'{key} must not be negative, got {count}')
         self.x_channels = x_channels
         self.y_channels = y_channels
         self.variant = variant
@@ -142,7 +146,8 @@ class CLUBLoss(nn.Module):
             torch.initial_seed() if seed is None else seed, 'club')
         with seeded(self._seed, 'init'):
             self.estimator = GaussianEstimator(x_channels, y_channels,
-                                               hidden_channels, optimizer)
+                                               hidden_channels, optimizer,
+                                               hidden_layers)
         self.epoch_average = EpochAverage('estimate', 'log_likelihood',
                                           'not_positive')
 

@@ -1,5 +1,5 @@
 import copy
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import torch
 from mmengine.registry import OPTIMIZERS
@@ -12,10 +12,10 @@ from mmbalance_plugin.functional import club_log_likelihood_gradients
 class GaussianEstimator(nn.Module):
     r"""CLUB's Q(y|x), a Gaussian with diagonal covariance, and its optimiser.
 
-    Mean and log-variance are a Linear-ReLU-Linear network each, the latter
-    with a Tanh at the end: the variance stays in :math:`[1/e, e]`. Both are
-    evaluated as one, and all their weights are one flat parameter: a step of
-    the optimiser costs a few operations.
+    Mean and log-variance are a network of linear layers and ReLU each, the
+    latter with a Tanh at the end: the variance stays in :math:`[1/e, e]`.
+    Both are evaluated as one, and all their weights are one flat parameter: a
+    step of the optimiser costs a few operations.
 
     The parameter never requires a gradient: :meth:`fit` has its own, in
     closed form. Hence neither DDP nor an outer optimiser has to do with it,
@@ -28,6 +28,7 @@ class GaussianEstimator(nn.Module):
         optimizer (dict, optional): Config of the optimiser, which sees one
             flat tensor. Defaults to None, which is ``dict(type='Adam',
             lr=1e-3)``, fused on CPUs and CUDA.
+        hidden_layers (int): How many; 0 makes a linear Q. Defaults to 1.
 
     Attributes:
         weights (Parameter): All weights, flat; see :meth:`layers`.
@@ -40,14 +41,15 @@ class GaussianEstimator(nn.Module):
                  x_channels: int,
                  y_channels: int,
                  hidden_channels: int,
-                 optimizer: Optional[dict] = None) -> None:
+                 optimizer: Optional[dict] = None,
+                 hidden_layers: int = 1) -> None:
         super().__init__()
-        networks = [(nn.Linear(x_channels, hidden_channels),
-                     nn.Linear(hidden_channels, y_channels))
+        widths = [x_channels, *[hidden_channels] * hidden_layers, y_channels]
+        networks = [[nn.Linear(*pair) for pair in zip(widths, widths[1:])]
                     for _ in ('mean', 'log-variance')]
         layers = [
-            torch.stack([getattr(network[i], name) for network in networks])
-            for i in (0, 1) for name in ('weight', 'bias')
+            torch.stack([getattr(part, name) for part in parts])
+            for parts in zip(*networks) for name in ('weight', 'bias')
         ]
         self._shapes = [layer.shape for layer in layers]
         self._sizes = [layer.numel() for layer in layers]
@@ -61,9 +63,9 @@ class GaussianEstimator(nn.Module):
         """Views of the weights.
 
         Returns:
-            List[Tensor]: Weight and bias of the first layer, (2, H, X) and
-            (2, H), and of the last one, (2, Y, H) and (2, Y); index 0 is
-            the mean's, index 1 the log-variance's.
+            List[Tensor]: Weight and bias of each layer: the first one's
+            (2, H, X) and (2, H), the last one's (2, Y, H) and (2, Y); index
+            0 is the mean's, index 1 the log-variance's.
         """
         return self._views(self.weights)
 
@@ -82,17 +84,20 @@ class GaussianEstimator(nn.Module):
         Returns:
             Tuple[Tensor, Tensor]: Both of shape (N, y_channels).
         """
-        return self._evaluate(x, *self.layers())[1:]
+        return self._evaluate(x, self.layers())[1:]
 
     @staticmethod
-    def _evaluate(x: Tensor, first: Tensor, first_bias: Tensor, last: Tensor,
-                  last_bias: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
-        """Hidden units (2, N, H), mean and log-variance."""
-        hidden = torch.baddbmm(first_bias[:, None], x.expand(2, -1, -1),
-                               first.mT).relu_()
-        mu, logvar = torch.baddbmm(last_bias[:, None], hidden,
-                                   last.mT).unbind()
-        return hidden, mu, logvar.tanh()
+    def _evaluate(
+            x: Tensor,
+            layers: Sequence[Tensor]) -> Tuple[List[Tensor], Tensor, Tensor]:
+        """What each layer gets, (2, N, ...), mean and log-variance."""
+        given = [x.expand(2, -1, -1)]
+        for weight, bias in zip(layers[:-2:2], layers[1:-2:2]):
+            given.append(
+                torch.baddbmm(bias[:, None], given[-1], weight.mT).relu_())
+        mu, logvar = torch.baddbmm(layers[-1][:, None], given[-1],
+                                   layers[-2].mT).unbind()
+        return given, mu, logvar.tanh()
 
     @torch.no_grad()
     def fit(self, x: Tensor, y: Tensor, steps: int, weight: float) -> None:
@@ -139,16 +144,16 @@ class GaussianEstimator(nn.Module):
     def _differentiate(self, x: Tensor, y: Tensor, layers: List[Tensor],
                        grads: List[Tensor]) -> None:
         """Write that gradient into views of it."""
-        hidden, mu, logvar = self._evaluate(x, *layers)
+        given, mu, logvar = self._evaluate(x, layers)
         d_mu, d_logvar = club_log_likelihood_gradients(mu, logvar, y)
         d_out = torch.stack(
             [d_mu, torch.ops.aten.tanh_backward(d_logvar, logvar)])
-        torch.bmm(d_out.mT, hidden, out=grads[2])
-        torch.sum(d_out, dim=1, out=grads[3])
-        d_hidden = torch.ops.aten.threshold_backward(
-            torch.bmm(d_out, layers[2]), hidden, 0)
-        torch.bmm(d_hidden.mT, x.expand(2, -1, -1), out=grads[0])
-        torch.sum(d_hidden, dim=1, out=grads[1])
+        for i in reversed(range(len(given))):
+            torch.bmm(d_out.mT, given[i], out=grads[2 * i])
+            torch.sum(d_out, dim=1, out=grads[2 * i + 1])
+            if i:
+                d_out = torch.ops.aten.threshold_backward(
+                    torch.bmm(d_out, layers[2 * i]), given[i], 0)
 
     def get_extra_state(self) -> Dict[str, Any]:
         """The optimiser's state, for ``state_dict``."""

@@ -97,29 +97,33 @@ def test_scale_and_shift_of_the_features_do_not_matter():
 
 
 # ---- Q -----------------------------------------------------------------
-def plain_q(x_channels, y_channels, hidden):
+def plain_q(x_channels, y_channels, hidden, hidden_layers=1):
     """Mean and log-variance as two networks of torch's own layers."""
+    widths = [x_channels, *[hidden] * hidden_layers, y_channels]
     return [
-        torch.nn.Sequential(
-            torch.nn.Linear(x_channels, hidden), torch.nn.ReLU(),
-            torch.nn.Linear(hidden, y_channels)) for _ in range(2)
+        torch.nn.Sequential(*[
+            layer for pair in zip(widths, widths[1:])
+            for layer in (torch.nn.Linear(*pair), torch.nn.ReLU())
+        ][:-1]) for _ in range(2)
     ]
 
 
 def flat(networks):
     """Their parameters in the order of the estimator's weights."""
     return torch.cat([
-        getattr(network[layer], name).flatten() for layer in (0, 2)
-        for name in ('weight', 'bias') for network in networks
+        getattr(part, name).flatten() for parts in zip(*networks)
+        if isinstance(parts[0], torch.nn.Linear)
+        for name in ('weight', 'bias') for part in parts
     ])
 
 
-def test_q_is_two_plain_networks():
+@pytest.mark.parametrize('layers', [0, 1, 3])
+def test_q_is_two_plain_networks(layers):
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        networks = plain_q(5, 3, 7)
+        networks = plain_q(5, 3, 7, layers)
         torch.manual_seed(0)
-        q = GaussianEstimator(5, 3, 7)
+        q = GaussianEstimator(5, 3, 7, hidden_layers=layers)
     x, y = torch.linspace(-1, 1, 40).view(8, 5), torch.ones(8, 3)
     mean, logvar = networks[0](x), networks[1](x).tanh()
     torch.testing.assert_close(q(x), (mean, logvar))

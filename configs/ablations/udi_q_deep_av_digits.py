@@ -1,0 +1,8 @@
+# python tools/train.py configs/ablations/udi_q_deep_av_digits.py
+#
+# UDI with a deep Q: three hidden layers instead of one.
+_base_ = '../udi_av_digits.py'
+
+train_cfg = dict(
+    complementarity=dict(
+        type='mmbalance_plugin.CLUBLoss', hidden_layers=3))
