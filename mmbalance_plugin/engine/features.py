@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from ..datasets.selection import need_only, selective_parts
+from ..functional._tensors import at_least_float32
 from ..models.modes import evaluating
 from ..models.recognizers.labels import stack_labels
 from ..utils.run_state import run_seed
@@ -134,9 +135,10 @@ def _forward_batch(model, data, modalities: Tuple[str, ...],
     feats = model.extract_feat(data['inputs'], modalities,
                                data.get('present'))
     logits = model.head.unimodal_logits(feats, modalities)
-    row = {f'logits/{m}': logits[m].float() for m in modalities}
+    row = {f'logits/{m}': at_least_float32(logits[m]) for m in modalities}
     if features:
-        row.update({f'features/{m}': feats[m].float() for m in modalities})
+        row.update(
+            {f'features/{m}': at_least_float32(feats[m]) for m in modalities})
     return row
 
 

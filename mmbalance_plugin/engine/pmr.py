@@ -114,9 +114,9 @@ pmr_entropy_weights`. It adds no weights, and nothing at test time.
             bank (FeatureBank): With features.
             num_classes (int): C.
         """
-        member = nn.functional.one_hot(bank.targets, num_classes).float()
+        member = nn.functional.one_hot(bank.targets, num_classes)
         for m, features in bank.features.items():
-            members = member.to(features.device).T
+            members = member.to(features).T
             if m in bank.present:
                 members = members * bank.present[m].to(features.device)
             counts = members.sum(dim=1, keepdim=True)

@@ -12,6 +12,8 @@ from mmengine import dist
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from ..functional._tensors import at_least_float32
+
 
 class _AllReduceSum(torch.autograd.Function):
     """Sum over ranks; the gradient is summed over ranks in turn.
@@ -114,7 +116,7 @@ def global_scores(
     Returns:
         tuple: Global sums and counts, dicts of 0-d float tensors.
     """
-    values = [value.float() for value in sums.values()]
+    values = [at_least_float32(value) for value in sums.values()]
     packed = torch.stack(
         values + [torch.full_like(values[0], counts[m]) for m in sums])
     dist.all_reduce(packed, op='sum')

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from ...functional import inforeg_coefficients, inforeg_window
+from ...functional._tensors import at_least_float32
 from ...registry import TASK_UTILS
 from ...utils.run_state import current_epoch
 from .coefficients import CoefficientMethod
@@ -91,7 +92,7 @@ class InfoReg(CoefficientMethod):
             size = max(1, sum(w.numel() for w in weights))
             norms = torch._foreach_norm(grads) if grads else [
                 self._traces.new_zeros(())]
-            trace = torch.stack(norms).float().square().sum() / size
+            trace = at_least_float32(torch.stack(norms)).square().sum() / size
             traces.append(update.unless_skipped(trace, 0.))
         found = torch.stack(traces)
         taken = update.unless_skipped(torch.ones_like(found), 0.)

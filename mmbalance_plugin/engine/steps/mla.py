@@ -5,6 +5,7 @@ import torch
 from mmengine.optim import OptimWrapper
 from torch import Tensor, nn
 
+from mmbalance_plugin.functional._tensors import at_least_float32
 from mmbalance_plugin.models.heads import MLAHead
 from mmbalance_plugin.models.objectives import BatchRecord
 from mmbalance_plugin.models.wrappers import recognizer_of
@@ -121,8 +122,7 @@ class MLA(TrainStep):
 @torch.no_grad()
 def _sum_and_count(record: BatchRecord, modality: str) -> List[Tensor]:
     """A modality's features summed, (D, ), and of how many samples, (1, )."""
-    feature, present = record.features[modality], record.present
-    if feature.dtype != torch.float64:
-        feature = feature.float()
+    feature = at_least_float32(record.features[modality])
+    present = record.present
     count = len(feature) if present is None else present.count(modality)
     return [feature.sum(dim=0), feature.new_full((1, ), count)]

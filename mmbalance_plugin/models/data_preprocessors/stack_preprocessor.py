@@ -64,7 +64,7 @@ class StackPreprocessor(nn.Module):
         """
         batch = inputs if isinstance(inputs, Tensor) else torch.stack(
             list(inputs))
-        batch = batch.float()
+        batch = batch.to(torch.get_default_dtype())
         if self.mean is not None:
             batch = batch - self._align(self.mean, batch, 'mean')
         if self.std is not None:

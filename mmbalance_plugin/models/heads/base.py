@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from mmengine.model import BaseModule, initialize
 from torch import Tensor, nn
 
+from mmbalance_plugin.functional._tensors import at_least_float32
 from mmbalance_plugin.functional.fusion import silence_absent
 from mmbalance_plugin.registry import MODELS
 from mmbalance_plugin.utils.streams import seeded
@@ -212,8 +213,7 @@ class MultimodalHead(BaseModule, metaclass=ABCMeta):
         Returns:
             Tensor: A scalar.
         """
-        if logits.dtype in (torch.float16, torch.bfloat16):
-            logits = logits.float()
+        logits = at_least_float32(logits)
         if self.loss_cls is None:
             return F.cross_entropy(logits, targets)
         return self.loss_cls(logits, targets)

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from mmbalance_plugin.functional import mla_projection, mla_weights
+from mmbalance_plugin.functional._tensors import at_least_float32
 from mmbalance_plugin.functional.fusion import pool_weighted
 from mmbalance_plugin.registry import MODELS
 
@@ -56,7 +57,7 @@ class MLAHead(MultimodalHead):
             present: Optional[Dict[str, Tensor]] = None) -> Tensor:
         """Log-probabilities of the mixture."""
         logits = {
-            m: z if z.dtype == torch.float64 else z.float()
+            m: at_least_float32(z)
             for m, z in self.unimodal_logits(features, self.modalities).items()
         }
         with torch.no_grad():

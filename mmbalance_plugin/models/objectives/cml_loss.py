@@ -6,6 +6,7 @@ from mmengine.dist import get_rank
 from torch import Tensor
 
 from mmbalance_plugin.functional import cml_loss
+from mmbalance_plugin.functional._tensors import at_least_float32
 from mmbalance_plugin.registry import MODELS
 from mmbalance_plugin.utils.run_state import (
     current_epoch,
@@ -81,4 +82,4 @@ class CMLLoss(ObjectiveTerm):
 
 
 def _confidence(logits: Tensor) -> Tensor:
-    return logits.float().softmax(dim=1).amax(dim=1)
+    return at_least_float32(logits).softmax(dim=1).amax(dim=1)

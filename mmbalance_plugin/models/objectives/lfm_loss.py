@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from mmbalance_plugin.functional import info_nce, js_divergence, lfm_share
+from mmbalance_plugin.functional._tensors import at_least_float32
 from mmbalance_plugin.registry import MODELS
 from mmbalance_plugin.utils.dist import gather_with_grad
 from mmbalance_plugin.utils.eager import eager
@@ -91,7 +92,8 @@ class LFMLoss(ObjectiveTerm):
             lfm_share=share)
 
     def _features(self, record: BatchRecord, pair) -> Tensor:
-        both = torch.stack([record.features[m].float() for m in pair], dim=1)
+        both = at_least_float32(
+            torch.stack([record.features[m] for m in pair], dim=1))
         if record.present is not None:
             both = record.present.take(both, *pair)
         everywhere = gather_with_grad(both)

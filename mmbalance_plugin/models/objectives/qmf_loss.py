@@ -8,6 +8,7 @@ from torch import Tensor
 
 from mmbalance_plugin.datasets.determinism import source_of, why_unnamed
 from mmbalance_plugin.functional import qmf_confidence, qmf_rank_loss
+from mmbalance_plugin.functional._tensors import at_least_float32
 from mmbalance_plugin.registry import MODELS
 from mmbalance_plugin.utils.eager import eager
 from mmbalance_plugin.utils.streams import random_states_kept
@@ -114,13 +115,13 @@ class QMFLoss(ObjectiveTerm):
     def _note(self, record: BatchRecord, row: int, modality: str,
               ids: Tensor) -> None:
         loss = F.cross_entropy(
-            record.unimodal[modality].float(),
+            at_least_float32(record.unimodal[modality]),
             record.targets,
             reduction='none')
         counted = loss.isfinite()
         if record.present is not None:
             counted = counted & record.present.mask(modality)
-        values = torch.stack([loss.where(counted, 0.), counted.float()])
+        values = torch.stack([loss.where(counted, 0.), counted.to(loss)])
         self._fresh[:, row].index_add_(1, ids, values)
 
     def end_epoch(self) -> Dict[str, float]:

@@ -7,6 +7,7 @@ from mmengine import dist
 from torch import Tensor
 
 from mmbalance_plugin.functional import tcmax_from_sums, tcmax_sums
+from mmbalance_plugin.functional._tensors import at_least_float32
 from mmbalance_plugin.registry import MODELS
 from mmbalance_plugin.utils.dist import all_reduce_sum_with_grad
 from mmbalance_plugin.utils.run_state import (
@@ -101,8 +102,9 @@ class TCMaxLoss(ObjectiveTerm):
                 device=targets.device)]
             for m, value in features.items()
         }
-        true = head(features).float().gather(1, targets[:, None]).mean()
-        negative = head(picked).float()
+        true, negative = (
+            at_least_float32(head(part)) for part in (features, picked))
+        true = true.gather(1, targets[:, None]).mean()
         return negative.logsumexp(dim=(0, 1)) - math.log(
             negative.numel()) - true
 

@@ -5,6 +5,7 @@ from typing import ContextManager, Dict, NamedTuple, Optional
 import torch
 from torch import Tensor
 
+from ...functional._tensors import at_least_float32
 from ...utils.dist import global_scores
 from ...utils.eager import eager
 from ..objectives import BatchRecord
@@ -190,7 +191,7 @@ class UnimodalScores(TrainedParts):
             features = {m: value.to(dtype) for m, value in features.items()}
         with torch.no_grad(), autocast:
             logits = score(features)
-            stacked = torch.stack(list(logits.values())).float()
+            stacked = at_least_float32(torch.stack(list(logits.values())))
             true = targets[None, :, None].expand(len(stacked), -1, 1)
             # 1 / sum_j exp(x_j - x_true), in few kernels. Not a softmax: for
             # as few numbers it would start threads.
