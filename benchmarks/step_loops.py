@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from mmengine.config import Config
 from mmengine.device import get_device
+from mmengine.dist import is_distributed
 from mmengine.hooks import Hook
 from mmengine.logging import MessageHub, MMLogger
 from mmengine.registry import DefaultScope
@@ -168,6 +169,8 @@ class FrameworkRun:
                  name: str,
                  stage: Optional[str] = None) -> None:
         self.name = cfg.experiment_name = f'benchmark_{name}'
+        if is_distributed():
+            cfg.launcher = 'pytorch'
         self.runner = Runner.from_cfg(cfg)
         self.runner.register_hook(_GateHook(stage))
         try:
