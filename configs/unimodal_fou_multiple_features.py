@@ -3,6 +3,6 @@
 # The fou view alone: what phase 1 of UDI trains, bit for bit.
 _base_ = ['_base_/sets/multiple_features.py', '_base_/methods/unimodal.py']
 
-model = _base_.alone.fou
+model = dict(encoders=dict(_delete_=True, fou=_base_.encoders.fou))
 train_dataloader = dict(dataset=dict(modalities=('fou', )))
 val_dataloader = test_dataloader = train_dataloader

@@ -3,6 +3,6 @@
 # The mor view alone: what phase 1 of UDI trains, bit for bit.
 _base_ = ['_base_/sets/multiple_features.py', '_base_/methods/unimodal.py']
 
-model = _base_.alone.mor
+model = dict(encoders=dict(_delete_=True, mor=_base_.encoders.mor))
 train_dataloader = dict(dataset=dict(modalities=('mor', )))
 val_dataloader = test_dataloader = train_dataloader

@@ -9,9 +9,17 @@ from mmengine.config import Config
 from tests.engine.digits import DATA
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
-ARRAYS = ('av_digits', 'multiple_features')
+#: In memory, and for how many epochs each stage trains there.
+EPOCHS = dict(
+    av_digits=6, multiple_features=20, multiple_features_hard=20,
+    multiple_features_pair=20, multiple_features_six=20, mnist_halves=10,
+    watch=10, htad=20)
+ARRAYS = tuple(EPOCHS)
 CLIPS = ('crema_d', 'kinetics_sounds', 'vggsound', 'ucf101')
 SETS = ARRAYS + CLIPS
+#: Those with every method, and those on which strengths were chosen.
+COMPLETE = (*ARRAYS, 'crema_d', 'kinetics_sounds')
+CHOSEN = ('av_digits', 'multiple_features', 'crema_d', 'kinetics_sounds')
 #: On every set, and on those with the balancing methods of the literature.
 EVERYWHERE = ('joint', 'udi', 'multi_loss', 'mmpareto', 'relearning', 'tcmax',
               'mimo', 'lfm', 'cml', 'qmf', 'pmr', 'agm', 'dgl', 'mlb',
@@ -83,7 +91,8 @@ def shortened(name, work_dir, batches=2, **options):
     })
     for split in ('train', 'val', 'test'):
         loader = cfg[f'{split}_dataloader']
-        loader.dataset.data_root = str(DATA / set_of(name))
+        loader.dataset.data_root = str(
+            DATA / Path(loader.dataset.data_root).name)
         loader.dataset.indices = batches * loader.batch_size
     return cfg
 

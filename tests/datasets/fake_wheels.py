@@ -103,7 +103,7 @@ def fake_multiple_features(folder, rng, samples=100):
 
 def fake_htad(folder, rng, widths=htad.FEATURES):
     """Write the wheel; return its HTADSource."""
-    runs = (9, 8, 7)  # windows of each activity in each block
+    runs = (30, 29, 27)  # windows of each activity in each block
     header = ['class', *(f'v{view}_{i}' for view, width in enumerate(
         widths.values(), 1) for i in range(width))]
     lines = [','.join(header)]

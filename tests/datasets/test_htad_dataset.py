@@ -21,19 +21,19 @@ def build(fake_data):
 
 def test_a_block_is_left_out(build, fake_data):
     labels = np.load(fake_data('htad') / 'labels.npy')
-    for fold, test in enumerate((63, 56, 49)):
+    for fold, test in enumerate((210, 203, 189)):
         parts = {s: build(s, fold=fold) for s in SPLITS}
         rows = {s: d.ids['window'] for s, d in parts.items()}
-        assert sorted(np.concatenate(list(rows.values()))) == list(range(168))
+        assert sorted(np.concatenate(list(rows.values()))) == list(range(602))
         assert len(rows['test']) == test
         assert set(parts['test'].ids['block']) == {fold}
-        # 9, 8 or 7 windows each: the last two validate.
+        # 30, 29 or 27 windows each: the last six validate.
         for key in {*parts['val'].ids['group']}:
             late, early = (
                 rows[s][parts[s].ids['group'] == key]
                 for s in ('val', 'train'))
-            assert len(late) == 2 and late.min() > early.max()
-        assert len(rows['val']) == 28
+            assert len(late) == 6 and late.min() > early.max()
+        assert len(rows['val']) == 84
         for split, data in parts.items():
             assert (data.labels.numpy() == labels[rows[split]]).all()
     with pytest.raises(ValueError, match='fold=3: expected 0 to 2'):
@@ -45,10 +45,10 @@ def test_random_folds_are_alike(build):
     for fold in range(5):
         parts = {s: build(s, fold=fold, protocol='random') for s in SPLITS}
         counts = np.array([np.bincount(d.labels) for d in parts.values()])
-        assert (counts.sum(0) == 24).all()
-        assert set(counts[1:].flat) <= {4, 5}
+        assert (counts.sum(0) == 86).all()
+        assert set(counts[1:].flat) <= {17, 18}
         tested += parts['test'].ids['window'].tolist()
-    assert sorted(tested) == list(range(168))
+    assert sorted(tested) == list(range(602))
     with pytest.raises(ValueError, match="protocol='loso'"):
         build(protocol='loso')
 
@@ -80,7 +80,7 @@ def test_the_licence_is_printed(tmp_path, capsys):
 
 @pytest.mark.parametrize('blocks, match', [
     ((0, 466, 932, 1386), 'expected 1386'),
-    ((0, 3, 100, 168), 'lacks an activity')])
+    ((0, 3, 100, 602), 'lacks an activity')])
 def test_wrong_counts_are_an_error(tmp_path, blocks, match):
     spec = fake_htad(tmp_path, np.random.default_rng(0))
     with pytest.raises(PreparationError, match=match):

@@ -2,8 +2,8 @@
 # spoken digits with noise, paired by class. python tools/prepare_data.py
 # av_digits fetches both; docs/datasets.md says how the numbers were chosen.
 _base_ = [
-    '../datasets/in_memory.py', '../schedules/sgd_cosine.py',
-    '../default_runtime.py'
+    '../datasets/in_memory.py', '../models/branches.py',
+    '../schedules/sgd_cosine.py', '../default_runtime.py'
 ]
 max_epochs = 6
 
@@ -27,31 +27,15 @@ train_dataloader = dict(dataset=dict(**dataset, split='train'))
 val_dataloader = dict(dataset=dict(**dataset, split='val'))
 test_dataloader = dict(dataset=dict(**dataset, split='test'))
 
-# Two small convolutional encoders (61 k weights each) and one classifier per
-# modality. The branches are combined by the sum of their log-probabilities,
-# a rule chosen on validation (docs/results.md) and the same for every method
-# that keeps its branches apart.
-encoder = dict(
-    type='mmbalance_plugin.ModalityEncoder',
-    backbone=dict(
-        type='mmbalance_plugin.SmallConvNet', channels=(16, 32, 64, 64)),
-    feat_channels=64,
-    # A fifth of its time less on a CPU (docs/performance.md).
-    channels_last=True)
-model = dict(
-    type='mmbalance_plugin.MultimodalRecognizer',
-    encoders={m: encoder
-              for m in modalities},
-    head=dict(
-        type='mmbalance_plugin.DecisionHead',
-        num_classes=num_classes,
-        combine='sum_log_probs'))
-
-# What makes it a model of one modality.
-alone = {
-    m: dict(encoders={
-        '_delete_': True,
-        m: encoder
-    })
+# Two small convolutional encoders, 61 k weights each.
+encoders = {
+    m: dict(
+        type='mmbalance_plugin.ModalityEncoder',
+        backbone=dict(
+            type='mmbalance_plugin.SmallConvNet', channels=(16, 32, 64, 64)),
+        feat_channels=64,
+        # A fifth of its time less on a CPU (docs/performance.md).
+        channels_last=True)
     for m in modalities
 }
+model = dict(encoders=encoders, head=dict(num_classes=num_classes))

@@ -1,0 +1,5 @@
+# python tools/train.py configs/late_fusion_multiple_features_six.py
+_base_ = [
+    '_base_/sets/multiple_features_six.py', '_base_/methods/late_fusion.py'
+]
+train_cfg = dict(stages=[dict(name=m, train=[m]) for m in _base_.modalities])

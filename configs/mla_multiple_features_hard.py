@@ -1,0 +1,5 @@
+# python tools/train.py configs/mla_multiple_features_hard.py
+_base_ = ['_base_/sets/multiple_features_hard.py', '_base_/methods/mla.py']
+model = dict(
+    head=dict(**_base_.shared_head, num_classes=_base_.num_classes),
+    **_base_.mla)

@@ -1,0 +1,3 @@
+# python tools/train.py configs/mmcosine_multiple_features_hard.py
+_base_ = ['./joint_multiple_features_hard.py', '_base_/methods/mmcosine.py']
+model = dict(head=dict(**_base_.cosine_head))

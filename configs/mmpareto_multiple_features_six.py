@@ -1,0 +1,5 @@
+# python tools/train.py configs/mmpareto_multiple_features_six.py
+_base_ = [
+    './multi_loss_multiple_features_six.py', '_base_/methods/mmpareto.py'
+]
+model = dict(step=_base_.step)

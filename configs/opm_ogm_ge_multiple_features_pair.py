@@ -1,0 +1,3 @@
+# python tools/train.py configs/opm_ogm_ge_multiple_features_pair.py
+_base_ = ['./opm_multiple_features_pair.py', '_base_/methods/ogm_ge.py']
+optim_wrapper = dict(**_base_.ogm, alpha=0.3, end_epoch=None)

@@ -1,0 +1,2 @@
+# python tools/train.py configs/udi_multiple_features_hard.py
+_base_ = ['_base_/sets/multiple_features_hard.py', '_base_/methods/udi.py']

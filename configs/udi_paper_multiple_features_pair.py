@@ -1,0 +1,5 @@
+# python tools/train.py configs/udi_paper_multiple_features_pair.py
+_base_ = [
+    '_base_/sets/multiple_features_pair.py', '_base_/methods/udi_paper.py'
+]
+model = dict(head=dict(**_base_.sum_logits))
