@@ -33,7 +33,12 @@ OTHERS = {
     'MMCosine': 'mmcosine_av_digits',
     'MI-balanced': 'mi_balanced_av_digits',
     'AGM': 'agm_av_digits',
+    'InfoReg': 'inforeg_av_digits',
+    'UMT': 'umt_av_digits',
+    'ReconBoost, a turn': 'reconboost_av_digits',
 }
+#: Which stage is measured, where it is not the first.
+STAGES = {'UMT': 'umt', 'ReconBoost, a turn': 'turn_'}
 ROWS = [
     Comparison('bare joint', 'bare joint'),
     Comparison('joint', 'bare joint', 1.05),
@@ -153,7 +158,7 @@ def build_loops(work_dir: str,
         'bare joint': lambda: BareLoop(config(JOINT['joint'])),
         'bare OGM-GE': lambda: BareOGMGE(config(JOINT['OGM-GE'])),
         **{
-            method: partial(_framework, config, name)
+            method: partial(_framework, config, name, STAGES.get(method))
             for method, name in {**JOINT, **OTHERS}.items()
         },
         'joint, channels first': channels_first,
@@ -169,8 +174,9 @@ def build_loops(work_dir: str,
     return {name: makers[name]() for name in names}
 
 
-def _framework(config: Callable[[str], Config], name: str) -> FrameworkRun:
-    return FrameworkRun(config(name), name)
+def _framework(config: Callable[[str], Config], name: str,
+               stage: Optional[str]) -> FrameworkRun:
+    return FrameworkRun(config(name), name, stage)
 
 
 def steps_needed(rounds: int, block: int, warmup: int) -> int:
