@@ -104,9 +104,7 @@ def _registry(name: str, parent: Registry, *locations: str) -> PluginRegistry:
 
 # Training steps and the terms of an objective are built like parts of models.
 MODELS = _registry('model', MMENGINE_MODELS, 'models', 'engine.steps',
-                   'engine.udi', 'engine.g_blend', 'engine.pmr',
-                   'engine.mutual_information', 'engine.best_teacher',
-                   'engine.umt')
+                   'engine.udi')
 MODEL_WRAPPERS = _registry('model_wrapper', MMENGINE_MODEL_WRAPPERS,
                            'engine.steps')
 DATASETS = _registry('dataset', MMENGINE_DATASETS, 'datasets')

@@ -17,7 +17,7 @@ from mmbalance_plugin.datasets.cache import CacheFolder
 from mmbalance_plugin.datasets.cache import folder as cache_folder
 from mmbalance_plugin.datasets.prepare.manifest import source_entry
 from mmbalance_plugin.datasets.prepare.media_files import FileIndex
-from mmbalance_plugin.engine.cost import RunCost
+from mmbalance_plugin.engine.hooks.run_cost import RunCost
 from mmbalance_plugin.engine.loops.seeding import seed_worker
 from mmbalance_plugin.utils import memory
 from mmbalance_plugin.utils.files import portable, write_atomic

@@ -8,7 +8,7 @@ from mmengine.logging import print_log
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor
 
-from mmbalance_plugin.engine.hooks.stage_hooks import STATE_KEY
+from mmbalance_plugin.engine.loops.stage_hooks import STATE_KEY
 from mmbalance_plugin.utils.fit import (
     CheckpointMismatchError,
     listed,

@@ -1,15 +1,23 @@
 """What a recognizer makes of a whole split, in one pass of all ranks."""
-import logging
-import random
 import time
 from contextlib import contextmanager
-from typing import Dict, Iterator, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Dict,
+    Iterator,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+)
 
-import numpy as np
 import torch
 from mmengine.dist import get_rank, get_world_size
+from mmengine.logging import print_log
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Subset
+from torch.utils.data import DataLoader, Subset
 
 from ..datasets.selection import need_only, selective_parts
 from ..functional._tensors import at_least_float32
@@ -17,9 +25,12 @@ from ..models.modes import evaluating
 from ..models.recognizers.labels import stack_labels
 from ..utils.run_state import run_seed
 from ..utils.sample_batch import sample_ids
-from ..utils.streams import random_states_kept, stream_seed
+from ..utils.streams import random_states_kept, seed_everything
 from ..utils.transfer import to_device
 from .gathered_rows import GatheredRows
+
+if TYPE_CHECKING:
+    from ..models.recognizers import MultimodalRecognizer
 
 _REPORT_SECONDS = 10.
 
@@ -38,24 +49,22 @@ class FeatureBank(NamedTuple):
             lacks, where it is there: bool, shape (N,). Elsewhere features
             are zeros and logits mean nothing.
     """
-    features: Dict[str, torch.Tensor]
-    logits: Dict[str, torch.Tensor]
-    targets: torch.Tensor
-    indices: Optional[torch.Tensor]
-    present: Dict[str, torch.Tensor] = {}
+    features: Dict[str, Tensor]
+    logits: Dict[str, Tensor]
+    targets: Tensor
+    indices: Optional[Tensor]
+    present: Dict[str, Tensor] = {}
 
 
 @torch.no_grad()
 def feature_bank(
-        model: torch.nn.Module,
+        model: 'MultimodalRecognizer',
         dataloader: DataLoader,
         modalities: Optional[Sequence[str]] = None,
         features: bool = False,
-        logger: Optional[logging.Logger] = None,
         title: str = 'forward',
-        dataset: Optional[Dataset] = None,
-        device: Optional[Union[str, torch.device]] = None
-) -> FeatureBank:
+        dataset: Any = None,
+        device: Optional[Union[str, torch.device]] = None) -> FeatureBank:
     """Forward every sample once, in eval mode.
 
     The dataset is dealt out to the ranks and gathered again batch by batch,
@@ -70,8 +79,8 @@ def feature_bank(
         modalities (Sequence[str]): Encoders to run. Defaults to None, all.
         features (bool): Whether to return the features too. Defaults to
             False.
-        logger (Logger): Where progress goes. Defaults to None, nowhere.
-        title (str): Name of the work in the progress lines.
+        title (str): Name of the work in the log, which says every few
+            seconds how long it will take.
         dataset (Dataset, optional): Defaults to None, the loader's.
         device (torch.device | str, optional): Where features and logits are
             kept. Defaults to None, the model's device.
@@ -79,16 +88,39 @@ def feature_bank(
     Returns:
         FeatureBank: See there.
     """
-    modalities = tuple(modalities or model.modalities)
+    names = tuple(modalities or model.modalities)
     dataset = dataloader.dataset if dataset is None else dataset
-    with _loading(model, dataset, modalities):
-        return _fill(model, dataloader, modalities, features, logger, title,
-                     dataset, device)
+    scores = GatheredRows(len(dataset), device)
+    facts = GatheredRows(len(dataset))
+    loader = _shard(dataloader, dataset)
+    reported = begin = time.monotonic()
+    with _loading(model, dataset, names), evaluating(model), \
+            random_states_kept():
+        seed_everything(run_seed(), 'features', get_rank())
+        for done, batch in enumerate(loader, 1):
+            data = model.data_preprocessor(batch, False)
+            scores.add(_forward_batch(model, data, names, features))
+            facts.add(_facts(model, data, names))
+            now = time.monotonic()
+            if now - reported > _REPORT_SECONDS:
+                reported = now
+                eta = (now - begin) / done * (len(loader) - done)
+                print_log(f'{title}: {done}/{len(loader)} batches, eta '
+                          f'{eta:.0f} s', 'current')
+    found = scores.columns()
+    known = {name: column[:, 0] for name, column in facts.columns().items()}
+    present = {m: known[f'present/{m}'].bool() for m in names}
+    return FeatureBank(
+        {m: found[f'features/{m}'] for m in names} if features else {},
+        {m: found[f'logits/{m}'] for m in names},
+        known['targets'],
+        known['indices'] if (known['indices'] >= 0).all() else None,
+        {m: mask for m, mask in present.items() if not mask.all()})
 
 
 @contextmanager
-def _loading(model, dataset: Dataset, modalities: Tuple[str,
-                                                        ...]) -> Iterator:
+def _loading(model: 'MultimodalRecognizer', dataset: Any,
+             modalities: Tuple[str, ...]) -> Iterator[None]:
     """Load these modalities, then again those that were loaded before."""
     before = [(part, part.needed) for part in (
         *selective_parts(dataset), model.data_preprocessor)
@@ -101,36 +133,9 @@ def _loading(model, dataset: Dataset, modalities: Tuple[str,
         for part, needed in before:
             part.needed = needed
 
-def _fill(model, dataloader, modalities, features, logger, title, dataset,
-          device) -> FeatureBank:
-    loader = _shard(dataloader, dataset)
-    scores = GatheredRows(len(dataset), device)
-    facts = GatheredRows(len(dataset))
-    clock = _Progress(logger, title, len(loader))
-    with evaluating(model), random_states_kept():
-        seed = stream_seed(run_seed(), 'features', get_rank())
-        torch.manual_seed(seed)
-        random.seed(seed)
-        np.random.seed(seed % 2**32)
-        for batch in loader:
-            data = model.data_preprocessor(batch, False)
-            scores.add(_forward_batch(model, data, modalities, features))
-            facts.add(_facts(model, data, modalities))
-            clock.step()
-    scores, facts = scores.columns(), {
-        name: column[:, 0]
-        for name, column in facts.columns().items()
-    }
-    present = {m: facts[f'present/{m}'].bool() for m in modalities}
-    return FeatureBank(
-        {m: scores[f'features/{m}'] for m in modalities} if features else {},
-        {m: scores[f'logits/{m}'] for m in modalities},
-        facts['targets'],
-        facts['indices'] if (facts['indices'] >= 0).all() else None,
-        {m: mask for m, mask in present.items() if not mask.all()})
 
-
-def _forward_batch(model, data, modalities: Tuple[str, ...],
+def _forward_batch(model: 'MultimodalRecognizer', data: dict,
+                   modalities: Tuple[str, ...],
                    features: bool) -> Dict[str, Tensor]:
     feats = model.extract_feat(data['inputs'], modalities,
                                data.get('present'))
@@ -142,7 +147,8 @@ def _forward_batch(model, data, modalities: Tuple[str, ...],
     return row
 
 
-def _facts(model, data, modalities: Tuple[str, ...]) -> Dict[str, Tensor]:
+def _facts(model: 'MultimodalRecognizer', data: dict,
+           modalities: Tuple[str, ...]) -> Dict[str, Tensor]:
     """What is known of the samples, in numbers that can be gathered."""
     samples, present = data['data_samples'], data.get('present')
     device = next(model.parameters()).device
@@ -160,7 +166,7 @@ def _facts(model, data, modalities: Tuple[str, ...]) -> Dict[str, Tensor]:
     }
 
 
-def _shard(dataloader: DataLoader, dataset: Dataset) -> DataLoader:
+def _shard(dataloader: DataLoader, dataset: Any) -> DataLoader:
     """This rank's part of a dataset, equally long on all ranks."""
     rank, world, count = get_rank(), get_world_size(), len(dataset)
     own = range(rank, rank + world * -(-count // world), world)
@@ -170,22 +176,3 @@ def _shard(dataloader: DataLoader, dataset: Dataset) -> DataLoader:
         num_workers=dataloader.num_workers,
         collate_fn=dataloader.collate_fn,
         worker_init_fn=dataloader.worker_init_fn)
-
-
-class _Progress:
-    """Says how far it is every few seconds, and how long it will take."""
-
-    def __init__(self, logger, title: str, total: int) -> None:
-        self.logger, self.title, self.total = logger, title, total
-        self.done, self.begin = 0, time.monotonic()
-        self.reported = self.begin
-
-    def step(self) -> None:
-        self.done += 1
-        now = time.monotonic()
-        if self.logger is None or now - self.reported < _REPORT_SECONDS:
-            return
-        self.reported = now
-        eta = (now - self.begin) / self.done * (self.total - self.done)
-        self.logger.info(f'{self.title}: {self.done}/{self.total} batches, '
-                         f'eta {eta:.0f} s')

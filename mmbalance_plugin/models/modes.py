@@ -1,9 +1,11 @@
-"""Small questions about modules."""
+"""Modes and values of modules."""
 from contextlib import contextmanager
-from typing import Iterator
+from itertools import chain
+from typing import Dict, Iterable, Iterator
 
+import torch
 from mmengine.model import PretrainedInit
-from torch import nn
+from torch import Tensor, nn
 
 
 @contextmanager
@@ -21,6 +23,26 @@ def evaluating(module: nn.Module) -> Iterator[None]:
     finally:
         for part, mode in modes:
             part.training = mode
+
+
+def named_values(module: nn.Module) -> Dict[str, Tensor]:
+    """Parameters and buffers by name, persistent or not; no copies."""
+    named = chain(
+        module.named_parameters(remove_duplicate=False),
+        module.named_buffers(remove_duplicate=False))
+    return {name: value.detach() for name, value in named}
+
+
+@contextmanager
+def values_kept(tensors: Iterable[Tensor]) -> Iterator[None]:
+    """Put what tensors hold back, in place, after a block."""
+    kept = [(tensor, tensor.clone()) for tensor in tensors]
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for tensor, value in kept:
+                tensor.copy_(value)
 
 
 def is_pretrained(init_cfg: dict) -> bool:

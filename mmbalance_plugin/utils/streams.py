@@ -64,6 +64,18 @@ def seeded(seed: int, purpose: str, *ids: Union[int, str]) -> Iterator[None]:
         yield
 
 
+def seed_everything(seed: int, purpose: str, *ids: Union[int, str]) -> None:
+    """Set torch's, NumPy's and Python's global generators to a stream.
+
+    Draws of this package have streams of their own; this is for those of
+    others: dropout, transforms, initialisation.
+    """
+    seed = stream_seed(seed, purpose, *ids)
+    torch.manual_seed(seed)
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+
+
 @contextmanager
 def random_states_kept() -> Iterator[None]:
     """Put the global generators of torch (as :func:`seeded` does), NumPy and

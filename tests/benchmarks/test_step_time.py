@@ -6,7 +6,7 @@ import torch
 from mmengine.config import Config
 
 import timing
-from mmbalance_plugin.engine.cost import EncoderTally
+from mmbalance_plugin.engine.hooks.run_cost import EncoderTally
 from step_loops import BareLoop, BareOGMGE, FrameworkRun
 from step_methods import (
     ROWS,

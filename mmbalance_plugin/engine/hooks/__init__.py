@@ -1,10 +1,8 @@
 from .atomic_checkpoint_hook import AtomicCheckpointHook
 from .label_check_hook import LabelCheckHook
 from .relearning_hook import RelearningHook
-from .stage_hooks import StageStateHook, StageSyncBuffersHook
 from .summary_hook import SummaryHook
 
 __all__ = [
-    'AtomicCheckpointHook', 'LabelCheckHook', 'RelearningHook',
-    'StageStateHook', 'StageSyncBuffersHook', 'SummaryHook'
+    'AtomicCheckpointHook', 'LabelCheckHook', 'RelearningHook', 'SummaryHook'
 ]

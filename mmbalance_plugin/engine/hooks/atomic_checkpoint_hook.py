@@ -14,8 +14,8 @@ from ...registry import HOOKS
 from ...utils.files import PARTIAL, move_whole, write_atomic
 from ...utils.work_dir import remove_if_there
 from ..expected_metrics import expected_metrics, refuse_missing
-from ..protection import is_resumed, protect_work_dir
 from ..support import require_supported
+from .protection import is_resumed, protect_work_dir
 
 _OUTDATED = 'outdated_ckpt_ids'
 

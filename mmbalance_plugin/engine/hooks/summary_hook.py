@@ -11,11 +11,11 @@ from mmengine.hooks import CheckpointHook, Hook
 from ...models.wrappers import recognizer_of
 from ...registry import HOOKS
 from ...utils.files import write_atomic
-from ..cost import RunCost
-from ..protection import protect_work_dir
 from ..scalars import plain_json, scalars
-from ..selected import best_files, file_of, point_alias
 from ..support import require_supported
+from .protection import protect_work_dir
+from .run_cost import RunCost
+from .selected import best_files, file_of, point_alias
 
 _STATE_KEY = 'run_summary'
 

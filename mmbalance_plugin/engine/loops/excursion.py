@@ -3,13 +3,12 @@ import copy
 from contextlib import contextmanager
 from typing import Callable, Iterator
 
-import torch
 from mmengine.dist import get_rank
 
-from ...models.recognizers.seeded_parts import named_values
-from ...utils.streams import random_states_kept
+from ...models.modes import named_values, values_kept
+from ...utils.streams import random_states_kept, seed_everything
 from .accumulation import begin_accumulation
-from .seeding import seed_everything, set_sampler_epoch
+from .seeding import set_sampler_epoch
 
 
 @contextmanager
@@ -30,18 +29,13 @@ def excursion(loop) -> Iterator[Callable[[int], None]]:
         Callable: ``train(epochs)``.
     """
     model, wrapper = loop.model, loop.runner.optim_wrapper
-    values = named_values(model)
-    weights = {name: value.clone() for name, value in values.items()}
     state = copy.deepcopy(wrapper.state_dict())
     scores, model.score_mode = model.score_mode, None
     try:
-        with random_states_kept():
+        with random_states_kept(), values_kept(named_values(model).values()):
             yield lambda epochs: _train(loop, epochs)
     finally:
         model.score_mode = scores
-        with torch.no_grad():
-            for name, value in values.items():
-                value.copy_(weights[name])
         wrapper.load_state_dict(state)
         begin_accumulation(wrapper, loop.runner.model, len(loop.dataloader),
                            loop.progress.epoch, loop.stage.epochs)

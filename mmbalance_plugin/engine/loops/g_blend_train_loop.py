@@ -1,9 +1,9 @@
 """G-Blending's offline form: weigh the heads once, then train."""
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence
 
 from ...functional import g_blend_weights
+from ...models.objectives.g_blend import FUSED, Pairs
 from ...registry import LOOPS
-from ..g_blend import FUSED, training_and_held_out
 from .stage import Stage
 from .staged_train_loop import StagedTrainLoop
 
@@ -27,18 +27,16 @@ class GBlendTrainLoop(StagedTrainLoop):
         estimate_epochs (int, optional): Epochs of each stage before it.
             Defaults to None: as many (paper).
         heads (str): See :class:`UnimodalLoss`. Defaults to 'shared'.
-        kwargs: ``hold_out``, ``val_begin``, ``val_interval`` and
-            ``dynamic_intervals`` of :class:`StagedTrainLoop`.
+        kwargs: Others of :class:`StagedTrainLoop`.
 
     Note:
         A head that got worse gets weight 0; if all did, weights are equal.
-        The measured losses are in checkpoints and, with the weights, in
-        ``summary.json`` under ``g_blend``. Beyond that as
-        :class:`StagedTrainLoop`.
 
     Raises:
-        ValueError: The model names no modalities, or nothing is held out.
+        ValueError: Nothing is held out.
     """
+
+    planner = True
 
     def __init__(self,
                  runner,
@@ -49,19 +47,13 @@ class GBlendTrainLoop(StagedTrainLoop):
                  **kwargs) -> None:
         self.estimate_epochs = estimate_epochs
         self.heads = heads
-        self.measured: Dict[str, Dict[str, Tuple[float, float]]] = dict(
-            start={}, end={})
+        self.measured: Dict[str, Pairs] = dict(start={}, end={})
         super().__init__(runner, dataloader, max_epochs=max_epochs, **kwargs)
 
     # ---- stages --------------------------------------------------------
     def plan(self, stages: Optional[Sequence[Dict]]) -> List[Stage]:
         """A stage per head, and the one that blends them."""
-        if self.modalities is None:
-            raise ValueError('GBlendTrainLoop needs a MultimodalRecognizer')
-        if stages is not None:
-            raise ValueError('GBlendTrainLoop plans its own stages: leave '
-                             'stages out')
-        cfgs = [self._alone(m) for m in self.modalities]
+        cfgs = [self._alone(m) for m in self.model.modalities]
         cfgs.append(dict(name=FUSED, train='all', objective='fused'))
         epochs = self.default_epochs if self.estimate_epochs is None else \
             self.estimate_epochs
@@ -114,9 +106,6 @@ class GBlendTrainLoop(StagedTrainLoop):
     # ---- measuring -----------------------------------------------------
     def prepare_stage(self) -> None:
         """Hand the weights to the last stage."""
-        self._hand_over()
-
-    def _hand_over(self) -> None:
         self.stages[-1].objective = self._blend(self.weights)
 
     def _enter_stage(self) -> None:
@@ -130,7 +119,7 @@ class GBlendTrainLoop(StagedTrainLoop):
     def _measure(self, when: str) -> None:
         if self.stage is self.stages[-1]:
             return
-        found = training_and_held_out(self, self.terms)
+        found = self.training_and_held_out(self.terms)
         name = self.stage.name.removeprefix('unimodal_')
         self.measured[when][name], = found.values()
 
@@ -143,7 +132,7 @@ class GBlendTrainLoop(StagedTrainLoop):
         """Take them back, and with them the last stage's weights."""
         if 'measured' in state:
             self.measured = state['measured']
-            self._hand_over()
+            self.prepare_stage()
 
     def summary(self) -> Dict[str, Any]:
         """The losses and the weights."""

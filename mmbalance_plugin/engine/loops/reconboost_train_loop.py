@@ -30,17 +30,17 @@ class ReconBoostTrainLoop(StagedTrainLoop):
             has room for with a turn and a correction each, at least 1.
         own (float): See :class:`ReconBoostLoss`. Defaults to 5.
         shared (float): See there. Defaults to 1.
-        kwargs: ``hold_out``, ``val_begin``, ``val_interval`` and
-            ``dynamic_intervals`` of :class:`StagedTrainLoop`.
+        kwargs: Others of :class:`StagedTrainLoop`.
 
     Note:
         Each turn and each correction has an optimiser of its own (as in the
         released code) and the config's schedule over its own epochs.
 
     Raises:
-        ValueError: The model names no modalities, or epochs or rounds are
-            not positive.
+        ValueError: Epochs or rounds are not positive.
     """
+
+    planner = True
 
     def __init__(self,
                  runner,
@@ -66,18 +66,13 @@ class ReconBoostTrainLoop(StagedTrainLoop):
 
     def plan(self, stages: Optional[Sequence[Dict]]) -> List[Stage]:
         """Each modality alone, then turns and corrections."""
-        if self.modalities is None:
-            raise ValueError('ReconBoostTrainLoop needs a '
-                             'MultimodalRecognizer')
-        if stages is not None:
-            raise ValueError('ReconBoostTrainLoop plans its own stages: '
-                             'leave stages out')
         rounds = self.rounds or max(1, self.default_epochs // (
             self.turn_epochs + self.correction_epochs))
+        names = self.model.modalities
         cfgs: List[Dict[str, Any]] = [
-            dict(name=f'unimodal_{m}', train=[m]) for m in self.modalities]
+            dict(name=f'unimodal_{m}', train=[m]) for m in names]
         for i in range(1, rounds + 1):
-            for m in self.modalities:
+            for m in names:
                 cfgs += [
                     dict(
                         name=f'turn_{i}_{m}',

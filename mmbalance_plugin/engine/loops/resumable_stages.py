@@ -1,15 +1,16 @@
 """What a staged loop keeps in checkpoints, and how it goes on from them."""
 from typing import Any, Dict
 
-from ..run_settings import (
+from .run_settings import (
     ResumeError,
     check_settings,
     is_binding,
     stage_settings,
 )
+from .stage_setup import StageSetup
 
 
-class ResumableStages:
+class ResumableStages(StageSetup):
     """The state of :class:`StagedTrainLoop`.
 
     Hooks ask for it on rank 0 only, so nothing here may be a collective

@@ -1,19 +1,15 @@
 """UDI: train an anchor alone, then followers guided by it."""
-from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, List, Optional, Sequence, Union
+
+from torch.utils.data import DataLoader
 
 from ...registry import LOOPS
 from ..features import feature_bank
-from ..udi import (
-    AnchorChoice,
-    AnchorGuidance,
-    choose_anchor,
-)
+from ..udi import AnchorChoice, AnchorGuidance, choose_anchor
 from ..udi.presets import preset as find_preset
 from .stage import Stage
-from .staged_train_loop import StagedTrainLoop, epochs_of
+from .staged_train_loop import StagedTrainLoop
 
-_STARTS = ('scratch', 'unimodal')
-_ORDERS = ('star', 'progressive')
 _PRESET = 'preset'
 
 
@@ -43,9 +39,7 @@ class UDITrainLoop(StagedTrainLoop):
             those of phase 1.
         anchor (str): 'auto', or the name of a modality. Defaults to 'auto':
             by validation accuracy, see :func:`choose_anchor`.
-        anchor_tolerance (float): Accuracies this close to the best, as a
-            fraction of 1, count as similar: the lower predictive entropy
-            decides. Defaults to 0.005.
+        anchor_tolerance (float): See there. Defaults to 0.005.
         anchor_dataloader (dict): Data on which the anchor is chosen.
             Defaults to None, the validation data. Never give test data.
         follower_start (str): 'scratch' starts followers from their initial
@@ -64,34 +58,25 @@ class UDITrainLoop(StagedTrainLoop):
             features); None for none. Defaults to 'preset'.
         controller (dict): Arguments of :class:`AlphaController`, over the
             preset's. Defaults to None.
-        cache_anchor (str | bool): 'auto' computes the anchor's outputs once
-            per sample where an index certainly gives the same sample each
-            time (see :func:`mmbalance_plugin.datasets.why_random`), True
-            insists, False runs it in every step. Defaults to 'auto'.
+        cache_anchor (str | bool): See :func:`build_anchor_cache`. Defaults
+            to 'auto'.
         cache_device (str): Where these outputs are kept: 4 bytes for each
             feature and class of each sample. 'cpu' is the main memory, from
             where each step copies its batch. Defaults to None, the model's
             device.
         early_stopping (dict): For every stage; see :class:`Stage`. Defaults
             to None.
-        val_begin (int): See :class:`StagedTrainLoop`. Defaults to 1.
-        val_interval (int): See there. Defaults to 1.
-        dynamic_intervals (list[tuple[int, int]]): See there. Defaults to
-            None.
+        kwargs: Others of :class:`StagedTrainLoop`.
 
     Raises:
         ValueError: Fewer than two modalities, an unknown option or anchor,
             or ``anchor='auto'`` without validation.
 
     Note:
-        Beyond :class:`StagedTrainLoop`: under DDP the CLUB bound is that of
-        the global batch, controller gradients are averaged over ranks
-        before the products, and anchor, weights and estimator are the same
-        on all ranks. The checkpoint carries anchor, weights, estimator and
-        its optimiser; ``--resume`` continues inside any stage. The
-        estimator steps once per forward, so under gradient accumulation
-        once per micro-batch, in float32 also under AMP.
+        Beyond :class:`StagedTrainLoop`: docs/methods.md, UDI.
     """
+
+    planner = True
 
     def __init__(self,
                  runner,
@@ -110,74 +95,64 @@ class UDITrainLoop(StagedTrainLoop):
                  cache_anchor: Union[str, bool] = 'auto',
                  cache_device: Optional[str] = None,
                  early_stopping: Optional[Dict] = None,
-                 val_begin: int = 1,
-                 val_interval: int = 1,
-                 dynamic_intervals: Optional[List[Tuple[int, int]]] = None
-                 ) -> None:
-        if follower_start not in _STARTS:
-            raise ValueError(f'follower_start must be one of {_STARTS}, got '
-                             f'{follower_start!r}')
-        if cache_anchor not in ('auto', True, False):
-            raise ValueError("cache_anchor must be 'auto', True or False, "
-                             f'got {cache_anchor!r}')
-        if cache_device not in (None, 'cpu'):
-            raise ValueError(f"cache_device must be None or 'cpu', got "
-                             f'{cache_device!r}')
+                 **kwargs) -> None:
+        options = {
+            key: value
+            for key, value in dict(
+                order=order,
+                consistency=consistency,
+                complementarity=complementarity).items() if value != _PRESET
+        }
+        options = {**find_preset(preset), **options}
+        self.order = options.pop('order')
+        for key, value, known in (
+                ('follower_start', follower_start, ('scratch', 'unimodal')),
+                ('cache_anchor', cache_anchor, ('auto', True, False)),
+                ('cache_device', cache_device, (None, 'cpu')),
+                ('order', self.order, ('star', 'progressive'))):
+            if value not in known:
+                raise ValueError(f'{key} must be one of {known}, got '
+                                 f'{value!r}')
         if anchor == 'auto' and runner._val_loop is None and \
                 anchor_dataloader is None:
             raise ValueError("anchor='auto' needs validation: drop "
                              '--no-validate, give anchor_dataloader, or name '
                              'the anchor')
-        if follower_epochs is None:
-            follower_epochs = epochs_of(runner, max_epochs)
-        if follower_epochs < 1:
-            raise ValueError('follower_epochs must be at least 1, got '
-                             f'{follower_epochs}; without consistency and '
-                             'complementarity phase 2 repeats phase 1')
         self.follower_epochs = follower_epochs
         self.wanted_anchor = anchor
         self.anchor_tolerance = anchor_tolerance
+        self.anchor_dataloader: Optional[DataLoader] = None
         if anchor_dataloader is not None:
-            anchor_dataloader = runner.build_dataloader(
+            self.anchor_dataloader = runner.build_dataloader(
                 anchor_dataloader, seed=runner.seed)
-        self.anchor_dataloader = anchor_dataloader
         self.follower_start = follower_start
-        options = find_preset(preset)
-        for key, value in (('order', order), ('consistency', consistency),
-                           ('complementarity', complementarity)):
-            if value != _PRESET:
-                options[key] = value
-        self.order = options.pop('order')
-        if self.order not in _ORDERS:
-            raise ValueError(f'order must be one of {_ORDERS}, got '
-                             f'{self.order!r}')
-        options['controller'] = {
-            **options['controller'],
-            **(controller or {})
-        }
         self.guidance_cfg = dict(
+            options,
             type='mmbalance_plugin.AnchorGuidance',
-            **options,
+            controller={
+                **options['controller'],
+                **(controller or {})
+            },
             cache=cache_anchor,
             cache_device=cache_device)
         self.early_stopping = early_stopping
         self.choice: Optional[AnchorChoice] = None
         self.guidance: Optional[AnchorGuidance] = None
-        super().__init__(
-            runner,
-            dataloader,
-            max_epochs=max_epochs,
-            val_begin=val_begin,
-            val_interval=val_interval,
-            dynamic_intervals=dynamic_intervals)
+        super().__init__(runner, dataloader, max_epochs=max_epochs, **kwargs)
 
     # ---- stages --------------------------------------------------------
     def plan(self, stages: Optional[Sequence[Dict]]) -> List[Stage]:
         """Phase 1's stages, and phase 2's with followers yet unnamed."""
-        modalities = self.modalities
-        if modalities is None or len(modalities) < 2:
-            raise ValueError('UDITrainLoop needs a MultimodalRecognizer with '
-                             f'at least two modalities, got {modalities}')
+        modalities = self.model.modalities
+        if len(modalities) < 2:
+            raise ValueError('UDITrainLoop needs at least two modalities, got '
+                             f'{modalities}')
+        if self.follower_epochs is None:
+            self.follower_epochs = self.default_epochs
+        if self.follower_epochs < 1:
+            raise ValueError('follower_epochs must be at least 1, got '
+                             f'{self.follower_epochs}; without consistency '
+                             'and complementarity phase 2 repeats phase 1')
         if self.wanted_anchor not in ('auto', *modalities):
             raise ValueError(f"anchor must be 'auto' or one of "
                              f'{list(modalities)}, got '
@@ -187,12 +162,11 @@ class UDITrainLoop(StagedTrainLoop):
             for m in modalities
         ]
         # Whoever may become the anchor: its followers are built and tried
-        # now, so that nothing about them is told after phase 1.
+        # now, so that nothing about them is told after phase 1. Any stand in
+        # for those of the chosen one; only their number is known.
         anchors = modalities if self.wanted_anchor == 'auto' else (
             self.wanted_anchor, )
         followers = [self._followers(anchor) for anchor in anchors][0]
-        # Any stand in for those of the chosen anchor; only their number is
-        # known.
         for i, stage in enumerate(followers[:len(modalities) - 1], 1):
             stage.name = f'follower_{i}'
         return alone + followers
@@ -209,15 +183,15 @@ class UDITrainLoop(StagedTrainLoop):
 
     def _followers(self, anchor: str) -> List[Stage]:
         """The stages of phase 2, in the order in which they train."""
-        others = [m for m in self.modalities if m != anchor]
-        if self.order == 'progressive' and self.choice is not None:
+        others = [m for m in self.model.modalities if m != anchor]
+        progressive = self.order == 'progressive'
+        if progressive and self.choice is not None:
             accuracy = self.choice.accuracy
             others.sort(key=lambda m: -accuracy.get(m, 0.))
-        stages, before = [], [anchor]
-        for modality in others:
-            teachers = before if self.order == 'progressive' else [anchor]
-            stages.append(self._follower(modality, list(teachers)))
-            before.append(modality)
+        stages = [
+            self._follower(m, [anchor, *(others[:i] if progressive else ())])
+            for i, m in enumerate(others)
+        ]
         fused = getattr(self.model.head, 'fused_part', None)
         if fused is not None:
             cfg = dict(
@@ -231,7 +205,9 @@ class UDITrainLoop(StagedTrainLoop):
         return stages
 
     def _follower(self, modality: str, teachers: List[str]) -> Stage:
-        objective = [dict(type='mmbalance_plugin.UnimodalLoss')]
+        objective: List[Dict[str, Any]] = [
+            dict(type='mmbalance_plugin.UnimodalLoss')
+        ]
         if self.guidance_cfg['consistency'] or \
                 self.guidance_cfg['complementarity']:
             objective.append(
@@ -246,9 +222,11 @@ class UDITrainLoop(StagedTrainLoop):
             objective=objective,
             init='scratch' if self.follower_start == 'scratch' else 'keep')
 
-    def _name_followers(self) -> None:
-        self.stages[len(self.modalities):] = self._followers(
-            self.choice.anchor)
+    def _take(self, choice: AnchorChoice) -> None:
+        """Name the followers of the chosen anchor."""
+        self.choice = choice
+        self.stages[len(self.model.modalities):] = self._followers(
+            choice.anchor)
 
     def to_be_reset(self) -> Sequence[str]:
         """Every modality may become a follower."""
@@ -264,14 +242,15 @@ class UDITrainLoop(StagedTrainLoop):
     @property
     def in_phase_two(self) -> bool:
         """bool: Whether the running stage trains a follower."""
-        return (len(self.modalities) <= self.stage_index < len(self.stages))
+        return (len(self.model.modalities) <= self.stage_index < len(
+            self.stages))
 
     def prepare_stage(self) -> None:
         """Choose the anchor after phase 1."""
         if self.in_phase_two and self.choice is None:
-            self.choice = self._choose_anchor()
-            self.runner.logger.info(f'UDI: {self.choice.reason}')
-            self._name_followers()
+            choice = self._choose_anchor()
+            self.runner.logger.info(f'UDI: {choice.reason}')
+            self._take(choice)
 
     def _choose_anchor(self) -> AnchorChoice:
         runner, model = self.runner, self.model
@@ -284,11 +263,7 @@ class UDITrainLoop(StagedTrainLoop):
                                 'config, nothing was validated')
         model.leave_stage()
         with self.uncounted():
-            outputs = feature_bank(
-                model,
-                loader,
-                logger=runner.logger,
-                title='choosing the anchor')
+            outputs = feature_bank(model, loader, title='choosing the anchor')
         choice = choose_anchor(outputs.logits, outputs.targets,
                                self.anchor_tolerance, outputs.present)
         if self.wanted_anchor != 'auto':
@@ -314,9 +289,8 @@ class UDITrainLoop(StagedTrainLoop):
         """Name the followers of the saved anchor."""
         # Another loop's has none: its stages differ, the caller says so.
         choice = state.get('choice')
-        if choice is not None and choice['anchor'] in self.modalities:
-            self.choice = AnchorChoice(**choice)
-            self._name_followers()
+        if choice is not None and choice['anchor'] in self.model.modalities:
+            self._take(AnchorChoice(**choice))
 
     def summary(self) -> Dict[str, Any]:
         """The anchor and why."""

@@ -50,8 +50,8 @@ def build_anchor_cache(model: torch.nn.Module,
                        dataloader: DataLoader,
                        anchor: str,
                        mode: Union[str, bool] = 'auto',
-                       device: Optional[str] = None,
-                       logger=None) -> Optional[AnchorCache]:
+                       device: Optional[str] = None
+                       ) -> Optional[AnchorCache]:
     """Run the anchor once over the training set, where that is sound.
 
     It is sound when a sample certainly looks the same each time it is loaded
@@ -65,7 +65,6 @@ def build_anchor_cache(model: torch.nn.Module,
             False never caches. Defaults to 'auto'.
         device (str, optional): Where the cache is kept. Defaults to None,
             beside the model.
-        logger (Logger): For progress. Defaults to None.
 
     Returns:
         AnchorCache | None: None where nothing is cached.
@@ -83,7 +82,6 @@ def build_anchor_cache(model: torch.nn.Module,
             model,
             dataloader, (anchor, ),
             features=True,
-            logger=logger,
             title=f"caching the frozen encoder's ({anchor}) outputs",
             dataset=source,
             device=device)
@@ -100,6 +98,5 @@ def build_anchor_cache(model: torch.nn.Module,
             f"cache_anchor=True, but {problem}: set cache_anchor='auto' or "
             'False, or take the randomness out of the training pipeline')
     print_log(f'The frozen encoder of {anchor} runs in every step, because '
-              f'{problem}',
-              logger or 'current')
+              f'{problem}', 'current')
     return None

@@ -1,11 +1,11 @@
 """How much each interaction term weighs in the coming epoch."""
-from contextlib import contextmanager
-from typing import Dict, Iterator, Tuple
+from typing import Dict, Tuple
 
 import torch
 from torch import Tensor, nn
 
 from ...functional import gradient_alignments, weights_from_alignments
+from ...models.modes import values_kept
 from ...models.objectives import BatchRecord
 from ...models.recognizers.labels import stack_labels
 from ...utils.streams import random_states_kept
@@ -128,7 +128,9 @@ class AlphaController:
         """
         data = model.data_preprocessor(data_batch, True)
         present = data.get('present')
-        with _no_trace(model), torch.enable_grad():
+        # BatchNorm's statistics and random states are put back.
+        with values_kept(model.buffers()), random_states_kept(), \
+                torch.enable_grad():
             features = model.extract_feat(data['inputs'],
                                           (guidance.follower, ), present)
             targets = stack_labels(data['data_samples'],
@@ -206,14 +208,3 @@ class AlphaController:
         return aligned, weights_from_alignments(aligned)
 
 
-@contextmanager
-def _no_trace(model: nn.Module) -> Iterator[None]:
-    """Put buffers (BatchNorm statistics) and random states back."""
-    buffers = [(b, b.clone()) for b in model.buffers()]
-    try:
-        with random_states_kept():
-            yield
-    finally:
-        with torch.no_grad():
-            for buffer, saved in buffers:
-                buffer.copy_(saved)

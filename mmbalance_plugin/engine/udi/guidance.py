@@ -1,7 +1,6 @@
 """What the anchor adds to a follower's objective."""
 import copy
 import inspect
-from contextlib import nullcontext
 from typing import Any, Dict, Mapping, Optional, Sequence, Tuple, Union
 
 import torch
@@ -13,7 +12,7 @@ from ...registry import MODELS
 from ...utils.eager import eager
 from ...utils.run_state import run_seed
 from ...utils.streams import random_states_kept, stream_seed
-from .anchor_cache import AnchorCache, build_anchor_cache
+from .anchor_cache import AnchorCache
 from .controller import AlphaController
 
 _TRIED = 4  # rows
@@ -190,18 +189,9 @@ class AnchorGuidance(ObjectiveTerm):
         """
         if not self.losses:
             return
-        # Filled again after a resume: the checkpoint has counted it.
-        again = loop.progress.epoch > 0
-        with loop.uncounted() if again else nullcontext():
-            for teacher in self.teachers:
-                if teacher in loop.model.trained:
-                    continue
-                cache = build_anchor_cache(loop.model, loop.dataloader,
-                                           teacher, self.cache_mode,
-                                           self.cache_device,
-                                           loop.runner.logger)
-                if cache is not None:
-                    self.caches[teacher] = cache
+        self.caches = loop.cached_outputs(
+            [m for m in self.teachers if m not in loop.model.trained],
+            self.cache_mode, self.cache_device)
 
     def before_batch(self, loop, index: int, data_batch: dict) -> None:
         """On an epoch's first batch, update the weights."""
@@ -304,7 +294,7 @@ class AnchorGuidance(ObjectiveTerm):
             for name, term in terms.items()
         }
 
-    def end_epoch(self) -> Dict[str, float]:
+    def end_epoch(self, loop) -> Dict[str, float]:
         """Weights, alignments and how the estimator did."""
         log = {f'align_{k}': float(v) for k, v in self._aligned.items()}
         log.update({

@@ -95,9 +95,13 @@ class ObjectiveTerm:
             data_batch (dict): As the data loader gives it.
         """
 
-    def end_epoch(self) -> Dict[str, float]:
+    def end_epoch(self, loop) -> Dict[str, float]:
         """After an epoch's last batch: numbers for the log and the stage's
-        history in ``summary.json``."""
+        history in ``summary.json``.
+
+        Args:
+            loop (StagedTrainLoop): The running loop.
+        """
         return {}
 
     def state_dict(self) -> Dict[str, Any]:

@@ -7,7 +7,8 @@ import torch
 from mmengine.logging import print_log
 from torch import Tensor
 
-from .seeded_parts import SeededParts, named_values
+from ..modes import named_values
+from .seeded_parts import SeededParts
 
 
 class InitialWeights(SeededParts):

@@ -1,6 +1,5 @@
 """Parts whose initial weights depend only on the seed and their name."""
 import copy
-from itertools import chain
 from typing import Any, Dict, Iterable, List, Optional, Tuple, Union
 
 import torch
@@ -13,7 +12,7 @@ from mmbalance_plugin.registry import MODELS
 from mmbalance_plugin.utils.streams import seeded
 
 from ..heads.base import MultimodalHead
-from ..modes import is_pretrained
+from ..modes import is_pretrained, named_values
 
 
 class SeededParts(BaseModule):
@@ -113,14 +112,6 @@ class _Parts(SeededParts):
         super().__init__(config['init_cfg'])
         self.modalities = modalities
         self._build_parts(**copy.deepcopy(config), init_seed=init_seed)
-
-
-def named_values(module: nn.Module) -> Dict[str, Tensor]:
-    """Parameters and buffers by name, persistent or not; no copies."""
-    named = chain(
-        module.named_parameters(remove_duplicate=False),
-        module.named_buffers(remove_duplicate=False))
-    return {name: value.detach() for name, value in named}
 
 
 def _build_encoder(name: str, cfg: dict) -> Any:

@@ -4,8 +4,8 @@ import os.path as osp
 
 from mmengine.dist import is_main_process
 
-from ..compat import POINTER
-from ..utils.work_dir import SUMMARY, refuse_finished, remove_if_there
+from ...compat import POINTER
+from ...utils.work_dir import SUMMARY, refuse_finished, remove_if_there
 from .selected import ALIAS, ASSEMBLED
 
 

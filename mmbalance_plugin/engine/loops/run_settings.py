@@ -15,7 +15,7 @@ from typing import (
 
 from mmengine.dist import get_world_size
 
-from ..utils.fit import listed
+from ...utils.fit import listed
 
 Settings = Dict[str, str]
 # Parts of a config that decide what is trained or measured.

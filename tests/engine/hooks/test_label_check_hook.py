@@ -10,7 +10,7 @@ from mmengine.runner import Runner
 from torch.utils.data import Subset
 
 from mmbalance_plugin.datasets import ArrayDataset, Arrays
-from mmbalance_plugin.engine.label_check import check_labels
+from mmbalance_plugin.engine.hooks.label_check_hook import check_labels
 from tests.datasets.av_clips import annotate, build, write_clips
 from tests.engine.digits import MODALITIES, digits_cfg
 

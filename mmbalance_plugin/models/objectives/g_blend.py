@@ -1,22 +1,23 @@
 """G-Blending's objective, and weights that follow the run."""
-import weakref
-from typing import Any, Dict, Mapping, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Tuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from ...functional import g_blend_weights
-from ...models.objectives import (
-    BatchRecord,
-    FusedLoss,
-    ObjectiveTerm,
-    UnimodalLoss,
-)
-from ...registry import MODELS
-from .split_losses import training_and_held_out
+from mmbalance_plugin.functional import g_blend_weights
+from mmbalance_plugin.registry import MODELS
+
+from .fused_loss import FusedLoss
+from .record import BatchRecord
+from .term import ObjectiveTerm
+from .unimodal_loss import UnimodalLoss
+
+if TYPE_CHECKING:
+    from ..recognizers import MultimodalRecognizer
 
 _FORMS = ('fixed', 'running', 'online')
 FUSED = 'fused'
+Pairs = Dict[str, Tuple[float, float]]
 
 
 @MODELS.register_module()
@@ -26,23 +27,21 @@ class GBlend(ObjectiveTerm):
     L = sum_k w_k CE_k over the modalities and the fused prediction, where
     the weights sum to 1: those of :func:`~mmbalance_plugin.functional.\
 g_blend_weights`, generalisation over squared overfitting in ``interval``
-    epochs. Losses are named as those of :class:`FusedLoss` and
+    epochs. A head that got worse gets weight 0; where all did, the weights
+    stay. Losses are named as those of :class:`FusedLoss` and
     :class:`UnimodalLoss`. The offline form is :class:`GBlendTrainLoop`.
+    Origins and behaviour: docs/methods.md.
 
     Args:
         form (str): Where weights come from. Defaults to 'running'.
 
             - 'fixed': they stay.
             - 'running': every ``interval`` epochs, from what the losses of
-              the running model did since the last time. The cheap form, a
-              choice of this project: two passes over training and held-out
-              data, no training. All heads learn at once, so a head's gain
-              is not its own alone.
+              the running model did since the last time: two passes over
+              training and held-out data.
             - 'online' (paper): every ``interval`` epochs, from the start on,
               each head is trained alone for as many epochs from the weights
-              that are there, which are put back. M + 1 heads cost M + 1 times
-              the training of the run. No checkpoint is written meanwhile,
-              and the learning rate stays.
+              that are there, which are put back.
         interval (int): Epochs n of the stage between two estimates.
             Defaults to 10.
         weights (dict[str, float], optional): Weight of each modality and of
@@ -51,20 +50,9 @@ g_blend_weights`, generalisation over squared overfitting in ``interval``
         heads (str): Where modalities' logits come from; see
             :class:`UnimodalLoss`. Defaults to 'shared'.
 
-    Note:
-        * Held-out data are the samples of the loop's ``hold_out`` (the paper
-          holds 8 to 13 % of the training data out), or the validation data.
-        * A head that got worse gets weight 0; where all did, the weights stay
-          (a choice of this project, as the paper is silent).
-        * **DDP**: losses are means over all samples of the split; the same
-          weights on all ranks.
-        * **Resume**: weights, and the losses they are compared with, are in
-          the checkpoint.
-        * Log: ``g_blend_<head>``, what an epoch was trained with.
-
     Raises:
         ValueError: An option does not fit, or, when the stage starts, there
-            is nothing held out.
+            is nothing held out (``hold_out`` of the loop, or validation).
     """
 
     fuses = True
@@ -84,13 +72,10 @@ g_blend_weights`, generalisation over squared overfitting in ``interval``
         self.interval = interval
         self.given = weights
         self.fused, self.own = FusedLoss(), UnimodalLoss(heads=heads)
-        self.weights: Optional[Tensor] = None
-        self.start: Optional[Dict[str, Tuple[float, float]]] = None
-        # Weak, so that a model in training can be copied.
-        self._running: Optional[weakref.ref] = None
+        self.start: Optional[Pairs] = None
+        self.ready = form == 'fixed'
 
-    def bind(self, model: nn.Module) -> None:
-        """See :class:`ObjectiveTerm`."""
+    def bind(self, model: 'MultimodalRecognizer') -> None:
         if FUSED in model.modalities:
             raise ValueError(f"GBlend: '{FUSED}' is the fused head, not a "
                              'modality: rename it')
@@ -112,8 +97,7 @@ g_blend_weights`, generalisation over squared overfitting in ``interval``
             [float(weights[name]) for name in self.names], device=self.device)
 
     def __call__(self, record: BatchRecord) -> Dict[str, Tensor]:
-        """See :class:`ObjectiveTerm`."""
-        if self.form != 'fixed' and self._running is None:
+        if not self.ready:
             raise RuntimeError(
                 f"GBlend(form='{self.form}') estimates its weights between "
                 "the epochs of mmbalance_plugin.StagedTrainLoop: use that, or "
@@ -124,33 +108,27 @@ g_blend_weights`, generalisation over squared overfitting in ``interval``
 
     # ---- the schedule --------------------------------------------------
     def start_stage(self, loop) -> None:
-        """The first measurement, or the first estimate."""
-        self._running = weakref.ref(loop)
+        self.ready = True
         if self.form != 'fixed' and loop.progress.epoch == 0:  # else resumed
             self.start = None
-            self._set(self.given)
-            self._estimate()
+            self._set(self.given or {})
+            self._estimate(loop)
 
-    def end_epoch(self) -> Dict[str, float]:
-        """Estimate, when it is time; see :class:`ObjectiveTerm`."""
+    def end_epoch(self, loop) -> Dict[str, float]:
         record = {
             f'g_blend_{name}': weight
             for name, weight in zip(self.names, self.weights.tolist())
         }
-        epoch, epochs = self._loop.progress.epoch, self._loop.stage.epochs
-        if self.form != 'fixed' and epoch < epochs and \
+        epoch = loop.progress.epoch
+        if self.form != 'fixed' and epoch < loop.stage.epochs and \
                 epoch % self.interval == 0:
-            self._estimate()
+            self._estimate(loop)
         return record
 
-    @property
-    def _loop(self):
-        return self._running()
-
-    def _estimate(self) -> None:
-        before, now = self.start, self._measure()
+    def _estimate(self, loop) -> None:
+        before, now = self.start, self._measure(loop)
         if self.form == 'online':
-            before, now = now, self._train_alone()
+            before, now = now, self._train_alone(loop)
         else:
             self.start = now
         if before is not None:
@@ -158,27 +136,25 @@ g_blend_weights`, generalisation over squared overfitting in ``interval``
             if any(found.values()):
                 self._set(found)
 
-    def _train_alone(self) -> Dict[str, Tuple[float, float]]:
+    def _train_alone(self, loop) -> Pairs:
         """Losses of heads that were trained alone, each its own."""
         kept, ends = self.weights, {}
         for name in self.names:
-            with self._loop.excursion() as train:
+            with loop.excursion() as train:
                 self._set({other: other == name for other in self.names})
                 train(self.interval)
-                ends[name] = self._measure()[name]
+                ends[name] = self._measure(loop)[name]
         self.weights = kept
         return ends
 
-    def _measure(self) -> Dict[str, Tuple[float, float]]:
+    def _measure(self, loop) -> Pairs:
         """Mean (training, held-out) loss of each head."""
-        found = training_and_held_out(self._loop, (self.fused, self.own))
+        found = loop.training_and_held_out((self.fused, self.own))
         return dict(zip(self.names, found.values()))
 
     def state_dict(self) -> Dict[str, Any]:
-        """See :class:`ObjectiveTerm`."""
         return dict(weights=self.weights.tolist(), start=self.start)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """See :class:`ObjectiveTerm`."""
         self._set(dict(zip(self.names, state['weights'])))
         self.start = state['start']

@@ -9,7 +9,7 @@ from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
-from mmbalance_plugin.engine.g_blend import split_losses
+from mmbalance_plugin.engine.loops.split_losses import split_losses
 from tests.dist_utils import run_ranks
 from tests.engine.digits import assert_same, digits_cfg, train, weights
 from tests.engine.hooks.summary_utils import summary_of

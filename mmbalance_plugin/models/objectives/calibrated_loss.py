@@ -1,15 +1,18 @@
 """Unimodal losses that follow what held-out samples say."""
-import weakref
-from typing import Any, Dict, List, Mapping, Optional
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping
 
 import torch
 from mmengine.dist import broadcast_object_list, is_main_process
-from torch import Tensor, nn
+from torch import Tensor
 
-from ..evaluation.functional import macro_f1
-from ..models.modes import evaluating
-from ..models.objectives import BatchRecord, UnimodalLoss
-from .features import FeatureBank, feature_bank
+from mmbalance_plugin.evaluation.functional import macro_f1
+
+from ..modes import evaluating
+from .record import BatchRecord
+from .unimodal_loss import UnimodalLoss
+
+if TYPE_CHECKING:
+    from ..recognizers import MultimodalRecognizer
 
 
 class CalibratedLoss(UnimodalLoss):
@@ -17,19 +20,16 @@ class CalibratedLoss(UnimodalLoss):
 
     From samples held out of the training set (``hold_out`` of
     :class:`StagedTrainLoop`), never from validation or test data. A subclass
-    says what is :meth:`measured` and how it is :meth:`taken`.
+    says what is :meth:`measured` and how it is :meth:`taken`. The pass over
+    them is in eval mode, through the pipeline of training, and counts as
+    training cost.
 
     Args:
         kwargs: See :class:`UnimodalLoss`.
 
     Attributes:
-        last (dict[str, float]): What the running epoch is trained with.
-
-    Note:
-        * One pass over the held-out samples per epoch, counted as training
-          cost, in eval mode, through the pipeline of training.
-        * **DDP**: the pass is dealt out, rank 0 measures, all follow.
-        * **Resume**: what was measured is in the checkpoint.
+        last (dict[str, float]): What the running epoch is trained with;
+            kept in checkpoints.
 
     Raises:
         ValueError: There is but one modality, or, when the stage starts,
@@ -39,15 +39,12 @@ class CalibratedLoss(UnimodalLoss):
     def __init__(self, **kwargs) -> None:
         super().__init__(**kwargs)
         self.last: Dict[str, float] = {}
-        # Weak, so that a model in training can be copied.
-        self._running: Optional[weakref.ref] = None
 
-    def measured(self, model: nn.Module,
-                 bank: FeatureBank) -> Dict[str, float]:
+    def measured(self, loop, bank) -> Dict[str, float]:
         """What the held-out samples say; asked on rank 0 only.
 
         Args:
-            model (MultimodalRecognizer): The bare model.
+            loop (StagedTrainLoop): The running loop.
             bank (FeatureBank): Of the held-out samples, with features.
 
         Returns:
@@ -57,27 +54,17 @@ class CalibratedLoss(UnimodalLoss):
 
     def taken(self, found: Dict[str, float]) -> None:
         """Act on it, on all ranks."""
+        raise NotImplementedError
 
-    def bind(self, model: nn.Module) -> None:
-        """See :class:`ObjectiveTerm`."""
+    def bind(self, model: 'MultimodalRecognizer') -> None:
         super().bind(model)
         self.names = tuple(self.needs(model))
         if len(self.names) < 2:
             raise ValueError(f'{type(self).__name__} needs at least two '
                              f'modalities, got {list(self.names)}')
 
-    @property
-    def loop(self):
-        """StagedTrainLoop: The running one."""
-        return self._running()
-
     def __call__(self, record: BatchRecord) -> Dict[str, Tensor]:
-        """See :class:`ObjectiveTerm`.
-
-        Raises:
-            RuntimeError: There is no loop that would calibrate.
-        """
-        if self._running is None:
+        if not self.last:
             raise RuntimeError(
                 f'{type(self).__name__} is calibrated between the epochs of '
                 'mmbalance_plugin.StagedTrainLoop: use that')
@@ -85,46 +72,31 @@ class CalibratedLoss(UnimodalLoss):
 
     # ---- the schedule --------------------------------------------------
     def start_stage(self, loop) -> None:
-        """The first calibration; see :class:`ObjectiveTerm`."""
-        self._running = weakref.ref(loop)
         if loop.held_out is None:
             raise ValueError(
                 f'{type(self).__name__} calibrates on samples that are held '
                 'out of training: set train_cfg.hold_out=0.1, for example')
         if loop.progress.epoch == 0:  # else resumed
-            self.calibrate()
+            self.calibrate(loop)
 
-    def end_epoch(self) -> Dict[str, float]:
-        """Calibrate for the next epoch, if there is one; see
-        :class:`ObjectiveTerm`."""
+    def end_epoch(self, loop) -> Dict[str, float]:
         record = self.last
-        if self.loop.progress.epoch < self.loop.stage.epochs:
-            self.calibrate()
+        if loop.progress.epoch < loop.stage.epochs:
+            self.calibrate(loop)
         return record
 
     @torch.no_grad()
-    def calibrate(self) -> None:
+    def calibrate(self, loop) -> None:
         """Look at the held-out samples."""
-        loop = self.loop
-        bank = feature_bank(
-            loop.model,
-            loop.dataloader,
-            self.names,
-            features=True,
-            logger=loop.runner.logger,
-            title='features of the held-out samples',
-            dataset=loop.held_out)
+        bank = loop.features('features of the held-out samples', self.names,
+                             dataset=loop.held_out)
         found: List[Any] = [None]
         if is_main_process():
-            found[0] = self.measured(loop.model, bank)
+            found[0] = self.measured(loop, bank)
         broadcast_object_list(found)
-        self._take(found[0])
+        self.load_state_dict(dict(last=found[0]))
 
-    def _take(self, found: Dict[str, float]) -> None:
-        self.last = found
-        self.taken(found)
-
-    def f1(self, model: nn.Module, bank: FeatureBank) -> Dict[str, float]:
+    def f1(self, model: 'MultimodalRecognizer', bank) -> Dict[str, float]:
         """Macro-F1 of each modality alone, of the samples that have it; 0
         where none has."""
         record = BatchRecord(model, {}, (), bank.targets, bank.features)
@@ -141,9 +113,8 @@ class CalibratedLoss(UnimodalLoss):
 
     # ---- checkpoints ---------------------------------------------------
     def state_dict(self) -> Dict[str, Any]:
-        """See :class:`ObjectiveTerm`."""
         return dict(last=self.last)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """See :class:`ObjectiveTerm`."""
-        self._take(state['last'])
+        self.last = state['last']
+        self.taken(self.last)

@@ -9,7 +9,7 @@ from mmengine.hooks import (
 )
 
 from ...utils.fit import CheckpointMismatchError, refuse_misfit
-from ..run_settings import ResumeError
+from .run_settings import ResumeError
 
 STATE_KEY = 'staged_loop'
 

@@ -4,12 +4,17 @@ import torch
 import torch.nn.functional as F
 from mmengine.dist import get_rank
 
-from mmbalance_plugin.engine.best_teacher import BestTeacherLoss
 from mmbalance_plugin.functional import distillation_loss
+from mmbalance_plugin.models.objectives import BestTeacherLoss
 from tests.dist_utils import run_ranks
 from tests.engine.digits import assert_same, train, weights
 from tests.engine.test_missing import lacking_cfg
-from tests.engine.test_mutual_information import FUSED, MI, UNIMODAL, cfg
+from tests.models.objectives.test_mutual_information_loss import (
+    FUSED,
+    MI,
+    UNIMODAL,
+    cfg,
+)
 from tests.models.recognizers.toy import batch, build, targets
 
 TEACH = dict(type='mmbalance_plugin.BestTeacherLoss')

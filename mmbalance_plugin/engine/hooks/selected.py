@@ -10,7 +10,7 @@ from mmengine.hooks import CheckpointHook
 from mmengine.runner import CheckpointLoader
 from torch import nn
 
-from ..utils.files import PARTIAL, move_whole
+from ...utils.files import PARTIAL, move_whole
 
 ALIAS = 'best.pth'
 ASSEMBLED = 'assembled.pth'

@@ -7,11 +7,11 @@ from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 from torch.optim import SGD
 
-from mmbalance_plugin.engine.hooks.stage_hooks import STATE_KEY
+from mmbalance_plugin.engine.loops.stage_hooks import STATE_KEY
 from mmbalance_plugin.engine.steps import MultimodalDistributedDataParallel
-from mmbalance_plugin.engine.umt import UMTLoss
 from mmbalance_plugin.functional import umt_distillation
 from mmbalance_plugin.models.objectives import FusedLoss
+from mmbalance_plugin.models.objectives.umt_loss import UMTLoss
 from tests.dist_utils import run_ranks
 from tests.engine import modulation_toy as images
 from tests.engine.digits import MODALITIES, assert_same, digits_cfg, train
@@ -183,7 +183,7 @@ def test_the_student_starts_anew(tmp_path):
 
 def test_with_a_cache_and_without_it_learns_the_same(whole, tmp_path,
                                                      monkeypatch):
-    monkeypatch.setattr('mmbalance_plugin.engine.umt.build_anchor_cache',
+    monkeypatch.setattr('mmbalance_plugin.models.objectives.umt_loss.build_anchor_cache',
                         lambda *_, **__: None)
     plain = train(cfg(tmp_path / 'plain'))
     images.assert_close(weights_of(whole), weights_of(plain), atol=1e-5)

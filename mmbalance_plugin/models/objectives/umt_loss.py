@@ -1,18 +1,21 @@
 """UMT: features that unimodal teachers guide."""
-from contextlib import contextmanager, nullcontext
-from typing import Any, Dict, Iterator, Mapping, Optional
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Dict, Iterator, Mapping, Optional
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.func import functional_call
 
-from ..functional import umt_distillation
-from ..models.modes import evaluating
-from ..models.objectives import BatchRecord, ObjectiveTerm
-from ..models.recognizers.seeded_parts import named_values
-from ..registry import MODELS
-from ..utils.eager import eager
-from .udi.anchor_cache import AnchorCache, build_anchor_cache
+from mmbalance_plugin.functional import umt_distillation
+from mmbalance_plugin.registry import MODELS
+from mmbalance_plugin.utils.eager import eager
+
+from ..modes import evaluating, named_values, values_kept
+from .record import BatchRecord
+from .term import ObjectiveTerm
+
+if TYPE_CHECKING:
+    from ..recognizers import MultimodalRecognizer
 
 
 @MODELS.register_module()
@@ -24,22 +27,15 @@ class UMTLoss(ObjectiveTerm):
     encoders **as they stand when the stage begins**, before ``init='scratch'``
     puts them back: earlier stages of the run, each of one modality, train
     them, or ``load_from`` brings them. They are frozen and in eval mode. The
-    term keeps their weights; they are no part of the model.
+    term keeps their weights; they are no part of the model. Behaviour:
+    docs/methods.md.
 
     Args:
         weight (float): lambda. Defaults to 10 (a port's; the paper's is not
             known).
         cache_device (str, optional): Where the teachers' features are kept
-            where they can be; see :func:`build_anchor_cache`. Defaults to
-            None, beside the model.
-
-    Note:
-        * Where a sample is the same each time, the teachers run over the
-          training set once; elsewhere in every step, without gradient.
-        * **DDP, accumulation, clipping**: as any loss, a mean over samples.
-        * **AMP**: the distance is float32.
-        * **Resume**: checkpoints hold the teachers' weights.
-        * A sample that lacks a modality has no distance of it.
+            where they can be; see :meth:`StagedTrainLoop.cached_outputs`.
+            Defaults to None, beside the model.
 
     Raises:
         ValueError: ``weight`` is negative; or, when the stage begins, nothing
@@ -55,54 +51,42 @@ class UMTLoss(ObjectiveTerm):
         self.weight = weight
         self.cache_device = cache_device
         self.teachers: Dict[str, Dict[str, Tensor]] = {}
-        self.caches: Dict[str, AnchorCache] = {}
+        self.caches: Dict[str, Any] = {}
 
-    def bind(self, model: nn.Module) -> None:
-        """Keep the encoders' weights; see :class:`ObjectiveTerm`."""
+    def bind(self, model: 'MultimodalRecognizer') -> None:
         self.teachers = {
             m: {k: v.clone() for k, v in named_values(encoder).items()}
             for m, encoder in model.encoders.items()
         }
 
     def start_stage(self, loop) -> None:
-        """Cache the teachers' features; see :class:`ObjectiveTerm`."""
         if loop.stage.objective is None or not (loop.stage_index
                                                 or loop.runner._load_from):
             raise ValueError(
                 f'UMTLoss in stage {loop.stage.name!r}: nothing has trained '
                 'the teachers; put it into the objective of a stage that '
                 'comes after one of each modality alone, or set load_from')
-        # Filled again after a resume: the checkpoint has counted it.
-        again = loop.progress.epoch > 0
-        with loop.uncounted() if again else nullcontext(), self._teaching(
-                loop.model):
-            for m in self.teachers:
-                cache = build_anchor_cache(
-                    loop.model,
-                    loop.dataloader,
-                    m,
-                    device=self.cache_device,
-                    logger=loop.runner.logger)
-                if cache is not None:
-                    # What the student's head says of them is of no use.
-                    self.caches[m] = cache._replace(
-                        logits=cache.logits.new_empty(len(cache.logits), 0))
+        with self._teaching(loop.model):
+            found = loop.cached_outputs(self.teachers,
+                                        device=self.cache_device)
+        # What the student's head says of them is of no use.
+        self.caches = {
+            m: cache._replace(
+                logits=cache.logits.new_empty(len(cache.logits), 0))
+            for m, cache in found.items()
+        }
 
     @contextmanager
-    def _teaching(self, model: nn.Module) -> Iterator[None]:
+    def _teaching(self, model: 'MultimodalRecognizer') -> Iterator[None]:
         """The teachers' weights in the encoders, then again the student's."""
         mine = {m: named_values(model.encoders[m]) for m in self.teachers}
-        kept = {m: {k: v.clone() for k, v in values.items()}
-                for m, values in mine.items()}
-        try:
+        with values_kept(
+                [v for values in mine.values() for v in values.values()]):
             _copy(self.teachers, mine)
             yield
-        finally:
-            _copy(kept, mine)
 
     @eager
     def __call__(self, record: BatchRecord) -> Dict[str, Tensor]:
-        """See :class:`ObjectiveTerm`."""
         return {
             f'loss_umt_{m}': self.weight * record.mean(
                 umt_distillation, (m, ), feature, self._taught(record, m))
@@ -126,11 +110,9 @@ class UMTLoss(ObjectiveTerm):
         return found if present is None else present.spread(found, modality)
 
     def state_dict(self) -> Dict[str, Any]:
-        """The teachers' weights."""
         return dict(teachers=self.teachers)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """See :class:`ObjectiveTerm`."""
         _copy(state['teachers'], self.teachers)
 
 

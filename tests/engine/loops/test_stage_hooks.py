@@ -5,12 +5,11 @@ from mmengine.hooks import Hook, SyncBuffersHook
 from mmengine.runner import Runner
 
 from mmbalance_plugin.compat import find_latest_checkpoint
-from mmbalance_plugin.engine.hooks import (
-    AtomicCheckpointHook,
+from mmbalance_plugin.engine.hooks import AtomicCheckpointHook, SummaryHook
+from mmbalance_plugin.engine.loops import stage_hooks
+from mmbalance_plugin.engine.loops.stage_hooks import (
     StageStateHook,
     StageSyncBuffersHook,
-    SummaryHook,
-    stage_hooks,
 )
 from tests.engine.digits import digits_cfg, train
 

@@ -5,18 +5,19 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Subset
 
-from ..functional import (
+from mmbalance_plugin.functional import (
     pmr_coefficients,
     pmr_entropy_weights,
     prototype_log_probs,
 )
-from ..models.objectives import BatchRecord, ObjectiveTerm
-from ..registry import MODELS
-from ..utils.dist import global_scores
-from ..utils.eager import eager
-from ..utils.run_state import current_epoch, run_seed
-from ..utils.streams import stream
-from .features import FeatureBank, feature_bank
+from mmbalance_plugin.registry import MODELS
+from mmbalance_plugin.utils.dist import global_scores
+from mmbalance_plugin.utils.eager import eager
+from mmbalance_plugin.utils.run_state import current_epoch, run_seed
+from mmbalance_plugin.utils.streams import stream
+
+from .record import BatchRecord
+from .term import ObjectiveTerm
 
 
 @MODELS.register_module()
@@ -33,7 +34,9 @@ class PMRLoss(ObjectiveTerm):
     class, by the cross-entropy PCE, the more the further behind they are:
     :func:`~mmbalance_plugin.functional.pmr_coefficients`. The entropy H of
     the leading one is raised: :func:`~mmbalance_plugin.functional.\
-pmr_entropy_weights`. It adds no weights, and nothing at test time.
+pmr_entropy_weights`. A class that was not drawn keeps its prototype; one
+    that never was has none, and its samples no part in the loss. Origins and
+    behaviour: docs/methods.md.
 
     Args:
         alpha (float): Factor on PCE; 1 or 2 (paper). Defaults to 1.
@@ -46,17 +49,6 @@ pmr_entropy_weights`. It adds no weights, and nothing at test time.
             Defaults to 0.2 (released code).
         share (float): Part of the training set, drawn anew each epoch, that
             prototypes are the means of. Defaults to 0.1 (released code).
-
-    Note:
-        * A class that was not drawn keeps its prototype. One that never was
-          has none, and its samples no part in the loss.
-        * **DDP**: ranks share the pass, and coefficients are those of the
-          global batch (one collective of 2 M numbers).
-        * **AMP**: float32. **Accumulation**: a micro-batch has coefficients
-          of its own.
-        * **Resume**: the prototypes are in the checkpoint.
-        * A sample that lacks a modality has no part in its mean.
-        * Log: ``pce_<m>`` and ``pmr_coefficient_<m>``.
 
     Raises:
         ValueError: An option is out of range.
@@ -99,15 +91,10 @@ pmr_entropy_weights`. It adds no weights, and nothing at test time.
             size = max(1, round(self.share * len(dataset)))
             dataset = Subset(dataset, drawn[:size].tolist())
         self.update(
-            feature_bank(
-                loop.model,
-                loop.dataloader,
-                features=True,
-                logger=loop.runner.logger,
-                title='features for prototypes',
-                dataset=dataset), loop.model.head.num_classes)
+            loop.features('features for prototypes', dataset=dataset),
+            loop.model.head.num_classes)
 
-    def update(self, bank: FeatureBank, num_classes: int) -> None:
+    def update(self, bank, num_classes: int) -> None:
         """Move the prototypes towards the class means.
 
         Args:
@@ -132,7 +119,6 @@ pmr_entropy_weights`. It adds no weights, and nothing at test time.
 
     # ---- the loss ------------------------------------------------------
     def __call__(self, record: BatchRecord) -> Dict[str, Tensor]:
-        """See :class:`ObjectiveTerm`."""
         if not self.prototypes:
             raise RuntimeError('PMRLoss has no prototypes: they are computed '
                                'before each epoch of mmbalance_plugin.'
@@ -190,11 +176,9 @@ pmr_entropy_weights`. It adds no weights, and nothing at test time.
         return coefficients, pmr_entropy_weights(coefficients)
 
     def state_dict(self) -> Dict[str, Any]:
-        """The prototypes, and which classes have one."""
         return dict(prototypes=self.prototypes, known=self.known)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """See :class:`ObjectiveTerm`."""
         self.prototypes = dict(state['prototypes'])
         self.known = dict(state['known'])
 

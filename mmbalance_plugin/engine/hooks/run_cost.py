@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from ..utils.eager import eager
-from ..utils.memory import peak_resident
+from ...utils.eager import eager
+from ...utils.memory import peak_resident
 
 
 class EncoderTally:

@@ -8,9 +8,8 @@ from mmengine.optim import OptimWrapper
 from torch.optim import SGD
 
 from mmbalance_plugin.engine.features import FeatureBank
-from mmbalance_plugin.engine.pmr import PMRLoss
 from mmbalance_plugin.engine.steps import MultimodalDistributedDataParallel
-from mmbalance_plugin.models.objectives import BatchRecord
+from mmbalance_plugin.models.objectives import BatchRecord, PMRLoss
 from mmbalance_plugin.models.presence import Presence
 from tests.dist_utils import run_ranks
 from tests.engine.digits import assert_same, digits_cfg, train

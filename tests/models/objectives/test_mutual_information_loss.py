@@ -7,8 +7,8 @@ import torch
 from mmengine.dist import get_rank
 from sklearn.metrics import f1_score
 
-from mmbalance_plugin.engine.mutual_information import MutualInformationLoss
 from mmbalance_plugin.functional import feature_mutual_information
+from mmbalance_plugin.models.objectives import MutualInformationLoss
 from mmbalance_plugin.registry import MODELS
 from tests.dist_utils import run_ranks
 from tests.engine.digits import assert_same, digits_cfg, train, weights

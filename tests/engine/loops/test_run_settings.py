@@ -8,8 +8,8 @@ from mmengine.hooks import Hook
 from mmengine.logging import MessageHub
 from mmengine.runner import Runner
 
-from mmbalance_plugin.engine import run_settings
-from mmbalance_plugin.engine.run_settings import changes
+from mmbalance_plugin.engine.loops import run_settings
+from mmbalance_plugin.engine.loops.run_settings import changes
 from tests.engine.digits import assert_same, digits_cfg, train, weights
 
 SMALL = dict(n_train=64, n_val=32)

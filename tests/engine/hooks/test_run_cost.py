@@ -5,8 +5,8 @@ import torch.distributed as dist
 from mmengine.runner import Runner
 from torch import nn
 
-from mmbalance_plugin.engine.cost import EncoderTally, RunCost
 from mmbalance_plugin.engine.hooks import SummaryHook
+from mmbalance_plugin.engine.hooks.run_cost import EncoderTally, RunCost
 from tests.dist_utils import run_ranks
 from tests.engine.digits import digits_cfg, train
 from tests.engine.hooks.summary_utils import summary_of

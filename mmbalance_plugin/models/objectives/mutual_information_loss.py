@@ -1,18 +1,18 @@
 """Losses weighted by how modalities do and what they share."""
-from typing import Dict
+from typing import Any, Dict
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from ..functional import (
+from mmbalance_plugin.functional import (
     feature_mutual_information,
     mutual_information_weights,
 )
-from ..functional.mutual_information import ESTIMATORS
-from ..models.objectives import BatchRecord
-from ..registry import MODELS
+from mmbalance_plugin.functional.mutual_information import ESTIMATORS
+from mmbalance_plugin.registry import MODELS
+
 from .calibrated_loss import CalibratedLoss
-from .features import FeatureBank
+from .record import BatchRecord
 
 
 @MODELS.register_module()
@@ -21,11 +21,11 @@ class MutualInformationLoss(CalibratedLoss):
 
     sum_m w_m CE(z^m, y) beside :class:`FusedLoss`, as
     ``loss_cls_<modality>``. Before each epoch of the stage the weights are
-    set from samples held out of the training set (``hold_out`` of
-    :class:`StagedTrainLoop`), never from validation or test data:
+    set from samples held out of the training set:
     :func:`~mmbalance_plugin.functional.mutual_information_weights` of each
-    modality's macro-F1 and of its features' information on the others'.
-    The paper's equations are not public: no reproduction.
+    modality's macro-F1 and of its features' information on the others', of
+    the samples that have all of them. Origins and behaviour:
+    docs/methods.md.
 
     Args:
         beta (float): See the function above. Defaults to 1.
@@ -40,18 +40,8 @@ class MutualInformationLoss(CalibratedLoss):
             estimated from. Defaults to 2048.
         kwargs: ``modalities`` and ``heads`` of :class:`UnimodalLoss`.
 
-    Note:
-        * DDP, resume and cost are as :class:`CalibratedLoss` has them.
-        * With two modalities the information is the same for both, unless
-          the estimator is a bound: what tells them apart is F1.
-        * F1 is of the samples that have the modality, information of those
-          that have all of them.
-        * Log: ``mi_weight_<m>``, what the epoch was trained with, and
-          ``mi_f1_<m>`` and ``mi_<m>`` (nats), which gave it.
-
     Raises:
-        ValueError: An option is out of range; there is but one modality; or,
-            when the stage starts, nothing is held out.
+        ValueError: An option is out of range; see :class:`CalibratedLoss`.
     """
 
     def __init__(self,
@@ -73,13 +63,12 @@ class MutualInformationLoss(CalibratedLoss):
                 f'must be at least 1, got {components}, {neighbors} and '
                 f'{samples}')
         self.beta, self.gamma, self.mean_weight = beta, gamma, weight
-        self.estimation = dict(
+        self.estimation: Dict[str, Any] = dict(
             estimator=estimator, components=components, neighbors=neighbors)
         self.samples = samples
         self.weights: Dict[str, Tensor] = {}
 
-    def bind(self, model: nn.Module) -> None:
-        """See :class:`ObjectiveTerm`."""
+    def bind(self, model) -> None:
         super().bind(model)
         device = next(model.parameters()).device
         self.weights = {
@@ -88,15 +77,12 @@ class MutualInformationLoss(CalibratedLoss):
         }
 
     def __call__(self, record: BatchRecord) -> Dict[str, Tensor]:
-        """See :class:`ObjectiveTerm`."""
         return {
             name: self.weights[name.replace('loss_cls_', '')] * loss
             for name, loss in super().__call__(record).items()
         }
 
-    def measured(self, model: nn.Module,
-                 bank: FeatureBank) -> Dict[str, float]:
-        """F1, information and the weights; see :class:`CalibratedLoss`."""
+    def measured(self, loop, bank) -> Dict[str, float]:
         complete = torch.ones_like(bank.targets, dtype=torch.bool)
         for rows in bank.present.values():
             complete = complete & rows
@@ -109,7 +95,7 @@ class MutualInformationLoss(CalibratedLoss):
             rest = [shared[other] for other in self.names if other != m]
             information[m] = feature_mutual_information(
                 shared[m], torch.cat(rest, dim=1), **self.estimation)
-        f1 = self.f1(model, bank)
+        f1 = self.f1(loop.model, bank)
         weights = self.mean_weight * mutual_information_weights(
             torch.tensor([f1[m] for m in self.names]),
             torch.tensor([information[m] for m in self.names]), self.beta,
@@ -124,6 +110,5 @@ class MutualInformationLoss(CalibratedLoss):
         }
 
     def taken(self, found: Dict[str, float]) -> None:
-        """Set the weights; see :class:`CalibratedLoss`."""
         for m, weight in self.weights.items():
             weight.fill_(found[f'mi_weight_{m}'])

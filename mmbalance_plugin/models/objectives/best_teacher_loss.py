@@ -1,13 +1,13 @@
 """Weaker modalities learn from the strongest."""
 from typing import Dict, Optional
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from ..functional import distillation_loss
-from ..models.objectives import BatchRecord
-from ..registry import MODELS
+from mmbalance_plugin.functional import distillation_loss
+from mmbalance_plugin.registry import MODELS
+
 from .calibrated_loss import CalibratedLoss
-from .features import FeatureBank
+from .record import BatchRecord
 
 
 @MODELS.register_module()
@@ -23,8 +23,8 @@ class BestTeacherLoss(CalibratedLoss):
         KL(\operatorname{softmax}(z^t / T) \|
         \operatorname{softmax}(z^m / T))
 
-    as ``loss_cls_<m>`` and ``loss_distill_<m>``. The paper's equations are
-    not public: no reproduction.
+    as ``loss_cls_<m>`` and ``loss_distill_<m>``. A sample that lacks the
+    teacher has no loss against it. Origins and behaviour: docs/methods.md.
 
     Args:
         lam (float): From 0, the labels alone, to 1. Defaults to 0.5.
@@ -33,15 +33,8 @@ class BestTeacherLoss(CalibratedLoss):
             has learnt anything. Defaults to 1.
         kwargs: ``modalities`` and ``heads`` of :class:`UnimodalLoss`.
 
-    Note:
-        * A sample that lacks the teacher has no loss against it.
-        * DDP, resume and cost are as :class:`CalibratedLoss` has them.
-        * Log: ``teacher_<m>``, 1 for who taught in the epoch and 0 for the
-          others, and ``teacher_f1_<m>``, by which it was chosen.
-
     Raises:
-        ValueError: An option is out of range; there is but one modality; or,
-            when the stage starts, nothing is held out.
+        ValueError: An option is out of range; see :class:`CalibratedLoss`.
     """
 
     def __init__(self,
@@ -59,7 +52,6 @@ class BestTeacherLoss(CalibratedLoss):
         self.teacher: Optional[str] = None
 
     def __call__(self, record: BatchRecord) -> Dict[str, Tensor]:
-        """See :class:`ObjectiveTerm`."""
         losses = super().__call__(record)
         if self.teacher not in record.features:
             return losses
@@ -76,17 +68,14 @@ class BestTeacherLoss(CalibratedLoss):
     def _divergence(self, student: Tensor, teacher: Tensor) -> Tensor:
         return distillation_loss(student, teacher, self.temperature)
 
-    def measured(self, model: nn.Module,
-                 bank: FeatureBank) -> Dict[str, float]:
-        """F1, and who teaches; see :class:`CalibratedLoss`."""
-        f1 = self.f1(model, bank)
+    def measured(self, loop, bank) -> Dict[str, float]:
+        f1 = self.f1(loop.model, bank)
         best = max(f1, key=f1.__getitem__)  # the first of equals
-        ready = self.loop.progress.epoch >= self.warmup
+        ready = loop.progress.epoch >= self.warmup
         found = {f'teacher_{m}': float(ready and m == best) for m in f1}
         found.update({f'teacher_f1_{m}': score for m, score in f1.items()})
         return found
 
     def taken(self, found: Dict[str, float]) -> None:
-        """Choose the teacher; see :class:`CalibratedLoss`."""
         chosen = [m for m in self.names if found[f'teacher_{m}']]
         self.teacher = chosen[0] if chosen else None

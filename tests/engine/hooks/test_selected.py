@@ -9,7 +9,7 @@ import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mmbalance_plugin.engine.selected import point_alias
+from mmbalance_plugin.engine.hooks.selected import point_alias
 from tests.engine.digits import assert_same, digits_cfg, train, weights
 from tests.engine.hooks.summary_utils import SMALL, summary_of
 
