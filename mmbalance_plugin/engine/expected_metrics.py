@@ -41,8 +41,9 @@ def refuse_missing(who: str, wanted: Sequence[str],
     Raises:
         ValueError: It is not among ``names``.
     """
-    missing = [w for w in wanted if names is not None
-               and w.split('@')[0] not in names]
+    if names is None:
+        return
+    missing = [w for w in wanted if w.split('@')[0] not in names]
     if missing:
         raise ValueError(f'{who} {", ".join(map(repr, missing))}, but '
                          f'validation there emits {sorted(names)}: {fix}')

@@ -23,7 +23,7 @@ class GatheredRows:
                  device: Optional[Union[str, torch.device]] = None) -> None:
         self.count = count
         self.device = device
-        self._table: Optional[Tensor] = None
+        self._table = torch.empty(0)
         self._widths: Dict[str, int] = {}
         self._filled = 0
 
@@ -38,7 +38,7 @@ class GatheredRows:
         batch = torch.cat(list(columns.values()), dim=1)
         if world > 1:
             batch = torch.stack(all_gather(batch), dim=1).flatten(0, 1)
-        if self._table is None:
+        if not self._widths:
             self._widths = {k: v.shape[1] for k, v in columns.items()}
             rounds = -(-self.count // world)
             self._table = torch.empty(

@@ -1,5 +1,5 @@
 """What trains a model of this package, and what cannot."""
-from typing import Union
+from typing import Any, Union
 
 from mmengine.model import MMDistributedDataParallel, is_model_wrapper
 from mmengine.registry import MODEL_WRAPPERS, RUNNERS
@@ -16,41 +16,31 @@ def require_supported(runner, who: str) -> None:
 
     Raises:
         NotImplementedError: It is not MMEngine's ``Runner``, or its model
-            is sharded or wrapped by something else than DDP. The message
-            says what to take out of the config.
+            is sharded or wrapped by something else than DDP.
     """
     require_runner(type(runner), who)
     require_wrapper(runner.model, who)
 
 
 def require_runner(kind: Union[type, str, None], who: str) -> None:
-    """Refuse runners that are not MMEngine's ``Runner``.
-
-    Args:
-        kind (type | str, optional): The class, or its name in a config.
-            None is MMEngine's ``Runner``.
-        who (str): See :func:`require_supported`.
-    """
+    """Refuse runners that are not MMEngine's ``Runner``, given the class, or
+    its name in a config, or None, which is MMEngine's."""
     if isinstance(kind, str):
         kind = RUNNERS.get(kind) or kind
     if kind is None or isinstance(kind, type) and issubclass(kind, Runner):
         return
     raise NotImplementedError(
-        f"{who} works with MMEngine's Runner, not with {_name(kind)}: take "
+        f"{who} works with MMEngine's Runner, not with "
+        f"{getattr(kind, '__name__', kind)}: take "
         'runner_type and strategy out of the config. Several processes train '
         'with DistributedDataParallel, by --launcher')
 
 
 def require_wrapper(model: Union[nn.Module, type, str, None],
                     who: str) -> None:
-    """Refuse models that are sharded, or in another wrapper than DDP.
-
-    Args:
-        model (nn.Module | type | str, optional): The model, or the class or
-            the name of a wrapper. None is no wrapper.
-        who (str): See :func:`require_supported`.
-    """
-    kind = model
+    """Refuse models that are sharded, or in another wrapper than DDP, given
+    the model, or the class or the name of a wrapper, or None."""
+    kind: Any = model
     if isinstance(model, nn.Module):
         kind = type(model) if is_model_wrapper(model) else None
     elif isinstance(model, str):
@@ -62,10 +52,7 @@ def require_wrapper(model: Union[nn.Module, type, str, None],
             return
         kind = 'FSDP2 or tensor parallelism'
     raise NotImplementedError(
-        f'{who} works with DistributedDataParallel, not with {_name(kind)}: '
+        f'{who} works with DistributedDataParallel, not with '
+        f"{getattr(kind, '__name__', kind)}: "
         'methods here need whole parameters and their gradients. Take '
         'model_wrapper_cfg out of the config')
-
-
-def _name(kind: object) -> str:
-    return getattr(kind, '__name__', str(kind))

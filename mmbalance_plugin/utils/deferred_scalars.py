@@ -1,9 +1,10 @@
 """Scalars that stay on the device until it is time to log them."""
 from typing import Dict, Optional
 
-import torch
 from mmengine.logging import MessageHub
 from torch import Tensor
+
+from .device_means import DeviceMeans
 
 
 class DeferredScalars:
@@ -28,9 +29,7 @@ class DeferredScalars:
                              f'{interval}')
         self.interval = interval
         self.prefix = prefix
-        self._names: tuple = ()
-        self._sums: Optional[Tensor] = None
-        self._count = 0
+        self._means: Optional[DeviceMeans] = None
         self._added = 0
 
     def add(self, values: Dict[str, Tensor]) -> None:
@@ -40,24 +39,21 @@ class DeferredScalars:
             values (dict[str, Tensor]): Scalars, all on one device. Under
                 other names than last time a new mean begins.
         """
-        vector = torch.stack([v.detach().float() for v in values.values()])
-        if self._names != tuple(values):
+        if self._means is None or self._means.names != tuple(values):
             self.flush()
-            self._names = tuple(values)
-        self._sums = vector if self._sums is None else self._sums + vector
-        self._count += 1
+            device = next(iter(values.values())).device
+            self._means = DeviceMeans(*values).to(device)
+        self._means.update(**values)
         self._added += 1
         if self._added == 1 or self._added % self.interval == 0:
             self.flush()
 
     def flush(self) -> None:
         """Hand the means of what was added to the hub, and start anew."""
-        if self._sums is not None:
+        if self._means is not None:
             hub = MessageHub.get_current_instance()
-            means = (self._sums / self._count).tolist()
-            for name, mean in zip(self._names, means):
+            for name, mean in self._means.pop()[0].items():
                 hub.update_scalar(self.prefix + name, mean)
-        self._sums, self._count = None, 0
 
     def clear(self, start: str) -> None:
         """Forget what was added, and the hub's scalars of a stage before.
@@ -68,7 +64,7 @@ class DeferredScalars:
             start (str): What the names in the hub begin with, after the
                 prefix.
         """
-        self._sums, self._count, self._added = None, 0, 0
+        self._means, self._added = None, 0
         scalars = MessageHub.get_current_instance().log_scalars
         for key in [k for k in scalars if k.startswith(self.prefix + start)]:
             scalars.pop(key)

@@ -62,7 +62,7 @@ def test_no_graph_is_kept():
     log = DeferredScalars(interval=9)
     for _ in range(2):
         log.add(dict(a=torch.ones((), requires_grad=True) * 2))
-    assert not log._sums.requires_grad
+    assert not log._means.sums.requires_grad
 
 
 def test_interval_is_checked():

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ...functional import discrepancy_ratios
 from .method import GradientMethod, Logged, Update
-from .weights import SCOPES, modality_weights
+from .weights import check_scope, modality_weights
 
 _NEEDS = ('encoders', 'score_reader')
 
@@ -28,11 +28,6 @@ class CoefficientMethod(GradientMethod):
 
     Attributes:
         weights (dict[str, list[nn.Parameter]]): Each modality's.
-        last (dict[str, dict[str, Tensor]]): 'scores', 'ratios' and
-            'coefficients' of the latest update.
-
-    Raises:
-        ValueError: Unknown ``scope``.
     """
 
     neutral = 1.
@@ -40,8 +35,7 @@ class CoefficientMethod(GradientMethod):
 
     def __init__(self, scope: str = 'all', **kwargs) -> None:
         super().__init__(**kwargs)
-        if scope not in SCOPES:
-            raise ValueError(f'scope must be one of {SCOPES}, got {scope!r}')
+        check_scope(scope)
         self.scope = scope
         self.weights: Dict[str, List[nn.Parameter]] = {}
 
@@ -73,27 +67,26 @@ class CoefficientMethod(GradientMethod):
             ValueError: It has one modality only, or no weight to modulate.
         """
         super().bind(model)
-        model = self.model
-        missing = [name for name in _NEEDS if not hasattr(model, name)]
+        bare = self.model
+        missing = [name for name in _NEEDS if not hasattr(bare, name)]
         if missing:
             raise TypeError(
                 f'{self.name} needs a model that scores its modalities, but '
-                f'{type(model).__name__} has no {", ".join(missing)}; use '
+                f'{type(bare).__name__} has no {", ".join(missing)}; use '
                 'mmbalance_plugin.MultimodalRecognizer')
-        if len(model.encoders) < 2:
+        if len(bare.encoders) < 2:
             raise ValueError(
                 f'{self.name} compares modalities with each other, but the '
-                f'model has {list(model.encoders)} only')
-        self.weights = modality_weights(model, self.scope)
+                f'model has {list(bare.encoders)} only')
+        self.weights = modality_weights(bare, self.scope)
         if not any(self.weights.values()):
             raise ValueError(
                 f'no encoder has a weight to modulate with scope='
-                f'{self.scope!r}: {list(model.encoders)}')
+                f'{self.scope!r}: {list(bare.encoders)}')
         if not self.idle:
-            self._reader = model.score_reader(self.name)
+            self._reader = bare.score_reader(self.name)
 
     def describe(self) -> str:
-        """With the number of weight tensors."""
         counts = ', '.join(f'{len(w)} of {m}' for m, w in self.weights.items())
         return f'{super().describe()}; weight tensors: {counts}'
 

@@ -31,7 +31,7 @@ class GeneralizationEnhancement:
             'normal'.
 
     Raises:
-        ValueError: An option is none of the above.
+        ValueError: An option is out of range; the message names it.
     """
     scope: str = 'all'
     std: str = 'gradient'

@@ -11,7 +11,7 @@ from .method import GradientMethod
 from .optim_wrapper import build_method, modulated_step
 
 _STATE_KEY = 'gradient_methods'
-_SCALERS = {OptimWrapper.step: None, AmpOptimWrapper.step: 'loss_scaler'}
+_AMP = {OptimWrapper.step: False, AmpOptimWrapper.step: True}
 
 
 @HOOKS.register_module()
@@ -41,20 +41,16 @@ class GradientHook(Hook):
         self._attached = None
 
     def before_stage(self, runner, stage=None) -> None:
-        """A stage has built its optimiser anew."""
         self._attach(runner)
 
     def before_train_epoch(self, runner) -> None:
-        """For loops without stages."""
-        self._attach(runner)
+        self._attach(runner)  # for loops without stages
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Keep the state of the method, where it has one."""
         if own := self.method.state_dict():
             checkpoint.setdefault(_STATE_KEY, {})[self.method.name] = own
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Take it up again, when resuming."""
         own = checkpoint.get(_STATE_KEY, {}).get(self.method.name)
         if runner._resume and own:
             self.method.load_state_dict(own)
@@ -76,14 +72,14 @@ def _replace_step(wrapper: OptimWrapper, hook: GradientHook) -> None:
     own = getattr(type(wrapper), 'step', None)
     patched = vars(wrapper).get('step', own)
     counted = hasattr(patched, '_with_counter')
-    if own not in _SCALERS or inspect.unwrap(patched) is not own:
+    if own is None or own not in _AMP or inspect.unwrap(patched) is not own:
         raise TypeError(
             f'{type(hook).__name__} cannot modulate the step of '
             f'{type(wrapper).__name__}, which has a step of its own: it works '
             'with OptimWrapper and AmpOptimWrapper, one optimiser, no other '
             f'{hook.method.name}. Change the type of optim_wrapper, or remove '
             'the hook')
-    scaler = getattr(wrapper, _SCALERS[own]) if _SCALERS[own] else None
+    scaler = wrapper.loss_scaler if _AMP[own] else None
 
     def step(self, **kwargs):
         if counted:
@@ -91,6 +87,6 @@ def _replace_step(wrapper: OptimWrapper, hook: GradientHook) -> None:
         modulated_step(self, hook.method, scaler, **kwargs)
 
     if counted:
-        step._with_counter = True
+        vars(step)['_with_counter'] = True
     # A method, as schedules built later expect.
     wrapper.step = MethodType(step, wrapper)

@@ -20,8 +20,8 @@ class InfoReg(CoefficientMethod):
     (:func:`~mmbalance_plugin.functional.inforeg_window`) and its modality is
     ahead, its weights are pulled towards those of the epoch's start: the
     gradient of a_m / 2 |w - w_0|^2 is added to theirs, with a_m of
-    :func:`~mmbalance_plugin.functional.inforeg_coefficients`. The paper uses
-    it on the multi-loss objective.
+    :func:`~mmbalance_plugin.functional.inforeg_coefficients`. Origins and
+    behaviour: docs/methods.md.
 
     Args:
         beta (float): Strength. Defaults to 0.9 (paper).
@@ -29,16 +29,6 @@ class InfoReg(CoefficientMethod):
             Defaults to 0.04 (paper; 0.05 in the released code).
         kwargs: ``scope``, ``start_epoch``, ``end_epoch``, ``log_interval``
             of :class:`CoefficientMethod`.
-
-    Note:
-        * A trace is the mean over an epoch's updates of the mean squared
-          gradient of the encoder's weights, without the pull. The third
-          epoch of a stage is the first that may have a window.
-        * **DDP, accumulation**: gradients are those of whole updates,
-          averaged over ranks. **AMP**: skipped steps are left out.
-          **Clipping** comes after the pull. Weight decay is untouched.
-        * **Resume**: traces are kept with the optimiser's state.
-        * It keeps a copy of the encoders' weights.
 
     Raises:
         ValueError: ``beta`` is negative.
@@ -56,13 +46,12 @@ class InfoReg(CoefficientMethod):
         self.beta = beta
         self.threshold = threshold
         self._epoch: Optional[int] = None
-        # Rows: the epoch's sum of traces, updates in it, the trace of the
-        # last epoch, of the one before. Columns: modalities.
-        self._traces: Optional[Tensor] = None
+        # Empty, or a column per modality of: the epoch's sum of traces,
+        # updates in it, the trace of the last epoch, of the one before.
+        self._traces: Tensor = torch.empty(0)
         self._starts: Dict[str, List[Tensor]] = {}
 
     def bind(self, model: nn.Module) -> None:
-        """Find the weights; see :class:`CoefficientMethod`."""
         super().bind(model)
         self._starts = {}
 
@@ -73,7 +62,7 @@ class InfoReg(CoefficientMethod):
             return
         device = next(w.device for ws in self.weights.values() for w in ws)
         unknown = torch.full((2, len(self.weights)), torch.nan, device=device)
-        if self._traces is not None and epoch - 1 == self._epoch:
+        if len(self._traces) and epoch - 1 == self._epoch:
             total, count, last, _ = self._traces.to(device)
             unknown = torch.stack([total / count, last])
         self._traces = torch.cat([torch.zeros_like(unknown), unknown])
@@ -84,7 +73,7 @@ class InfoReg(CoefficientMethod):
         }
 
     def modulate(self, update: Update) -> Logged:
-        """Watch the gradients, then pull; see :class:`CoefficientMethod`."""
+        """Watch the gradients, then pull."""
         self._turn_epoch()
         traces = []
         for weights in self.weights.values():
@@ -110,7 +99,6 @@ class InfoReg(CoefficientMethod):
 
     def coefficients(self, scores: Dict[str, Tensor],
                      ratios: Dict[str, Tensor]) -> Dict[str, Tensor]:
-        """The pull on each modality, 0 where there is none."""
         windows = self.windows()
         return {
             m: a.where(windows[m], 0.)
@@ -128,11 +116,9 @@ class InfoReg(CoefficientMethod):
         torch._foreach_add_(grads, away)
 
     def state_dict(self) -> Dict[str, Any]:
-        """The traces, and whose epoch they are."""
-        if self._traces is None:
+        if not len(self._traces):
             return {}
         return dict(epoch=self._epoch, traces=self._traces.cpu().clone())
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """See :class:`GradientMethod`."""
         self._epoch, self._traces = state['epoch'], state['traces']

@@ -5,9 +5,10 @@ from typing import Any, Dict, Mapping, NamedTuple, Optional
 
 import torch
 from mmengine.logging import MessageHub, print_log
-from mmengine.model import is_model_wrapper
 from torch import Tensor, nn
 
+from ...models.recognizers import MultimodalRecognizer
+from ...models.wrappers import recognizer_of
 from ...utils.deferred_scalars import DeferredScalars
 from ...utils.eager import eager
 from ...utils.run_state import current_epoch
@@ -59,13 +60,15 @@ class GradientMethod(metaclass=ABCMeta):
             the host. Defaults to 10.
 
     Attributes:
-        model (nn.Module | None): The model, without its wrapper.
+        model (nn.Module): The model, without wrappers, once there is one.
         last (dict[str, dict[str, Tensor]]): What :meth:`modulate` returned
             for the latest update.
 
     Raises:
         ValueError: The epochs are in the wrong order.
     """
+
+    model: MultimodalRecognizer
 
     def __init__(self,
                  start_epoch: int = 0,
@@ -78,7 +81,6 @@ class GradientMethod(metaclass=ABCMeta):
         self.start_epoch = start_epoch
         self.end_epoch = end_epoch
         self.log = DeferredScalars(log_interval)
-        self.model: Optional[nn.Module] = None
         self.last: Logged = {}
         self._announced = ''
         self._schedule_checked = False
@@ -93,8 +95,8 @@ class GradientMethod(metaclass=ABCMeta):
         Args:
             model (nn.Module): Perhaps inside DDP.
         """
-        require_wrapper(model, type(self).__name__)
-        self.model = model.module if is_model_wrapper(model) else model
+        require_wrapper(model, self.name)
+        self.model = recognizer_of(model)
         self.last = {}
 
     @abstractmethod
@@ -163,17 +165,12 @@ class GradientMethod(metaclass=ABCMeta):
     @eager
     @torch.no_grad()
     def apply(self, number: int, overflow: Optional[Tensor] = None) -> None:
-        """Modulate one update and log it.
-
-        Args:
-            number (int): See :class:`Update`.
-            overflow (Tensor, optional): See :class:`Update`. Defaults to
-                None.
+        """Modulate one update, see :class:`Update`, and log it.
 
         Raises:
             RuntimeError: :meth:`start` was not called.
         """
-        if self.model is None:
+        if not hasattr(self, 'model'):
             raise RuntimeError(
                 f"{self.name} knows no model yet: call the optim wrapper's "
                 'initialize_count_status(model, ...) before training, as '
@@ -201,6 +198,4 @@ class GradientMethod(metaclass=ABCMeta):
                 f'{self.name}: start_epoch={self.start_epoch} is counted from '
                 f'0, and the run has {epochs} epochs (iteration-based loops '
                 'count one), so nothing will ever be modulated; set a lower '
-                'start_epoch',
-                logger='current',
-                level=logging.WARNING)
+                'start_epoch', 'current', logging.WARNING)

@@ -28,10 +28,6 @@ class MLB(CoefficientMethod):
         kwargs: ``scope``, ``start_epoch``, ``end_epoch``, ``log_interval``
             of :class:`CoefficientMethod`.
 
-    Note:
-        DDP, accumulation, AMP, clipping and what Adam makes of it are as
-        with :class:`OGM`.
-
     Examples:
         >>> optim_wrapper = dict(
         >>>     type='mmbalance_plugin.GradientOptimWrapper',

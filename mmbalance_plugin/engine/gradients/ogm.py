@@ -27,7 +27,8 @@ class OGM(CoefficientMethod):
     A modality that is ahead of the others has its encoder's gradients
     multiplied by k < 1 before every update (CVPR 2022, arXiv 2203.15332;
     TPAMI 2024, arXiv 2410.11582). The head, biases, normalisation weights
-    and weights shared between modalities are never touched.
+    and weights shared between modalities are never touched. Origins, and
+    DDP, accumulation, AMP, clipping and resume: docs/methods.md.
 
     Args:
         alpha (float): Strength of the modulation; 0.1 on VGGSound and 0.8
@@ -48,24 +49,6 @@ class OGM(CoefficientMethod):
             no end. Defaults to 50 (released code, of 100).
         log_interval (int): Updates between two copies of the diagnostics
             to the host. Defaults to 10.
-
-    Note:
-        * **DDP**: the scores are summed over ranks in one collective an
-          update; ratios, coefficients and noise are the same on all ranks.
-          Ranks on unlike devices get rank 0's noise.
-        * **Accumulation**: scores are summed over the micro-batches, one
-          ratio an update, applied to the accumulated gradient. k equal
-          micro-batches equal one large batch if nothing in the model
-          depends on the batch (BatchNorm, OPM).
-        * **Clipping** bounds the noise too.
-        * **Resume**: nothing to restore; the noise depends on the seed and
-          the number of the update only.
-        * **Optimiser**: Adam and its kin divide by the gradient's own size,
-          so that a constant k has no effect on them and only its changes
-          do. The papers use SGD. Weight decay is not modulated.
-        * Log: ``ogm_score_<m>`` (mean true-class probability),
-          ``ogm_ratio_<m>``, ``ogm_coefficient_<m>``: the first update's,
-          then means over ``log_interval`` updates.
 
     Raises:
         ValueError: An option is out of range; the message names it.
@@ -96,12 +79,12 @@ class OGM(CoefficientMethod):
         self.enhancement = GeneralizationEnhancement.from_cfg(
             generalization_enhancement)
         self._share: Optional[Callable[[Tensor], None]] = None
-        self._seed: Optional[int] = None
+        self._seed = -1
 
     def bind(self, model: nn.Module) -> None:
         """See to it, once, that all ranks add the same noise."""
         super().bind(model)
-        if self.enhancement is None or self._seed is not None:
+        if self.enhancement is None or self._seed >= 0:
             return
         self._seed = run_seed()
         if not draws_agree(next(self.model.parameters()).device):
@@ -109,18 +92,14 @@ class OGM(CoefficientMethod):
             print_log(
                 'OGM: the ranks run on unlike devices, which draw unlike '
                 'numbers from one seed; rank 0 draws the noise and sends it '
-                'to the others',
-                logger='current',
-                level=logging.WARNING)
+                'to the others', 'current', logging.WARNING)
 
     def coefficients(self, scores: Dict[str, Tensor],
                      ratios: Dict[str, Tensor]) -> Dict[str, Tensor]:
-        """Below 1 for a modality that is ahead, else 1."""
         return ogm_coefficients(ratios, self.alpha, self.form)
 
     def scale(self, modality: str, grads: List[Tensor], coefficient: Tensor,
               update: Update) -> None:
-        """Multiply, and add the noise if there is any."""
         if self.enhancement is None:
             return super().scale(modality, grads, coefficient, update)
         stds = self.enhancement.spreads(grads, coefficient)

@@ -14,7 +14,7 @@ def build_method(method: Union[dict, GradientMethod]) -> GradientMethod:
     return TASK_UTILS.build(method) if isinstance(method, dict) else method
 
 
-class _Modulated:
+class _Modulated(OptimWrapper):
     """What both wrappers add to MMEngine's."""
 
     method_type: Optional[type] = None
@@ -46,14 +46,12 @@ class _Modulated:
         self.method.start(model)
 
     def state_dict(self) -> Dict[str, Any]:
-        """With the state of the method, where it has one."""
         state = super().state_dict()
         if own := self.method.state_dict():
             state['method'] = own
         return state
 
     def load_state_dict(self, state_dict: Dict[str, Any]) -> None:
-        """Undo :meth:`state_dict`."""
         state = dict(state_dict)
         own = state.pop('method', None)
         super().load_state_dict(state)
@@ -61,14 +59,13 @@ class _Modulated:
             self.method.load_state_dict(own)
 
     def step(self, **kwargs) -> None:
-        """Unscale (AMP), modulate, clip, step; see :func:`modulated_step`.
-        """
+        """See :func:`modulated_step`."""
         modulated_step(self, self.method, getattr(self, 'loss_scaler', None),
                        **kwargs)
 
 
 @OPTIM_WRAPPERS.register_module()
-class GradientOptimWrapper(_Modulated, OptimWrapper):
+class GradientOptimWrapper(_Modulated):
     """``OptimWrapper`` whose gradients a :class:`GradientMethod` changes.
 
     Args:
@@ -77,11 +74,8 @@ class GradientOptimWrapper(_Modulated, OptimWrapper):
             ``accumulative_counts``.
 
     Note:
-        * **DDP**: gradients are changed after they have been averaged.
-        * **Accumulation**: once per update, the accumulated gradient.
-        * **Clipping** comes after the change and bounds it.
-        * Epochs are those of the running stage. MMEngine's
-          ``IterBasedTrainLoop`` counts none: all of it is epoch 0.
+        Epochs are those of the running stage. MMEngine's
+        ``IterBasedTrainLoop`` counts none: all of it is epoch 0.
 
     Examples:
         >>> optim_wrapper = dict(
@@ -95,8 +89,6 @@ class GradientOptimWrapper(_Modulated, OptimWrapper):
 class GradientAmpOptimWrapper(_Modulated, AmpOptimWrapper):
     """:class:`GradientOptimWrapper` in mixed precision.
 
-    Gradients are unscaled before they are changed. Where the scaler found an
-    overflow the step is skipped and nothing is changed.
     ``tools/train.py --amp`` turns the plain wrapper into this one.
 
     Args:

@@ -3,10 +3,18 @@ from typing import Dict, List
 
 from torch import nn
 
-SCOPES = ('all', 'conv')
+from ...models.recognizers import MultimodalRecognizer
+
+_SCOPES = ('all', 'conv')
 
 
-def modality_weights(model: nn.Module,
+def check_scope(scope: str) -> None:
+    """Refuse what is no scope of :func:`modality_weights`."""
+    if scope not in _SCOPES:
+        raise ValueError(f'scope must be one of {_SCOPES}, got {scope!r}')
+
+
+def modality_weights(model: MultimodalRecognizer,
                      scope: str = 'all') -> Dict[str, List[nn.Parameter]]:
     """Weights of each encoder that a method may scale.
 
@@ -16,8 +24,7 @@ def modality_weights(model: nn.Module,
     modality and is left out.
 
     Args:
-        model (nn.Module): A bare model with ``encoders``, a mapping from
-            modality to module.
+        model (MultimodalRecognizer): The bare model.
         scope (str): 'all' for every weight of two or more dimensions
             (convolutions, linear layers, projections, embeddings; no biases
             and no normalisation weights), 'conv' for those of convolutions
@@ -31,8 +38,7 @@ def modality_weights(model: nn.Module,
     Raises:
         ValueError: Unknown ``scope``.
     """
-    if scope not in SCOPES:
-        raise ValueError(f'scope must be one of {SCOPES}, got {scope!r}')
+    check_scope(scope)
     homes: Dict[int, set] = {}
     for name, encoder in model.encoders.items():
         for module in encoder.modules():

@@ -55,11 +55,13 @@ class AtomicCheckpointHook(CheckpointHook):
 
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
+        self.best_ckpt_path: Optional[str] = None
         if self.save_best and 'auto' in self.save_best:
             raise ValueError(
                 "AtomicCheckpointHook: save_best='auto' would settle on the "
                 "first stage's metric; name one, e.g. 'acc/top1'")
-        self.emitted: Optional[Set[str]] = None  # None: not training
+        self._training = False
+        self.emitted: Set[str] = set()
 
     def before_train(self, runner) -> None:
         """Check the storage and clear what an interrupted write left."""
@@ -76,28 +78,35 @@ class AtomicCheckpointHook(CheckpointHook):
                 'there')
         info = runner.message_hub.runtime_info
         self._find_files(runner, info)
-        self._check_metrics(runner)
+        modalities = getattr(recognizer_of(runner.model), 'modalities', None)
+        if self.save_best and modalities and runner.val_loop is not None:
+            names = expected_metrics(
+                runner.val_loop.evaluator, modalities, fused=True)
+            refuse_missing('save_best names', self.save_best, names,
+                           'name one of these')
         protect_work_dir(runner)
         super().before_train(runner)
-        self.emitted = set()
+        self._training, self.emitted = True, set()
         # As if this process had written the checkpoint it resumed from.
         last = info.get('last_ckpt')
         if last is not None and self._is_own(last):
             self.last_ckpt = last
         if is_main_process():
-            self._clear(runner.work_dir, info.get(_OUTDATED, []))
+            for step in info.get(_OUTDATED, []):
+                self._remove_step(step)
+            self._remove(runner, rf'.*{re.escape(PARTIAL)}')
             if runner.cfg.get('overwrite') and not is_resumed(runner):
-                self._clear_all(runner.work_dir)
+                # Those of the run that this one replaces.
+                stem = re.escape(self.filename_tmpl.partition('{')[0])
+                self._remove(
+                    runner, rf'(best(_.*)?|assembled|{stem}\d+.*)\.\w+')
 
-    def _check_metrics(self, runner) -> None:
-        """Refuse a ``save_best`` that no validation will ever emit."""
-        modalities = getattr(recognizer_of(runner.model), 'modalities', None)
-        if not self.save_best or not modalities or runner.val_loop is None:
-            return
-        names = expected_metrics(
-            runner.val_loop.evaluator, modalities, fused=True)
-        refuse_missing('save_best names', self.save_best, names,
-                       'name one of these')
+    def _remove(self, runner, pattern: str) -> None:
+        """Remove files of this run by their names."""
+        for folder in {self.out_dir, runner.work_dir}:
+            for name in os.listdir(folder) if osp.isdir(folder) else []:
+                if re.fullmatch(pattern, name):
+                    remove_if_there(osp.join(folder, name))
 
     def _find_files(self, runner, info: dict) -> None:
         """Correct what a resumed checkpoint says about files."""
@@ -110,40 +119,20 @@ class AtomicCheckpointHook(CheckpointHook):
                 beside = osp.join(osp.dirname(resumed), osp.basename(path))
                 info[key] = beside if osp.isfile(beside) else path
         # These become names of files to remove: numbers only, and only where
-        # they are this run's own.
-        folder = osp.dirname(resumed)
-        own = osp.realpath(folder) == osp.realpath(self._folder(runner))
+        # they are this run's own. The base class has not worked out yet
+        # where that writes.
+        own = runner.work_dir
+        if self.out_dir not in (None, own):
+            own = osp.join(self.out_dir, osp.basename(own))
+        own = osp.realpath(osp.dirname(resumed)) == osp.realpath(own)
         for key in ('keep_ckpt_ids', _OUTDATED):
             if key in info:
                 info[key] = [step for step in info[key]
                              if own and type(step) is int]
 
-    def _folder(self, runner) -> str:
-        """Where this run writes, before the base class has worked it out."""
-        if self.out_dir in (None, runner.work_dir):
-            return runner.work_dir
-        return osp.join(self.out_dir, osp.basename(runner.work_dir))
-
-    def _clear(self, work_dir: str, outdated) -> None:
-        for step in outdated:
-            self._remove_step(step)
-        for folder in {self.out_dir, work_dir}:
-            for name in os.listdir(folder) if osp.isdir(folder) else []:
-                if name.endswith(PARTIAL):
-                    os.remove(osp.join(folder, name))
-
     def _remove_step(self, step: int) -> None:
         name = self.filename_tmpl.format(step)
         remove_if_there(osp.join(self.out_dir, name))
-
-    def _clear_all(self, work_dir: str) -> None:
-        """Remove the checkpoints of the run that this one replaces."""
-        stem = re.escape(self.filename_tmpl.partition('{')[0])
-        name = re.compile(rf'(best(_.*)?|assembled|{stem}\d+.*)\.\w+')
-        for folder in {self.out_dir, work_dir}:
-            for file in os.listdir(folder) if osp.isdir(folder) else []:
-                if name.fullmatch(file):
-                    remove_if_there(osp.join(folder, file))
 
     def _is_own(self, path: str) -> bool:
         """Whether a file lies where this run writes."""
@@ -202,7 +191,7 @@ class AtomicCheckpointHook(CheckpointHook):
             self._remove_step(old)
 
     def _save_best_checkpoint(self, runner, metrics) -> None:
-        if not self.save_best or self.emitted is None:
+        if not self.save_best or not self._training:
             return
         step = runner.epoch if self.by_epoch else runner.iter
         meta = dict(epoch=runner.epoch, iter=runner.iter)
@@ -240,9 +229,9 @@ class AtomicCheckpointHook(CheckpointHook):
                 self.best_ckpt_path = path
             else:
                 self.best_ckpt_path_dict[key] = path
-            if old and not _same(old, path) and self._is_own(old) and \
+            if old and self._is_own(old) and is_main_process() and \
                     osp.basename(old).startswith('best_') and \
-                    is_main_process():
+                    osp.basename(old) != osp.basename(path):
                 remove_if_there(old)
             runner.logger.info(f'New best {key} {score:.4f}: saved '
                                f'{osp.basename(path)}')
@@ -256,7 +245,3 @@ def _not_about_file_client(record) -> bool:
     """Drop what mmengine says about how mmengine itself writes files."""
     noise = '"FileClient" will be', '"HardDiskBackend" is the alias'
     return not record.getMessage().startswith(noise)
-
-
-def _same(path: str, other: str) -> bool:
-    return osp.realpath(path) == osp.realpath(other)

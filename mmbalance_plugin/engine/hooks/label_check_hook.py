@@ -30,15 +30,12 @@ class LabelCheckHook(Hook):
         self._checked: Set[str] = set()
 
     def before_train(self, runner) -> None:
-        """Check everything that the run will use."""
         self._check(runner, 'train', 'val', 'test')
 
     def before_val(self, runner) -> None:
-        """Check what is validated outside of training."""
         self._check(runner, 'val')
 
     def before_test(self, runner) -> None:
-        """Check what is tested outside of training."""
         self._check(runner, 'test')
 
     def _check(self, runner, *splits: str) -> None:

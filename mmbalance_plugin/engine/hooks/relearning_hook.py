@@ -4,9 +4,10 @@ from typing import Any, Dict, Optional
 import torch
 from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.hooks import Hook
-from torch import Tensor, nn
+from torch import Tensor
 
 from ...functional import cluster_purity, relearning_strength
+from ...models.recognizers import MultimodalRecognizer
 from ...models.wrappers import recognizer_of
 from ...registry import HOOKS
 from ...utils.run_state import current_epoch
@@ -24,8 +25,9 @@ class RelearningHook(Hook):
     clustered, on the training and on the validation split. The further apart
     the purities of the clusters are, the further its encoder is set back to
     its initial weights:
-    :func:`~mmbalance_plugin.functional.relearning_strength`. The head,
-    BatchNorm's statistics and what is not an encoder are left alone.
+    :func:`~mmbalance_plugin.functional.relearning_strength`. Features are
+    scaled to [-1, 1] dimension by dimension before they are clustered.
+    Origins and behaviour: docs/methods.md.
 
     Args:
         lam (float): 3 on CREMA-D, 7 on Kinetics-Sounds and UCF101, 8 on MOSI
@@ -40,17 +42,6 @@ class RelearningHook(Hook):
             them. Defaults to 'scale' (a choice of this project; the released
             code keeps them).
         seed (int): Of the clustering. Defaults to 0.
-
-    Note:
-        * Two passes over both splits per diagnosis, in eval mode, counted as
-          training cost. Nothing happens after a stage's last epoch, nor in
-          stages without a fused prediction.
-        * **DDP**: rank 0 clusters, all ranks follow.
-        * **Resume**: the number of diagnoses and the initial weights are in
-          the checkpoint.
-        * Features are scaled to [-1, 1] dimension by dimension before they
-          are clustered.
-        * Log: ``relearning_gap_<m>`` and ``relearning_strength_<m>``.
 
     Raises:
         ValueError: An option is out of range, or, when training starts,
@@ -110,31 +101,24 @@ class RelearningHook(Hook):
         text = ', '.join(f'{k} {v:.4g}' for k, v in record.items())
         runner.logger.info(f'Diagnosis {self.done}: {text}')
 
-    def diagnose(self, runner, model: nn.Module) -> Dict[str, float]:
+    def diagnose(self, runner,
+                 model: MultimodalRecognizer) -> Dict[str, float]:
         """Purity on training less purity on validation, per modality.
 
         Of the samples that have it; 0 where none has.
         """
-        purities = []
-        for loader, split in ((runner.train_loop.dataloader, 'training'),
-                              (runner.val_loop.dataloader, 'validation')):
-            bank = feature_bank(
-                model,
-                loader,
-                features=True,
-                logger=runner.logger,
-                title=f'features of the {split} split')
-            there = [bank.present.get(m, slice(None))
-                     for m in model.modalities]
-            purities.append([
-                self._purity(bank.features[m][rows], bank.targets[rows])
-                for m, rows in zip(model.modalities, there)
-            ] if is_main_process() else None)
-        broadcast_object_list(purities)
-        return {
-            m: train - val
-            for m, train, val in zip(model.modalities, *purities)
-        }
+        gaps = [dict.fromkeys(model.modalities, 0.)]
+        for loop, sign in ((runner.train_loop, 1), (runner.val_loop, -1)):
+            bank = feature_bank(model, loop.dataloader, features=True,
+                                title='features for a diagnosis')
+            if not is_main_process():
+                continue
+            for m, features in bank.features.items():
+                there = bank.present.get(m, slice(None))
+                gaps[0][m] += sign * self._purity(features[there],
+                                                  bank.targets[there])
+        broadcast_object_list(gaps)
+        return gaps[0]
 
     def _purity(self, features: Tensor, targets: Tensor) -> float:
         if not len(features):
@@ -150,15 +134,9 @@ class RelearningHook(Hook):
         return cluster_purity(torch.from_numpy(found), targets.cpu())
 
     @torch.no_grad()
-    def set_back(self, runner, model: nn.Module,
+    def set_back(self, runner, model: MultimodalRecognizer,
                  strengths: Dict[str, float]) -> None:
-        """Move encoders towards their initial weights.
-
-        Args:
-            runner (Runner): For the optimiser.
-            model (MultimodalRecognizer): Its encoders are changed.
-            strengths (dict[str, float]): How far, from 0 to 1.
-        """
+        """Move encoders towards their initial weights, from 0 to 1."""
         initial = model.initial_weights(('encoders', ))
         state = runner.optim_wrapper.optimizer.state
         for modality, strength in strengths.items():
@@ -166,19 +144,16 @@ class RelearningHook(Hook):
                 if not weight.requires_grad:
                     continue
                 weight.lerp_(initial[f'encoders.{modality}.{name}'], strength)
+                kept = dict(scale=1 - strength, clear=0., keep=1.)
                 for value in state.get(weight, {}).values():
                     # Not the counters.
                     if torch.is_tensor(value) and value.shape == weight.shape:
-                        if self.momentum != 'keep':
-                            value.mul_(0 if self.momentum == 'clear' else 1 -
-                                       strength)
+                        value.mul_(kept[self.momentum])
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Carry the count and the initial weights across a resume."""
         checkpoint[_STATE_KEY] = dict(done=self.done, initial=self._initial)
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Take both up again, when resuming."""
         state = checkpoint.get(_STATE_KEY)
         if runner._resume and state is not None:
             self.done, self._initial = state['done'], state['initial']

@@ -1,7 +1,8 @@
 """What a run costs, counted in one place whatever the method."""
+import copy
 import time
 from functools import partial
-from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional
+from typing import Any, Callable, Dict, Iterable, Mapping, Optional
 
 import torch
 from mmengine.dist import all_reduce, get_world_size
@@ -11,6 +12,9 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from ...utils.eager import eager
 from ...utils.memory import peak_resident
+
+_STATE = ('steps', 'estimator_steps', 'estimator_parameters', 'samples',
+          'seconds', 'peak')
 
 
 class EncoderTally:
@@ -22,7 +26,7 @@ class EncoderTally:
     fails in the next step, and each failure a compilation.
     """
 
-    def __init__(self, encoders: Mapping[str, nn.Module]) -> None:
+    def __init__(self, encoders: nn.ModuleDict) -> None:
         self.fresh: Dict[str, int] = dict.fromkeys(encoders, 0)
         self._handles = [
             encoder.register_forward_hook(partial(self._count, name))
@@ -35,8 +39,7 @@ class EncoderTally:
     def take(self) -> Dict[str, int]:
         """Return the counts since the last call, and start from zero."""
         taken = dict(self.fresh)
-        for name in self.fresh:
-            self.fresh[name] = 0
+        self.fresh.update(dict.fromkeys(taken, 0))
         return taken
 
     def remove(self) -> None:
@@ -61,43 +64,39 @@ class RunCost:
         self.samples: Dict[str, int] = {}
         self._own: Dict[str, int] = {}
         self._tally: Optional[EncoderTally] = None
-        self._handles: List = []
+        self._handle: Any = None
         self._begin: Optional[float] = None
         self._seconds = 0.
         self._peak = 0
 
     # ---- counting ------------------------------------------------------
-    def start(self,
-              model: nn.Module,
-              optimizer: Optional[Callable[[], Optimizer]] = None) -> None:
+    def start(self, model: nn.Module,
+              optimizer: Callable[[], Optional[Optimizer]]) -> None:
         """Start the clock; count what the model's ``encoders`` see.
 
         Args:
             model (nn.Module): The model.
-            optimizer (Callable, optional): Returns the one whose steps count
-                at the moment. Defaults to None: none is counted.
+            optimizer (Callable): Returns the one whose steps count at the
+                moment.
         """
         self._begin = time.perf_counter()
         encoders = getattr(model, 'encoders', None)
         if isinstance(encoders, nn.ModuleDict):
             self._tally = EncoderTally(encoders)
-        if optimizer is None:
-            return
 
         @eager
         def count(stepped: Optimizer, *_) -> None:
             self.steps += int(stepped is optimizer())
 
-        self._handles.append(register_optimizer_step_post_hook(count))
+        self._handle = register_optimizer_step_post_hook(count)
 
     def stop(self) -> None:
         """Stop the clock, count no further."""
         self._seconds, self._begin = self.seconds, None
-        while self._handles:
-            self._handles.pop().remove()
-        if self._tally is not None:
-            self._tally.remove()
-            self._tally = None
+        for counting in (self._handle, self._tally):
+            if counting is not None:
+                counting.remove()
+        self._handle = self._tally = None
 
     def keep(self) -> None:
         """Let what was encoded since the last call count."""
@@ -153,7 +152,6 @@ class RunCost:
             now = peak_resident()
         return max(self._peak, now)
 
-    # ---- reporting -----------------------------------------------------
     def report(self, model: nn.Module) -> Dict[str, Any]:
         """As written to ``summary.json``; :meth:`reduce` comes first."""
         parameters = sum(p.numel() for p in model.parameters())
@@ -170,19 +168,10 @@ class RunCost:
         """Plain numbers. No collective: only rank 0 calls this."""
         if get_world_size() == 1:
             self.reduce()
-        return dict(
-            steps=self.steps,
-            estimator_steps=self.estimator_steps,
-            estimator_parameters=self.estimator_parameters,
-            samples=dict(self.samples),
-            seconds=self.seconds,
-            peak=self.peak)
+        return {key: getattr(self, key) for key in _STATE}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from :meth:`state_dict`."""
-        self.steps = state['steps']
-        self.estimator_steps = state['estimator_steps']
-        self.estimator_parameters = state['estimator_parameters']
-        self.samples = dict(state['samples'])
-        self._seconds = state['seconds']
-        self._peak = state['peak']
+        for key in _STATE[:-2]:
+            setattr(self, key, copy.copy(state[key]))
+        self._seconds, self._peak = state['seconds'], state['peak']

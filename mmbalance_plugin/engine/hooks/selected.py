@@ -17,15 +17,8 @@ ASSEMBLED = 'assembled.pth'
 
 
 def best_files(runner) -> Dict[str, str]:
-    """What ``save_best`` keeps.
-
-    Args:
-        runner (Runner): The runner, in training.
-
-    Returns:
-        dict[str, str]: The suffix of the message hub's entries, '' for a
-        single metric, to the file, in the order of ``save_best``. Files that
-        are not there are left out.
+    """The files that ``save_best`` keeps, as far as they are there, in its
+    order: by the suffix of the message hub's entries, '' for a single metric.
     """
     info = runner.message_hub.runtime_info
     for hook in runner.hooks:
@@ -52,44 +45,33 @@ def forget_others(runner, model: nn.Module) -> None:
     To be called before an assembled model is validated, on all ranks. The
     best weights so far may be those of a stage that later ones changed: the
     file of the assembled model then takes their place.
-
-    Args:
-        runner (Runner): The runner, in training.
-        model (nn.Module): The model without its DDP wrapper.
     """
-    files = best_files(runner)
-    others = [s for s, path in files.items()
-              if is_main_process() and not holds(path, model)]
-    found = [others]
+    found = [[
+        s for s, path in best_files(runner).items()
+        if is_main_process() and not holds(path, model)
+    ]]
     broadcast_object_list(found)
     for suffix in found[0]:
         runner.message_hub.runtime_info.pop(f'best_score{suffix}')
 
 
 def file_of(runner, model: nn.Module) -> Optional[str]:
-    """A file that holds a model's weights; written where there is none.
-
-    Args:
-        runner (Runner): The runner, in training.
-        model (nn.Module): The model without its DDP wrapper.
-
-    Returns:
-        str | None: Its path, on rank 0; None on others.
-    """
-    path = None
-    if is_main_process():
-        path = next(
-            (p for p in best_files(runner).values() if holds(p, model)), None)
-        if path is None:
-            path = osp.join(runner.work_dir, ASSEMBLED)
-            runner.save_checkpoint(
-                runner.work_dir,
-                ASSEMBLED + PARTIAL,
-                save_optimizer=False,
-                save_param_scheduler=False,
-                meta=dict(epoch=runner.epoch, iter=runner.iter),
-                by_epoch=False)
-            move_whole(path + PARTIAL, path)
+    """A file that holds a model's weights, on rank 0, where it is written if
+    there is none yet; None on others."""
+    if not is_main_process():
+        return None
+    for path in best_files(runner).values():
+        if holds(path, model):
+            return path
+    path = osp.join(runner.work_dir, ASSEMBLED)
+    runner.save_checkpoint(
+        runner.work_dir,
+        ASSEMBLED + PARTIAL,
+        save_optimizer=False,
+        save_param_scheduler=False,
+        meta=dict(epoch=runner.epoch, iter=runner.iter),
+        by_epoch=False)
+    move_whole(path + PARTIAL, path)
     return path
 
 
@@ -98,10 +80,6 @@ def point_alias(work_dir: str, path: str) -> None:
 
     A relative link, so that the folder may move; a copy where the file lies
     elsewhere or the file system has no links.
-
-    Args:
-        work_dir (str): Where the name goes.
-        path (str): The file.
     """
     alias = osp.join(work_dir, ALIAS)
     target = osp.relpath(osp.realpath(path), osp.realpath(work_dir))

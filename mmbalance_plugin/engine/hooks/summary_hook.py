@@ -2,15 +2,15 @@
 import json
 import os.path as osp
 import subprocess
-from typing import Any, Dict, Optional, Sequence
+from typing import Any, Dict, Optional
 
-import torch
 from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.hooks import CheckpointHook, Hook
 
 from ...models.wrappers import recognizer_of
 from ...registry import HOOKS
 from ...utils.files import write_atomic
+from ...utils.work_dir import SUMMARY
 from ..scalars import plain_json, scalars
 from ..support import require_supported
 from .protection import protect_work_dir
@@ -44,45 +44,29 @@ class SummaryHook(Hook):
     ``peak_memory_bytes`` of one process (GPU memory where there is one,
     else resident memory, 0 on Windows); parameters in training and at
     inference.
-
-    Args:
-        test (bool): Whether to run the test data. Defaults to True.
-        filename (str): Defaults to 'summary.json'.
     """
 
     # Before checkpoint hooks, whose second file of an epoch is written
     # after its validation and must hold this hook's view of it.
     priority = 'LOW'
 
-    def __init__(self,
-                 test: bool = True,
-                 filename: str = 'summary.json') -> None:
-        self.test = test
-        self.filename = filename
+    def __init__(self) -> None:
         self.cost = RunCost()
         self.last_val: Dict[str, float] = {}
 
     # ---- counting ------------------------------------------------------
     def before_train(self, runner) -> None:
-        """Start the clock and the count."""
         require_supported(runner, type(self).__name__)
         protect_work_dir(runner)
         self.cost.start(
-            _bare(runner), lambda: getattr(runner.optim_wrapper, 'optimizer',
-                                           None))
+            recognizer_of(runner.model),
+            lambda: getattr(runner.optim_wrapper, 'optimizer', None))
 
-    def before_train_iter(self,
-                          runner,
-                          batch_idx: int,
-                          data_batch=None) -> None:
+    def before_train_iter(self, runner, *args, **kwargs) -> None:
         """Count what was encoded between two steps."""
         self.cost.keep()
 
-    def after_train_iter(self,
-                         runner,
-                         batch_idx: int,
-                         data_batch=None,
-                         outputs: Optional[dict] = None) -> None:
+    def after_train_iter(self, runner, *args, **kwargs) -> None:
         """Count what was encoded in the step."""
         self.cost.keep()
         if _saves_now(runner):
@@ -91,32 +75,31 @@ class SummaryHook(Hook):
     def after_train_epoch(self, runner) -> None:
         """Before the epoch's checkpoint is written."""
         self.cost.reduce()
-        self.cost.add_estimators(getattr(_bare(runner), 'terms', ()))
+        self.cost.add_estimators(
+            getattr(recognizer_of(runner.model), 'terms', ()))
 
     def before_uncounted(self, runner) -> None:
-        """Passes follow that are no training."""
+        """Passes follow that are no training; validation is none either."""
         self.cost.keep()
+
+    before_val_epoch = before_uncounted
 
     def after_uncounted(self, runner) -> None:
         """Those passes are over."""
         self.cost.discard()
 
-    def before_val_epoch(self, runner) -> None:
-        """Validation is no training."""
-        self.before_uncounted(runner)
-
-    def after_val_epoch(self, runner, metrics: Dict[str, Any] = None) -> None:
+    def after_val_epoch(self,
+                        runner,
+                        metrics: Optional[Dict[str, Any]] = None) -> None:
         """Keep the latest metrics."""
-        self.after_uncounted(runner)
+        self.cost.discard()
         self.last_val = scalars(metrics or {})
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Carry the counters across a resume."""
         checkpoint[_STATE_KEY] = dict(
             self.cost.state_dict(), last_val=dict(self.last_val))
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Take the counters up again, when resuming."""
         state = checkpoint.get(_STATE_KEY)
         if runner._resume and state is not None:
             self.cost.load_state_dict(state)
@@ -126,15 +109,18 @@ class SummaryHook(Hook):
     def after_train(self, runner) -> None:
         """Select, test, write."""
         self.cost.reduce()
-        cost = self.cost.report(_bare(runner))
+        loop, model = runner.train_loop, recognizer_of(runner.model)
+        cost = self.cost.report(model)
         self.cost.stop()
-        loop = runner.train_loop
         last, best = dict(self.last_val), {}
         checkpoint = None
         if getattr(loop, 'assembled_metrics', None):
             best = scalars(loop.assembled_metrics)
-            last = _last_whole(loop.records, best)
-            checkpoint = file_of(runner, _bare(runner))
+            # Of the last epoch, if its stage had all modalities: numbers of
+            # different weights are never put together.
+            ended = loop.records[-1]['last']
+            last = dict(ended if best.keys() <= ended.keys() else best)
+            checkpoint = file_of(runner, model)
         elif runner.val_loop is not None:
             # Rank 0 writes these files, and says when they are there.
             files = [next(iter(best_files(runner).values()), None)]
@@ -142,7 +128,7 @@ class SummaryHook(Hook):
             checkpoint, = files
             best = self._load_best(runner, checkpoint)
         test: Dict[str, float] = {}
-        if self.test and best and runner._test_loop is not None:
+        if best and runner._test_loop is not None:
             test = scalars(runner.test_loop.run())
         if not is_main_process():
             return
@@ -161,7 +147,7 @@ class SummaryHook(Hook):
         if checkpoint is not None:
             point_alias(runner.work_dir, checkpoint)
             summary['checkpoint'] = osp.relpath(checkpoint, runner.work_dir)
-        path = osp.join(runner.work_dir, self.filename)
+        path = osp.join(runner.work_dir, SUMMARY)
         text = json.dumps(plain_json(summary), indent=2, allow_nan=False)
         write_atomic(path, [f'{text}\n'.encode()])
         runner.logger.info('\n' + format_table(summary))
@@ -180,27 +166,8 @@ class SummaryHook(Hook):
         return scalars(runner.val_loop.run())
 
 
-def _last_whole(records: Sequence[Dict[str, Any]],
-                assembled: Dict[str, float]) -> Dict[str, float]:
-    """The last validation of a model that predicts with all modalities.
-
-    That of the last epoch, if its stage did; the assembled model's where the
-    stages trained its parts one by one. Numbers of different weights are
-    never put together.
-    """
-    last = records[-1]['last']
-    return dict(last if assembled.keys() <= last.keys() else assembled)
-
-
 def format_table(summary: Dict[str, Any]) -> str:
-    """The run's accuracies as a small table of percentages.
-
-    Args:
-        summary (dict): As written to ``summary.json``.
-
-    Returns:
-        str: One row for the fused prediction and one per modality.
-    """
+    """A summary's accuracies as a small table of percentages."""
     best, test = summary['val']['best'], summary['test']
     stem = 'acc/top1'
     rows = [k for k in best if k == stem or k.startswith(stem + '_')]
@@ -216,10 +183,6 @@ def format_table(summary: Dict[str, Any]) -> str:
     lines.append(f'{cost["optimizer_steps"]} optimiser steps, '
                  f'{cost["wall_seconds"]:.0f} s, seed {summary["seed"]}')
     return '\n'.join(lines)
-
-
-def _bare(runner) -> torch.nn.Module:
-    return recognizer_of(runner.model)
 
 
 def _saves_now(runner) -> bool:

@@ -1,14 +1,15 @@
 """Encoders that should train and get no gradient."""
-from torch import nn
 from torch.optim import Optimizer
 
+from ...models.recognizers import MultimodalRecognizer
 from ...utils.eager import eager
 
 # Updates to wait: a training step may take the encoders in turns.
 _UPDATES = 10
 
 
-def watch_encoders(model: nn.Module, optimizer: Optimizer, logger) -> None:
+def watch_encoders(model: MultimodalRecognizer, optimizer: Optimizer,
+                   logger) -> None:
     """Warn once if an encoder that trains gets no gradient at all.
 
     Its weights would stay as they are, and nothing else would tell. Looks at

@@ -8,9 +8,9 @@ from torch.utils.data import DataLoader
 
 def set_sampler_epoch(dataloader: DataLoader, epoch: int) -> None:
     """Tell a loader's sampler, or its batch sampler's, the epoch."""
-    for owner in (dataloader, dataloader.batch_sampler):
-        sampler = getattr(owner, 'sampler', None)
-        if hasattr(sampler, 'set_epoch'):
+    for sampler in (dataloader.sampler,
+                    getattr(dataloader.batch_sampler, 'sampler', None)):
+        if sampler is not None and hasattr(sampler, 'set_epoch'):
             sampler.set_epoch(epoch)
             return
 

@@ -2,10 +2,7 @@
 from dataclasses import dataclass, field, fields
 from typing import Any, Dict, Optional, Tuple
 
-from torch import nn
-
-KEEP = ('best', 'last')
-INIT = ('keep', 'scratch')
+from ...models.recognizers import MultimodalRecognizer
 
 
 @dataclass
@@ -82,12 +79,13 @@ class Stage:
     complete: bool = field(default=True, init=False, repr=False)
 
     @classmethod
-    def from_cfg(cls, cfg: Dict, model: nn.Module, epochs: int) -> 'Stage':
+    def from_cfg(cls, cfg: Dict, model: MultimodalRecognizer,
+                 epochs: int) -> 'Stage':
         """Build and check a stage.
 
         Args:
             cfg (dict): The stage as written in the config.
-            model (nn.Module): A recognizer, or a model without named
+            model (MultimodalRecognizer): Or a model without named
                 modalities.
             epochs (int): Default for ``epochs``.
 
@@ -95,19 +93,17 @@ class Stage:
             ValueError: A key nobody reads, an unknown modality or value;
                 the message names the stage.
         """
-        cfg = dict(cfg)
         name = cfg.get('name', '<unnamed>')
         known = {f.name for f in fields(cls) if f.init}
         unknown = sorted(set(cfg) - known)
         if unknown:
             raise ValueError(f'stage {name!r}: unknown keys {unknown}; known '
                              f'are {sorted(known)}')
-        cfg.setdefault('epochs', epochs)
-        stage = cls(**cfg)
+        stage = cls(**{'epochs': epochs, **cfg})
         stage._check(model)
         return stage
 
-    def _check(self, model: nn.Module) -> None:
+    def _check(self, model: MultimodalRecognizer) -> None:
         if isinstance(self.early_stopping, dict):
             known = [f.name for f in fields(EarlyStopping)]
             if not set(self.early_stopping) <= set(known):
@@ -131,7 +127,8 @@ class Stage:
                     'its parts anew')
         else:
             self._check_parts(model)
-        for key, allowed in (('keep', KEEP), ('init', INIT),
+        for key, allowed in (('keep', ('best', 'last')),
+                             ('init', ('keep', 'scratch')),
                              ('rule', ('greater', 'less'))):
             if getattr(self, key) not in allowed:
                 raise ValueError(f'stage {self.name!r}: {key} must be one of '
@@ -152,7 +149,7 @@ class Stage:
         found = [f'acc/top1_{m}' for m in names]
         return found[0] if len(found) == 1 else found
 
-    def _check_parts(self, model: nn.Module) -> None:
+    def _check_parts(self, model: MultimodalRecognizer) -> None:
         try:
             parts, trained = model.find_parts(self.train)
             whole = parts == ('', )

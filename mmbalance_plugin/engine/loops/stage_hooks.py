@@ -15,10 +15,7 @@ STATE_KEY = 'staged_loop'
 
 
 class StageStateHook(Hook):
-    """Carry the loop's state in the runner's checkpoints.
-
-    Registered by the loop itself; not for configs.
-    """
+    """Carry the loop's state in the runner's checkpoints."""
 
     priority = 'VERY_HIGH'
 

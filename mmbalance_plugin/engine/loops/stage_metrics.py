@@ -78,7 +78,7 @@ def follow_own_metric(cfgs: Any, stage: Stage,
         ValueError: A schedule follows another metric than these.
     """
     for cfg in cfgs if isinstance(cfgs, list) else [cfgs]:
-        kind = cfg.get('type') if isinstance(cfg, dict) else None
+        kind: Any = cfg.get('type') if isinstance(cfg, dict) else None
         kind = PARAM_SCHEDULERS.get(kind) if isinstance(kind, str) else kind
         if not getattr(kind, 'need_val_args', False):
             continue

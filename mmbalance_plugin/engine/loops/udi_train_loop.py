@@ -96,14 +96,12 @@ class UDITrainLoop(StagedTrainLoop):
                  cache_device: Optional[str] = None,
                  early_stopping: Optional[Dict] = None,
                  **kwargs) -> None:
-        options = {
-            key: value
-            for key, value in dict(
-                order=order,
-                consistency=consistency,
-                complementarity=complementarity).items() if value != _PRESET
-        }
-        options = {**find_preset(preset), **options}
+        given = dict(
+            order=order,
+            consistency=consistency,
+            complementarity=complementarity)
+        options: Dict[str, Any] = find_preset(preset)
+        options.update({k: v for k, v in given.items() if v != _PRESET})
         self.order = options.pop('order')
         for key, value, known in (
                 ('follower_start', follower_start, ('scratch', 'unimodal')),
@@ -118,7 +116,7 @@ class UDITrainLoop(StagedTrainLoop):
             raise ValueError("anchor='auto' needs validation: drop "
                              '--no-validate, give anchor_dataloader, or name '
                              'the anchor')
-        self.follower_epochs = follower_epochs
+        self._follower_epochs = follower_epochs
         self.wanted_anchor = anchor
         self.anchor_tolerance = anchor_tolerance
         self.anchor_dataloader: Optional[DataLoader] = None
@@ -147,8 +145,8 @@ class UDITrainLoop(StagedTrainLoop):
         if len(modalities) < 2:
             raise ValueError('UDITrainLoop needs at least two modalities, got '
                              f'{modalities}')
-        if self.follower_epochs is None:
-            self.follower_epochs = self.default_epochs
+        self.follower_epochs = self.default_epochs if \
+            self._follower_epochs is None else self._follower_epochs
         if self.follower_epochs < 1:
             raise ValueError('follower_epochs must be at least 1, got '
                              f'{self.follower_epochs}; without consistency '

@@ -1,13 +1,13 @@
 """Several gradients, one update."""
 from abc import abstractmethod
-from typing import Dict, List, Optional
+from typing import Dict, List
 
 import torch
 from mmengine.optim import OptimWrapper
 from torch import Tensor, nn
 
-from mmbalance_plugin.models.wrappers import recognizer_of
-
+from ...models.recognizers import MultimodalRecognizer
+from ...models.wrappers import recognizer_of
 from .per_loss import average_gradients, per_loss_gradients, scale_loss
 from .train_step import Losses, TrainStep
 
@@ -18,24 +18,16 @@ class CombinedGradientStep(TrainStep):
     """Base of steps that combine the gradients of several losses.
 
     A subclass says which losses belong together (:meth:`group`) and how
-    their gradients become one (:meth:`combine`). One forward, one backward
-    pass per group.
-
-    Note:
-        * **DDP**: the gradients are averaged over ranks before they are
-          combined, in one collective per dtype; all ranks combine the same.
-        * **Accumulation**: each group's gradient adds up over the
-          micro-batches; they are combined once per update.
-        * **AMP**: all groups carry one loss scale, which :meth:`combine`
-          must let pass: it is homogeneous of degree 1. The wrapper unscales
-          what it gave, and skips the update if that is not finite.
-        * **Resume**: nothing to keep between updates.
+    their gradients become one (:meth:`combine`): once per update, after they
+    have been averaged over ranks. One forward, one backward pass per group.
+    Under AMP all groups carry one loss scale, which :meth:`combine` must let
+    pass: it is homogeneous of degree 1.
     """
 
     averages_gradients = True
 
     def __init__(self) -> None:
-        self._waiting: Optional[Gradients] = None
+        self._waiting: Gradients = {}
 
     @abstractmethod
     def group(self, losses: Losses) -> Losses:
@@ -50,12 +42,12 @@ class CombinedGradientStep(TrainStep):
         """
 
     @abstractmethod
-    def combine(self, model: nn.Module, names: List[str],
+    def combine(self, model: MultimodalRecognizer, names: List[str],
                 gradients: Gradients) -> List[Tensor]:
         """One gradient of several.
 
         Args:
-            model (nn.Module): The model without its DDP wrapper.
+            model (MultimodalRecognizer): The bare model.
             names (list[str]): Names of the parameters that train.
             gradients (dict[str, list[Tensor]]): Of each group, averaged over
                 ranks and summed over micro-batches, in the order of
@@ -67,7 +59,6 @@ class CombinedGradientStep(TrainStep):
 
     def update(self, model: nn.Module, losses: Losses,
                optim_wrapper: OptimWrapper) -> Dict[str, Tensor]:
-        """See :meth:`TrainStep.update`."""
         inner = recognizer_of(model)
         log_vars = inner.parse_losses(losses)[1]
         named = [(n, p) for n, p in inner.named_parameters()
@@ -77,22 +68,19 @@ class CombinedGradientStep(TrainStep):
             name: scale_loss(loss, optim_wrapper)
             for name, loss in self.group(losses).items()
         }
-        self._add(per_loss_gradients(scaled, parameters))
+        for name, grads in per_loss_gradients(scaled, parameters).items():
+            if name in self._waiting:
+                torch._foreach_add_(self._waiting[name], grads)
+            else:
+                self._waiting[name] = grads
         # What OptimWrapper.backward does beside the backward pass.
         optim_wrapper._inner_count += 1
         if optim_wrapper.should_update():
             gradients = average_gradients(self._waiting)
-            self._waiting = None
+            self._waiting = {}
             for parameter, grad in zip(
                     parameters, self.combine(inner, names, gradients)):
                 parameter.grad = grad
             optim_wrapper.step()
             optim_wrapper.zero_grad()
         return log_vars
-
-    def _add(self, gradients: Gradients) -> None:
-        if self._waiting is None:
-            self._waiting = gradients
-            return
-        for name, grads in gradients.items():
-            torch._foreach_add_(self._waiting[name], grads)

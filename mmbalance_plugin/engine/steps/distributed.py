@@ -5,8 +5,8 @@ from typing import Dict
 from mmengine.model import MMDistributedDataParallel
 from torch import Tensor, nn
 
-from mmbalance_plugin.models.recognizers.stepping import check_train_step
-from mmbalance_plugin.registry import MODEL_WRAPPERS
+from ...models.recognizers.stepping import check_train_step
+from ...registry import MODEL_WRAPPERS
 
 
 @MODEL_WRAPPERS.register_module()
@@ -49,13 +49,7 @@ class MultimodalDistributedDataParallel(MMDistributedDataParallel):
 def stepping_wrapper(cfg: dict) -> dict:
     """A run's ``model_wrapper_cfg``, calling the model's step.
 
-    Args:
-        cfg (dict): The run's config; may name a wrapper, or say
-            ``find_unused_parameters``.
-
-    Returns:
-        dict: A copy of its ``model_wrapper_cfg``. Where that names no
-        wrapper, or MMEngine's, it names this one.
+    A copy. Where that names no wrapper, or MMEngine's, it names this one.
     """
     wrapper = copy.deepcopy(cfg.get('model_wrapper_cfg'))
     if wrapper is None:

@@ -5,14 +5,14 @@ import torch
 from mmengine.optim import OptimWrapper
 from torch import Tensor, nn
 
-from mmbalance_plugin.functional._tensors import at_least_float32
-from mmbalance_plugin.models.heads import MLAHead
-from mmbalance_plugin.models.objectives import BatchRecord
-from mmbalance_plugin.models.wrappers import recognizer_of
-from mmbalance_plugin.registry import MODELS
-from mmbalance_plugin.utils.eager import eager
-from mmbalance_plugin.utils.run_state import epoch_share
-
+from ...functional._tensors import at_least_float32
+from ...models.heads import MLAHead
+from ...models.objectives import BatchRecord
+from ...models.recognizers import MultimodalRecognizer
+from ...models.wrappers import recognizer_of
+from ...registry import MODELS
+from ...utils.eager import eager
+from ...utils.run_state import epoch_share
 from .per_loss import average_gradients, per_loss_gradients, scale_loss
 from .train_step import TrainStep
 
@@ -30,21 +30,9 @@ class MLA(TrainStep):
     alpha = 0.1^(1 + b / B) in batch b of B. The first update is not
     corrected, and the bias never is.
 
-    As many updates per batch as there are modalities; each encoder sees each
-    sample once. No other encoder moves in a turn, neither by momentum nor by
-    weight decay.
-
-    Note:
-        * The objective must be :class:`UnimodalLoss` with ``heads='shared'``.
-        * **DDP**: P follows the mean feature of the global batch. Gradients
-          and features are averaged by hand, in one collective per turn and
-          dtype; the same on all ranks.
-        * **AMP**: the correction is linear, so the loss scale passes. The
-          scaler is updated in each turn.
-        * **Accumulation** is refused: no modality's turn could begin before
-          the last one's micro-batches are over.
-        * **Resume**: P is a buffer of the head.
-        * A sample that lacks a modality has no part in its turn.
+    The objective must be :class:`UnimodalLoss` with ``heads='shared'``. As
+    many updates per batch as there are modalities; each encoder sees each
+    sample once. Origins and behaviour: docs/methods.md.
 
     Raises:
         ValueError: Head, objective or accumulation do not fit.
@@ -58,8 +46,8 @@ class MLA(TrainStep):
 
     averages_gradients = True
 
-    def check(self, model: nn.Module, accumulative_counts: int) -> None:
-        """See :class:`TrainStep`."""
+    def check(self, model: MultimodalRecognizer,
+              accumulative_counts: int) -> None:
         if not isinstance(model.head, MLAHead):
             raise ValueError("MLA trains head=dict(type='mmbalance_plugin."
                              f"MLAHead'), not {type(model.head).__name__}")
@@ -77,7 +65,6 @@ class MLA(TrainStep):
 
     def __call__(self, model: nn.Module, data_batch: dict,
                  optim_wrapper: OptimWrapper) -> Dict[str, Tensor]:
-        """See :class:`TrainStep`."""
         inner = recognizer_of(model)
         self.check(inner, optim_wrapper._accumulative_counts)
         with self.context(model, optim_wrapper):
@@ -96,8 +83,9 @@ class MLA(TrainStep):
         return inner.parse_losses(losses)[1]
 
     @eager
-    def _turn(self, model: nn.Module, modality: str, record: BatchRecord,
-              loss: Tensor, optim_wrapper: OptimWrapper) -> None:
+    def _turn(self, model: MultimodalRecognizer, modality: str,
+              record: BatchRecord, loss: Tensor,
+              optim_wrapper: OptimWrapper) -> None:
         """A modality's backward pass and update."""
         head = model.head
         parameters = [

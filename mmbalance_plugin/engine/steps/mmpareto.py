@@ -2,11 +2,11 @@
 from typing import List
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from mmbalance_plugin.functional import mmpareto_direction
-from mmbalance_plugin.registry import MODELS
-
+from ...functional import mmpareto_direction
+from ...models.recognizers import MultimodalRecognizer
+from ...registry import MODELS
 from .combined_gradient_step import CombinedGradientStep, Gradients
 from .train_step import Losses
 
@@ -25,17 +25,13 @@ mmpareto_direction`; everything else gets their sum. The objective must hold
 
     Two backward passes whatever the number of modalities (the released code
     takes M + 1), since no modality's own loss reaches another one's encoder.
+    Origins and behaviour: docs/methods.md.
 
     Args:
         gamma (float): Factor on the length of an encoder's gradient.
             Defaults to 1.5 (paper, code).
         norm (str): 'encoder' (paper) or 'tensor' (released code); see the
             function. Defaults to 'encoder'.
-
-    Note:
-        Adam and its kin divide by the gradient's own size: gamma has no
-        effect on them, the direction has. See
-        :class:`CombinedGradientStep` for DDP, AMP and accumulation.
 
     Examples:
         >>> model = dict(
@@ -59,18 +55,15 @@ mmpareto_direction`; everything else gets their sum. The objective must hold
         """Fused, unimodal, and whatever else is minimised."""
         groups: Losses = {}
         for name, loss in losses.items():
-            if 'loss' in name:
-                kind = 'other'
-                if name == _FUSED:
-                    kind = 'fused'
-                elif name.startswith(_ALONE):
-                    kind = 'unimodal'
-                groups[kind] = groups[kind] + loss if kind in groups else loss
+            if 'loss' not in name:
+                continue
+            kind = 'fused' if name == _FUSED else \
+                'unimodal' if name.startswith(_ALONE) else 'other'
+            groups[kind] = groups[kind] + loss if kind in groups else loss
         return groups
 
-    def combine(self, model: nn.Module, names: List[str],
+    def combine(self, model: MultimodalRecognizer, names: List[str],
                 gradients: Gradients) -> List[Tensor]:
-        """See :class:`CombinedGradientStep`."""
         total = [sum(grads) for grads in zip(*gradients.values())]
         if not {'fused', 'unimodal'} <= set(gradients):
             return total

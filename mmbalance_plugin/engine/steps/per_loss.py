@@ -10,13 +10,6 @@ from torch import Tensor
 
 def scale_loss(loss: Tensor, optim_wrapper: OptimWrapper) -> Tensor:
     """Scale a loss by the micro-batches of an update, and by AMP's scale.
-
-    Args:
-        loss (Tensor): A scalar.
-        optim_wrapper (OptimWrapper): The runner's.
-
-    Returns:
-        Tensor: What is to be differentiated.
     """
     loss = optim_wrapper.scale_loss(loss)
     scaler = getattr(optim_wrapper, 'loss_scaler', None)
@@ -70,8 +63,7 @@ def average_gradients(
     ranks and lets the replicas drift apart: average first.
 
     Args:
-        gradients (dict[str, list[Tensor]]): Of
-            :func:`per_loss_gradients`, in the same order on all ranks.
+        gradients (dict[str, list[Tensor]]): In the same order on all ranks.
 
     Returns:
         dict[str, list[Tensor]]: New tensors, bit-identical on all ranks;

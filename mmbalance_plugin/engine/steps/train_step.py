@@ -2,12 +2,13 @@
 from contextlib import contextmanager
 from typing import Dict, Iterator
 
-from mmengine.model import detect_anomalous_params, is_model_wrapper
+from mmengine.model import detect_anomalous_params
 from mmengine.optim import OptimWrapper
 from torch import Tensor, nn
 
-from mmbalance_plugin.models.wrappers import recognizer_of
-from mmbalance_plugin.registry import MODELS
+from ...models.recognizers import MultimodalRecognizer
+from ...models.wrappers import recognizer_of
+from ...registry import MODELS
 
 Losses = Dict[str, Tensor]
 
@@ -39,7 +40,8 @@ class TrainStep:
     """bool: Whether the step averages gradients over ranks by itself; DDP
     then leaves them alone."""
 
-    def check(self, model: nn.Module, accumulative_counts: int) -> None:
+    def check(self, model: MultimodalRecognizer,
+              accumulative_counts: int) -> None:
         """Raise now what would go wrong in the first batch.
 
         :class:`StagedTrainLoop` asks before the run begins, for each stage.
@@ -66,11 +68,7 @@ class TrainStep:
 
     def forward(self, model: nn.Module, data_batch: dict,
                 optim_wrapper: OptimWrapper) -> Losses:
-        """Preprocess a batch and compute its losses.
-
-        Returns:
-            dict[str, Tensor]: Losses by name.
-        """
+        """Preprocess a batch and compute its losses, by name."""
         inner = recognizer_of(model)
         with self.context(model, optim_wrapper):
             data = inner.data_preprocessor(data_batch, True)
@@ -78,16 +76,7 @@ class TrainStep:
 
     def update(self, model: nn.Module, losses: Losses,
                optim_wrapper: OptimWrapper) -> Dict[str, Tensor]:
-        """From losses to weights.
-
-        Args:
-            model (nn.Module): The model the runner holds.
-            losses (dict[str, Tensor]): Losses by name.
-            optim_wrapper (OptimWrapper): The runner's.
-
-        Returns:
-            dict[str, Tensor]: What is logged.
-        """
+        """From losses, by name, to weights; returns what is logged."""
         total, log_vars = recognizer_of(model).parse_losses(losses)
         optim_wrapper.update_params(total)
         if getattr(model, 'detect_anomalous_params', False):
@@ -100,7 +89,8 @@ class TrainStep:
         """Where forwards run: autocast, ``no_sync`` while accumulating."""
         inner = recognizer_of(model)
         with optim_wrapper.optim_context(model), inner.stepping():
-            if self.averages_gradients and is_model_wrapper(model):
+            if self.averages_gradients and isinstance(
+                    model, nn.parallel.DistributedDataParallel):
                 with model.no_sync():
                     yield
             else:

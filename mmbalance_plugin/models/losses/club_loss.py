@@ -13,11 +13,11 @@ from mmbalance_plugin.functional import (
     standardize,
 )
 from mmbalance_plugin.registry import MODELS
+from mmbalance_plugin.utils.device_means import DeviceMeans
 from mmbalance_plugin.utils.dist import broadcast_tensors, gather_with_grad
 from mmbalance_plugin.utils.streams import seeded, stream, stream_seed
 from mmbalance_plugin.utils.transfer import to_device
 
-from .epoch_average import EpochAverage
 from .gaussian_estimator import GaussianEstimator
 
 _EPS = 1e-6
@@ -148,8 +148,8 @@ class CLUBLoss(nn.Module):
             self.estimator = GaussianEstimator(x_channels, y_channels,
                                                hidden_channels, optimizer,
                                                hidden_layers)
-        self.epoch_average = EpochAverage('estimate', 'log_likelihood',
-                                          'not_positive')
+        self.epoch_average = DeviceMeans(
+            'estimate', 'log_likelihood', 'not_positive', finite_only=True)
 
     def forward(self,
                 x: Tensor,

@@ -1,10 +1,13 @@
 """A model around a recognizer."""
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mmengine.model import is_model_wrapper
 from torch import nn
 
 from ..recognizers.stepping import Stepping, check_train_step
+
+if TYPE_CHECKING:
+    from ..recognizers import MultimodalRecognizer
 
 _CHILD = 'recognizer.'
 
@@ -55,7 +58,7 @@ class RecognizerWrapper(Stepping):
         self.recognizer.init_weights()
 
 
-def recognizer_of(model: Any) -> Any:
+def recognizer_of(model: Any) -> 'MultimodalRecognizer':
     """The recognizer inside of its wrappers, DDP's included.
 
     Args:

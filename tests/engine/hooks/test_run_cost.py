@@ -38,7 +38,7 @@ def test_every_pass_through_an_encoder_counts_until_the_hooks_are_off():
 
 def test_what_is_discarded_does_not_count():
     cost, model = RunCost(), Model()
-    cost.start(model)
+    cost.start(model, lambda: None)
     model.encoders['a'](torch.zeros(3, 2))
     cost.keep()
     model.encoders['a'](torch.zeros(100, 2))

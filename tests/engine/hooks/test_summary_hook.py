@@ -1,6 +1,4 @@
 """``summary.json``: the contract, what is counted, what is selected."""
-import json
-import os.path as osp
 import re
 
 import pytest
@@ -277,16 +275,6 @@ def test_without_validation_nothing_is_tested(tmp_path, loop):
     assert summary['test'] == {} and tested == []
     assert summary['cost']['optimizer_steps'] == 5
     assert 'fused' not in format_table(summary)
-
-
-def test_testing_can_be_left_out(tmp_path):
-    cfg = digits_cfg(
-        tmp_path / 'run', dict(max_epochs=1, stages=ALONE), **SMALL)
-    cfg.default_hooks.summary.update(test=False, filename='mine.json')
-    runner = train(cfg)
-    summary = json.load(open(tmp_path / 'run/mine.json'))
-    assert summary['test'] == {} and summary['val']['best']
-    assert not osp.exists(osp.join(runner.work_dir, 'summary.json'))
 
 
 def test_test_data_is_seen_once_and_last(tmp_path):

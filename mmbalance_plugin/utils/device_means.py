@@ -1,10 +1,11 @@
+"""Means that stay on the device until they are asked for."""
 from typing import Dict, Tuple
 
 import torch
 from torch import Tensor, nn
 
 
-class EpochAverage(nn.Module):
+class DeviceMeans(nn.Module):
     """Means of named 0-d tensors over steps, kept on the device.
 
     The running sums are a buffer: they move with the module, and a run that
@@ -12,27 +13,32 @@ class EpochAverage(nn.Module):
 
     Args:
         names (str): Of the values of a step.
+        finite_only (bool): Whether a step is left out if one of its values
+            is not finite. Defaults to False.
     """
 
-    def __init__(self, *names: str) -> None:
+    sums: Tensor
+
+    def __init__(self, *names: str, finite_only: bool = False) -> None:
         super().__init__()
-        self.names: Tuple[str, ...] = names
+        self.names, self.finite_only = names, finite_only
         self.register_buffer('sums', torch.zeros(len(names) + 1))
 
     @torch.no_grad()
     def update(self, **values: Tensor) -> None:
-        """Add one step, unless one of its values is not finite."""
-        row = torch.stack([values[name] for name in self.names])
+        """Add one step."""
+        row = torch.stack([values[name].float() for name in self.names])
         row = torch.cat([row, torch.ones_like(row[:1])])
-        row = torch.where(row.isfinite().all(), row, torch.zeros_like(row))
+        if self.finite_only:
+            row = torch.where(row.isfinite().all(), row, 0.)
         self.sums += row.to(self.sums)
 
     def pop(self) -> Tuple[Dict[str, float], int]:
         """Wait for the device, return the means and start anew.
 
         Returns:
-            Tuple[Dict[str, float], int]: Name to mean, empty if no step was
-            finite, and the number of steps that were.
+            Tuple[Dict[str, float], int]: Name to mean, empty if there was no
+            step, and the number of steps.
         """
         *totals, count = self.sums.tolist()
         self.sums.zero_()

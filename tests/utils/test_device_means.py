@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from mmbalance_plugin.models.losses.epoch_average import EpochAverage
+from mmbalance_plugin.utils.device_means import DeviceMeans
 
 
 def feed(average, *pairs):
@@ -12,7 +12,7 @@ def feed(average, *pairs):
 
 
 def test_means_and_a_new_start():
-    average = EpochAverage('a', 'b')
+    average = DeviceMeans('a', 'b', finite_only=True)
     feed(average, (1., 10.), (2., 20.), (6., 60.))
     means, count = average.pop()
     assert means == pytest.approx(dict(a=3., b=30.)) and count == 3
@@ -22,13 +22,13 @@ def test_means_and_a_new_start():
 
 
 def test_steps_that_are_not_finite_are_left_out():
-    average = EpochAverage('a', 'b')
+    average = DeviceMeans('a', 'b', finite_only=True)
     feed(average, (1., 1.), (math.nan, 1.), (1., math.inf), (3., 5.))
     assert average.pop() == (dict(a=2., b=3.), 2)
 
 
 def test_sums_travel_with_the_state():
-    one, other = EpochAverage('a', 'b'), EpochAverage('a', 'b')
+    one, other = DeviceMeans('a', 'b', finite_only=True), DeviceMeans('a', 'b')
     feed(one, (1., 2.))
     other.load_state_dict(one.state_dict())
     feed(other, (3., 4.))
@@ -36,6 +36,6 @@ def test_sums_travel_with_the_state():
 
 
 def test_no_graph_is_kept():
-    average = EpochAverage('a')
+    average = DeviceMeans('a')
     average.update(a=torch.tensor(1., requires_grad=True) * 2)
     assert not average.sums.requires_grad
