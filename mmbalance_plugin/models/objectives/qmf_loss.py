@@ -124,7 +124,7 @@ class QMFLoss(ObjectiveTerm):
         values = torch.stack([loss.where(counted, 0.), counted.to(loss)])
         self._fresh[:, row].index_add_(1, ids, values)
 
-    def end_epoch(self) -> Dict[str, float]:
+    def end_epoch(self, loop) -> Dict[str, float]:
         """Add what the ranks have seen."""
         dist.all_reduce(self._fresh, op='sum')
         self._known = self._known + self._fresh

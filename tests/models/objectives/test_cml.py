@@ -97,7 +97,7 @@ def test_statistics_of_the_head_see_whole_batches_only():
 def test_what_cannot_be_is_refused():
     with pytest.raises(ValueError, match='weight'):
         CMLLoss(weight=-1.)
-    with pytest.raises(ValueError, match="'rgb'.*only"):
+    with pytest.raises(ValueError, match="compares.*'rgb'"):
         build(('rgb', ), objective=objective())
 
 

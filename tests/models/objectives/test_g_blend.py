@@ -165,14 +165,14 @@ def test_weights_stay_where_no_head_gained():
     model = build(head='ConcatHead', objective=blend())
     term, = model.terms
     term.start = {m: (1., 1.) for m in term.names}
-    term._measure = lambda: dict(
+    term._measure = lambda loop: dict(
         fused=(.5, 1.2), rgb=(.5, 1.1), flow=(.5, .9))
-    term._estimate()
+    term._estimate(None)
     assert term.weights.tolist() == [0, 0, 1]
-    term._measure = lambda: {m: (.4, 1.3) for m in term.names}
-    term._estimate()
+    term._measure = lambda loop: {m: (.4, 1.3) for m in term.names}
+    term._estimate(None)
     assert term.weights.tolist() == [0, 0, 1]
-    assert term.start == term._measure()
+    assert term.start == term._measure(None)
 
 
 def test_losses_of_a_split_are_those_of_its_batches(tmp_path):

@@ -44,9 +44,8 @@ class WatchedMutualInformationLoss(MutualInformationLoss):
 
     expected = []
 
-    def calibrate(self):
-        super().calibrate()
-        loop = self._running()
+    def calibrate(self, loop):
+        super().calibrate(loop)
         model, data = copy.deepcopy(loop.model).eval(), loop.held_out
         items = [data[i] for i in range(len(data))]
         y = [int(item['data_samples'].gt_label) for item in items]
@@ -136,7 +135,7 @@ def test_weights_multiply_the_losses_of_each_modality():
     model = build(head='ConcatHead', objective=[dict(MI, heads='own')])
     multi = build(head='ConcatHead', objective=[dict(UNIMODAL, heads='own')])
     term, = model.terms
-    term._running = object  # as if in a run
+    term.last = dict(run=1.)  # as if in a run
     for m, weight in dict(rgb=.5, flow=1.5).items():
         term.weights[m].fill_(weight)
     found, plain = (part.loss(*batch()) for part in (model, multi))

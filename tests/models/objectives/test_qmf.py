@@ -72,7 +72,7 @@ def test_losses_by_hand_over_three_epochs():
             torch.testing.assert_close(losses[f'loss_rank_{m}'], expected)
             past[m].append(
                 F.cross_entropy(z, targets(), reduction='none').detach())
-        assert term.end_epoch() == {}
+        assert term.end_epoch(None) == {}
     counts = term.state_dict()['known'][1]
     assert counts[:, 100:].eq(3).all() and not counts[:, :100].any()
 
@@ -106,7 +106,7 @@ def test_what_a_sample_lacks_has_no_history():
     term = model.terms[2]
     for _ in range(2):
         sum(model.loss(inputs, samples, present).values()).backward()
-        term.end_epoch()
+        term.end_epoch(None)
     counts = term.state_dict()['known'][1, :, 100:]
     assert counts.tolist() == [[2, 0, 2, 0, 0, 2], [2] * 6]
     assert all(p.grad.isfinite().all() for p in model.parameters())
@@ -118,7 +118,7 @@ def test_numbers_that_are_not_finite_are_forgotten():
     inputs['rgb'][1] = torch.inf
     model.eval().loss(inputs, samples)
     term = model.terms[2]
-    term.end_epoch()
+    term.end_epoch(None)
     known = term.state_dict()['known']
     assert known.isfinite().all()
     assert known[1, :, 101].tolist() == [0, 1]
@@ -135,7 +135,7 @@ def test_validation_leaves_no_history():
     model, _ = started(('rgb', 'flow'))
     with torch.no_grad():
         model.loss(*batch())
-    model.terms[2].end_epoch()
+    model.terms[2].end_epoch(None)
     assert not model.terms[2].state_dict()['known'].any()
 
 

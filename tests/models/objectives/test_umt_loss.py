@@ -7,6 +7,7 @@ from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 from torch.optim import SGD
 
+from mmbalance_plugin.engine.loops import StagedTrainLoop
 from mmbalance_plugin.engine.loops.stage_hooks import STATE_KEY
 from mmbalance_plugin.engine.steps import MultimodalDistributedDataParallel
 from mmbalance_plugin.functional import umt_distillation
@@ -183,8 +184,7 @@ def test_the_student_starts_anew(tmp_path):
 
 def test_with_a_cache_and_without_it_learns_the_same(whole, tmp_path,
                                                      monkeypatch):
-    monkeypatch.setattr('mmbalance_plugin.models.objectives.umt_loss.build_anchor_cache',
-                        lambda *_, **__: None)
+    monkeypatch.setattr(StagedTrainLoop, 'cached_outputs', lambda *_, **__: {})
     plain = train(cfg(tmp_path / 'plain'))
     images.assert_close(weights_of(whole), weights_of(plain), atol=1e-5)
 
