@@ -15,20 +15,18 @@ _STDS = ('gradient', 'lost')
 class GeneralizationEnhancement:
     """Noise added to the modulated gradients; OGM-GE (arXiv 2203.15332).
 
+    Options and their origins: docs/methods.md.
+
     Args:
-        scope (str): 'all' adds noise to every modality, also to one whose
-            coefficient is 1 (released code); 'modulated' only where the
-            coefficient is below 1. Defaults to 'all'.
+        scope (str): 'all' adds noise to every modality, 'modulated' only
+            where the coefficient is below 1. Defaults to 'all'.
         std (str): Standard deviation of the noise of a weight tensor.
             'gradient' is that of the entries of its gradient before the
-            modulation, plus 1e-8 (released code). 'lost' is that times
-            sqrt(1 - k^2): with noise as large as the gradient's own, k g
-            plus the noise has the variance g had (a choice of this project,
-            in no source). Defaults to 'gradient'.
+            modulation, plus 1e-8; 'lost' is that times sqrt(1 - k^2), so that
+            k g plus the noise has the variance g had. Defaults to 'gradient'.
         scale (float): Multiplies the standard deviation. Defaults to 1.
-        distribution (str): 'normal' (paper and released code), 'uniform'
-            or 'rademacher', all of variance 1 before scaling. Defaults to
-            'normal'.
+        distribution (str): 'normal', 'uniform' or 'rademacher', all of
+            variance 1 before scaling. Defaults to 'normal'.
 
     Raises:
         ValueError: An option is out of range; the message names it.

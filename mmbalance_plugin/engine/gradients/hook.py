@@ -29,11 +29,6 @@ class GradientHook(Hook):
     Raises:
         TypeError: When training starts, if the optim wrapper has a step of
             its own that cannot be replaced, or if it modulates already.
-
-    Examples:
-        >>> custom_hooks = [
-        >>>     dict(type='mmbalance_plugin.GradientHook',
-        >>>          method=dict(type='mmbalance_plugin.OGM', alpha=0.8))]
     """
 
     def __init__(self, method: Union[dict, GradientMethod]) -> None:

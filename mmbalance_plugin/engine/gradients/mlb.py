@@ -13,12 +13,9 @@ from .coefficients import CoefficientMethod
 class MLB(CoefficientMethod):
     """Gradients of both sides balanced (BMVC 2024, arXiv 2405.07930).
 
-    OGM's door with another formula: a modality that is ahead is slowed down,
-    one that lags behind sped up, level ones are left alone, so there is no
-    last epoch to choose; see
-    :func:`~mmbalance_plugin.functional.mlb_coefficients`. The paper uses it
-    on the multi-loss objective, whose unimodal losses train what the scores
-    come from.
+    A modality that is ahead is slowed down, one that lags behind sped up; see
+    :func:`~mmbalance_plugin.functional.mlb_coefficients`. Origins and
+    behaviour: docs/methods.md.
 
     Args:
         alpha (float): Strength: 0.5 on CREMA-D, 2 on AVE and UCF101
@@ -27,12 +24,6 @@ class MLB(CoefficientMethod):
             0.5 on UCF101 (there). Defaults to 10.
         kwargs: ``scope``, ``start_epoch``, ``end_epoch``, ``log_interval``
             of :class:`CoefficientMethod`.
-
-    Examples:
-        >>> optim_wrapper = dict(
-        >>>     type='mmbalance_plugin.GradientOptimWrapper',
-        >>>     method=dict(type='mmbalance_plugin.MLB'),
-        >>>     optimizer=dict(type='SGD', lr=1e-3, momentum=0.9))
     """
 
     def __init__(self,
@@ -47,5 +38,4 @@ class MLB(CoefficientMethod):
 
     def coefficients(self, scores: Dict[str, Tensor],
                      ratios: Dict[str, Tensor]) -> Dict[str, Tensor]:
-        """Above 1 for a modality that lags behind, below for one ahead."""
         return mlb_coefficients(scores, self.alpha, self.beta_max)

@@ -31,22 +31,18 @@ class OGM(CoefficientMethod):
     DDP, accumulation, AMP, clipping and resume: docs/methods.md.
 
     Args:
-        alpha (float): Strength of the modulation; 0.1 on VGGSound and 0.8
-            on CREMA-D in the released code's README.
-        form (str): 'cvpr' for k = 1 - tanh(alpha rho), in both released
-            code bases, or 'tpami' for k = 1 - alpha tanh(rho - 1), which
-            needs alpha <= 1; where rho > 1, else k = 1. Defaults to 'cvpr'.
+        alpha (float): Strength of the modulation.
+        form (str): 'cvpr' for k = 1 - tanh(alpha rho), or 'tpami' for
+            k = 1 - alpha tanh(rho - 1), which needs alpha <= 1; where
+            rho > 1, else k = 1. Defaults to 'cvpr'.
         generalization_enhancement (bool | dict): Whether noise is added
             (OGM-GE), or the options of
-            :class:`GeneralizationEnhancement`; True is the released code's
-            noise. Defaults to False.
-        scope (str): 'all' modulates every encoder weight of two or more
-            dimensions, 'conv' those of convolutions only (released code).
-            Defaults to 'all' (the author's stated intent).
+            :class:`GeneralizationEnhancement`. Defaults to False.
+        scope (str): See :func:`modality_weights`. Defaults to 'all'.
         start_epoch (int): First modulated epoch, counted from 0. Defaults
-            to 0 (released code).
+            to 0.
         end_epoch (int, optional): Last modulated epoch, inclusive; None for
-            no end. Defaults to 50 (released code, of 100).
+            no end. Defaults to 50.
         log_interval (int): Updates between two copies of the diagnostics
             to the host. Defaults to 10.
 
@@ -122,14 +118,6 @@ class OGMOptimWrapper(GradientOptimWrapper):
         alpha (float): See :class:`OGM`, as all of its options.
         kwargs: Those of :class:`OGM` and of ``OptimWrapper``:
             ``optimizer``, ``clip_grad``, ``accumulative_counts``.
-
-    Examples:
-        >>> optim_wrapper = dict(
-        >>>     type='mmbalance_plugin.OGMOptimWrapper',
-        >>>     alpha=0.8,
-        >>>     generalization_enhancement=True,
-        >>>     clip_grad=dict(max_norm=40),
-        >>>     optimizer=dict(type='SGD', lr=1e-3, momentum=0.9))
     """
     method_type = OGM
 
@@ -152,10 +140,6 @@ class OGMHook(GradientHook):
     Args:
         alpha (float): See :class:`OGM`.
         kwargs: Its other options.
-
-    Examples:
-        >>> custom_hooks = [
-        >>>     dict(type='mmbalance_plugin.OGMHook', alpha=0.8)]
     """
 
     def __init__(self, alpha: float, **kwargs) -> None:

@@ -76,12 +76,6 @@ class GradientOptimWrapper(_Modulated):
     Note:
         Epochs are those of the running stage. MMEngine's
         ``IterBasedTrainLoop`` counts none: all of it is epoch 0.
-
-    Examples:
-        >>> optim_wrapper = dict(
-        >>>     type='mmbalance_plugin.GradientOptimWrapper',
-        >>>     method=dict(type='mmbalance_plugin.OGM', alpha=0.8),
-        >>>     optimizer=dict(type='SGD', lr=1e-3, momentum=0.9))
     """
 
 
@@ -111,7 +105,7 @@ def modulated_step(wrapper: OptimWrapper,
 
     Args:
         wrapper (OptimWrapper): Whose optimiser steps and whose ``clip_grad``
-            bounds what is stepped, noise included.
+            bounds what is stepped.
         method (GradientMethod): Bound to the model.
         scaler (GradScaler, optional): Of any device. Defaults to None, no
             loss scaling.
@@ -122,7 +116,10 @@ def modulated_step(wrapper: OptimWrapper,
     if scaler is not None:
         scaler.unscale_(optimizer)
         overflow = _overflow(scaler, optimizer)
-    method.apply(_update_number(wrapper), overflow)
+    # Updates begun in this stage: the same however they are accumulated, and
+    # after a resume, which restores the count of iterations.
+    method.apply(-(-wrapper.inner_count // wrapper._accumulative_counts),
+                 overflow)
     if wrapper.clip_grad_kwargs:
         wrapper._clip_grad()
     if scaler is None:
@@ -130,12 +127,6 @@ def modulated_step(wrapper: OptimWrapper,
     else:
         scaler.step(optimizer, **kwargs)
         scaler.update(getattr(wrapper, '_scale_update_param', None))
-
-
-def _update_number(wrapper: OptimWrapper) -> int:
-    """Updates begun in this stage: the same however they are accumulated,
-    and after a resume, which restores the count of iterations."""
-    return -(-wrapper.inner_count // wrapper._accumulative_counts)
 
 
 def _overflow(scaler: Any, optimizer) -> Optional[Tensor]:

@@ -24,32 +24,19 @@ _OUTDATED = 'outdated_ckpt_ids'
 class AtomicCheckpointHook(CheckpointHook):
     """mmengine's ``CheckpointHook`` with safe writes, aware of stages.
 
-    It takes the same arguments. What differs:
-
-    * A file is written beside its final name, flushed to the disk and then
-      moved there, so a checkpoint is either whole or absent.
-    * An outdated checkpoint is removed after its successor and
-      ``last_checkpoint`` are in place, never before. What a kill left of an
-      interrupted write or removal goes when the run is resumed.
-    * ``save_best`` names its metric; 'auto' is refused, since it would
-      settle on the first stage's metric. In a loop with stages a validation
-      that does not emit it (a stage that trains one modality has no fused
-      accuracy) is passed over; if none ever did, the end of training says
-      so.
-    * A best checkpoint is removed in favour of a better one only from this
-      run's own folder, never from that of a run it was resumed from.
-    * A finished run is replaced only where the config says ``overwrite=True``,
-      which also removes its checkpoints; see :func:`protect_work_dir`.
-    * A work dir may be moved or copied: ``last_checkpoint`` is relative to
-      it, and what a checkpoint says of other files is looked for beside it.
+    It takes the same arguments. What differs: docs/runs.md, Stages.
+    ``save_best='auto'`` is refused, since it would settle on the first
+    stage's metric, and a finished run is replaced only where the config says
+    ``overwrite=True``, see :func:`protect_work_dir`. A work dir may be moved:
+    ``last_checkpoint`` is relative to it, and what a checkpoint says of other
+    files is looked for beside it.
 
     Only local folders are supported: writing elsewhere raises.
 
     Raises:
-        ValueError: ``save_best='auto'``, or checkpoints that would go to
-            another storage than the local file system.
-        ValueError: ``save_best`` names a metric that certainly no
-            validation emits, see :func:`expected_metrics`.
+        ValueError: ``save_best='auto'`` or a metric that certainly no
+            validation emits, see :func:`expected_metrics`; or checkpoints
+            that would go to another storage than the local file system.
         KeyError: A validation of the whole model did not emit it.
     """
 
@@ -201,9 +188,8 @@ class AtomicCheckpointHook(CheckpointHook):
         improved = False
         for key, rule in zip(self.key_indicators, self.rules):
             suffix = '' if single else f'_{key}'
-            best = self.init_value_map[rule]
-            if f'best_score{suffix}' in hub.runtime_info:
-                best = hub.get_info(f'best_score{suffix}')
+            best = hub.runtime_info.get(f'best_score{suffix}',
+                                        self.init_value_map[rule])
             stage = getattr(runner.train_loop, 'stage', None)
             if key not in metrics and (stage is None or stage.complete):
                 raise KeyError(f'save_best names {key!r}, but validation '
@@ -214,8 +200,7 @@ class AtomicCheckpointHook(CheckpointHook):
             improved = True
             name = f'best_{key}_{self.filename_tmpl.format(step)}'
             path = osp.join(self.out_dir, name.replace('/', '_'))
-            old = self.best_ckpt_path if single else \
-                self.best_ckpt_path_dict[key]
+            old = hub.runtime_info.get(f'best_ckpt{suffix}')
             hub.update_info(f'best_score{suffix}', score)
             hub.update_info(f'best_ckpt{suffix}', path)
             self._write(

@@ -33,17 +33,7 @@ class SummaryHook(Hook):
     the last weights that predicted with all modalities. Metrics, stages and
     cost go to ``summary.json``, written atomically, and a small table to the
     log. Test data chooses nothing. Without validation nothing was selected,
-    so nothing is tested.
-
-    The cost counts the whole run, resumed parts included:
-    ``optimizer_steps``, updates and not iterations; ``encoder_samples``,
-    samples each encoder saw while training, over all ranks, in whatever pass
-    (an anchor's, a controller's) but those of validation;
-    ``estimator_steps`` of auxiliary estimators;
-    ``wall_seconds`` from start to end of training, validation included;
-    ``peak_memory_bytes`` of one process (GPU memory where there is one,
-    else resident memory, 0 on Windows); parameters in training and at
-    inference.
+    so nothing is tested. What the cost counts: docs/runs.md.
     """
 
     # Before checkpoint hooks, whose second file of an epoch is written

@@ -1,20 +1,13 @@
 """Gradient accumulation that starts afresh in each epoch."""
-from mmengine.optim import OptimWrapper
-from torch import nn
 
 
-def leftover(wrapper: OptimWrapper, steps: int) -> int:
-    """An epoch's batches beyond a multiple of the accumulation.
-
-    Args:
-        wrapper (OptimWrapper): Tells how many batches make an update.
-        steps (int): Batches per epoch.
-    """
-    return steps % getattr(wrapper, '_accumulative_counts', 1)
+def leftover(loop) -> int:
+    """A loop's batches per epoch beyond a multiple of the accumulation."""
+    return len(loop.dataloader) % getattr(loop.runner.optim_wrapper,
+                                          '_accumulative_counts', 1)
 
 
-def begin_accumulation(wrapper: OptimWrapper, model: nn.Module, steps: int,
-                       epoch: int, epochs: int) -> None:
+def begin_accumulation(loop, epoch: int, epochs: int) -> None:
     """Count a stage's batches so that no update spans two epochs.
 
     With batches left over, each epoch ends its count, and the next one
@@ -22,15 +15,14 @@ def begin_accumulation(wrapper: OptimWrapper, model: nn.Module, steps: int,
     the stage.
 
     Args:
-        wrapper (OptimWrapper): Of the stage.
-        model (nn.Module): That the runner holds.
-        steps (int): Batches per epoch.
+        loop (StagedTrainLoop): In the stage.
         epoch (int): Epochs of the stage that are over.
         epochs (int): Epochs of the stage.
     """
+    wrapper, steps = loop.runner.optim_wrapper, len(loop.dataloader)
     begin, end = epoch * steps, epochs * steps
-    over = leftover(wrapper, steps)
+    over = leftover(loop)
     if over:
         begin += epoch * (wrapper._accumulative_counts - over)
         end = begin + steps
-    wrapper.initialize_count_status(model, begin, end)
+    wrapper.initialize_count_status(loop.runner.model, begin, end)

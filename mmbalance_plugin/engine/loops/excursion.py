@@ -37,8 +37,7 @@ def excursion(loop) -> Iterator[Callable[[int], None]]:
     finally:
         model.score_mode = scores
         wrapper.load_state_dict(state)
-        begin_accumulation(wrapper, loop.runner.model, len(loop.dataloader),
-                           loop.progress.epoch, loop.stage.epochs)
+        begin_accumulation(loop, loop.progress.epoch, loop.stage.epochs)
 
 
 def _train(loop, epochs: int) -> None:
@@ -47,7 +46,6 @@ def _train(loop, epochs: int) -> None:
         runner.model.train()
         seed_everything(runner.seed, 'train', epoch, get_rank())
         set_sampler_epoch(loop.dataloader, epoch)
-        begin_accumulation(runner.optim_wrapper, runner.model,
-                           len(loop.dataloader), epoch, first + epochs)
+        begin_accumulation(loop, epoch, first + epochs)
         for batch in loop.dataloader:
             runner.model.train_step(batch, runner.optim_wrapper)

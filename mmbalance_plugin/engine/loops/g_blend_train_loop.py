@@ -54,18 +54,16 @@ class GBlendTrainLoop(StagedTrainLoop):
     def plan(self, stages: Optional[Sequence[Dict]]) -> List[Stage]:
         """A stage per head, and the one that blends them."""
         cfgs = [self._alone(m) for m in self.model.modalities]
-        cfgs.append(dict(name=FUSED, train='all', objective='fused'))
-        epochs = self.default_epochs if self.estimate_epochs is None else \
-            self.estimate_epochs
-        planned = [
+        cfgs.append(dict(name=FUSED, objective='fused'))
+        for cfg in cfgs:
+            cfg.update(keep='last')
+            if self.estimate_epochs is not None:
+                cfg.update(epochs=self.estimate_epochs)
+        cfgs.append(dict(name='blend', objective=self._blend()))
+        return [
             Stage.from_cfg(
-                dict(cfg, init='scratch', keep='last'), self.model, epochs)
+                dict(cfg, init='scratch'), self.model, self.default_epochs)
             for cfg in cfgs
-        ]
-        blend = dict(name='blend', train='all', objective=self._blend())
-        return planned + [
-            Stage.from_cfg(
-                dict(blend, init='scratch'), self.model, self.default_epochs)
         ]
 
     def _alone(self, modality: str) -> Dict[str, Any]:
@@ -74,24 +72,16 @@ class GBlendTrainLoop(StagedTrainLoop):
             train = [f'encoders.{modality}']
             if self.heads != 'own':
                 train.append('head')
+        term = dict(
+            type='mmbalance_plugin.UnimodalLoss',
+            modalities=[modality],
+            heads=self.heads)
         return dict(
-            name=f'unimodal_{modality}',
-            train=train,
-            objective=[
-                dict(
-                    type='mmbalance_plugin.UnimodalLoss',
-                    modalities=[modality],
-                    heads=self.heads)
-            ])
+            name=f'unimodal_{modality}', train=train, objective=[term])
 
     def _blend(self, weights: Optional[Dict[str, float]] = None) -> List[Dict]:
-        return [
-            dict(
-                type='mmbalance_plugin.GBlend',
-                form='fixed',
-                heads=self.heads,
-                weights=weights)
-        ]
+        term = dict(type='mmbalance_plugin.GBlend', form='fixed')
+        return [dict(term, heads=self.heads, weights=weights)]
 
     @property
     def weights(self) -> Optional[Dict[str, float]]:

@@ -1,10 +1,12 @@
 """What a staged loop keeps in checkpoints, and how it goes on from them."""
 from typing import Any, Dict
 
+from ...utils.fit import listed
 from .run_settings import (
     ResumeError,
-    check_settings,
+    changes,
     is_binding,
+    is_free,
     stage_settings,
 )
 from .stage_setup import StageSetup
@@ -58,9 +60,7 @@ class ResumableStages(StageSetup):
                 f'the checkpoint was trained in stages '
                 f'{state["stage_names"]}, the config has {names}: resume '
                 'with the config the run was started with')
-        check_settings(state, self._settings, self.stages,
-                       lambda name: self.binds(name, state),
-                       self.runner.logger)
+        self._check_settings(state)
         self.stage_index = state['stage_index']
         self.records = list(state['records'])
         self._max_epochs = sum(record['epochs'] for record in self.records)
@@ -80,14 +80,29 @@ class ResumableStages(StageSetup):
             for term, saved in zip(self.terms, state['terms']):
                 term.load_state_dict(saved)
 
+    def _check_settings(self, state: Dict[str, Any]) -> None:
+        """Tell what differs from a checkpoint, or refuse to go on from it:
+        settings of the run that bind, of stages that have begun, or what a
+        stage starts from."""
+        changed = [(text, self.binds(name, state)) for name, text in changes(
+            state['settings'], self._settings).items()]
+        pairs = zip(state['stages'], stage_settings(self.stages))
+        for i, (before, now) in enumerate(pairs):
+            begun = i <= state['stage_index']
+            changed += [(text, (begun or name.endswith(': init'))
+                         and not is_free(name))
+                        for name, text in changes(before, now).items()]
+        refused = [text for text, bound in changed if bound]
+        if refused:
+            raise ResumeError(
+                'cannot resume, since what has been trained depends on '
+                f'settings that have changed:\n  {listed(refused)}\nresume '
+                'with the settings of before, or start a new run from these '
+                'weights with load_from')
+        for text, _ in changed:
+            self.runner.logger.warning(f'resumed with a change: {text}')
+
     def binds(self, name: str, state: Dict[str, Any]) -> bool:
-        """Whether a setting has shaped what a checkpoint holds.
-
-        Args:
-            name (str): Of a setting, no stage's, that has changed since.
-            state (dict): The checkpoint's, see :meth:`state_dict`.
-
-        Returns:
-            bool: If not, the run may go on with another value.
-        """
+        """Whether a setting of the run, no stage's, has shaped what a
+        checkpoint holds; if not, the run may go on with another value."""
         return is_binding(name)

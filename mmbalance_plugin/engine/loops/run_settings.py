@@ -1,21 +1,9 @@
 """What a run was started with, and what of that has changed since."""
 import hashlib
 from dataclasses import fields, is_dataclass
-from logging import Logger
-from typing import (
-    Any,
-    Callable,
-    Dict,
-    Iterator,
-    List,
-    NamedTuple,
-    Sequence,
-    Tuple,
-)
+from typing import Any, Dict, Iterator, List, Sequence, Tuple
 
 from mmengine.dist import get_world_size
-
-from ...utils.fit import listed
 
 Settings = Dict[str, str]
 # Parts of a config that decide what is trained or measured.
@@ -35,30 +23,13 @@ _FREE = ('.checkpoint', '.pretrained', '.cache', '.cache_device')
 _LONG = 100
 
 
-class Change(NamedTuple):
-    """A setting that is not what it was; values as text."""
-    name: str
-    before: str
-    now: str
-
-    def __str__(self) -> str:
-        return f'{self.name}: {self.before} before, {self.now} now'
-
-
 class ResumeError(ValueError):
     """A run cannot go on with the config it was given."""
 
 
 def run_settings(runner, dataloader) -> Settings:
-    """What decides a run's result, as plain data for its checkpoints.
-
-    Args:
-        runner (Runner): With the config.
-        dataloader (DataLoader): Of the training data.
-
-    Returns:
-        dict[str, str]: Dotted name to value.
-    """
+    """What decides a run's result, as plain data for its checkpoints: dotted
+    name to value."""
     ranks = get_world_size()
     settings = {'processes': str(ranks),
                 'batches per epoch': str(len(dataloader))}
@@ -73,14 +44,7 @@ def run_settings(runner, dataloader) -> Settings:
 
 
 def stage_settings(stages: Sequence[Any]) -> List[Settings]:
-    """What the stages do, as plain data.
-
-    Args:
-        stages (Sequence[Stage]): Of a loop.
-
-    Returns:
-        list[dict]: Name to value, for each stage.
-    """
+    """What the stages do, as plain data: name to value, for each stage."""
     return [
         dict(pair for field in fields(stage) if field.repr
              for pair in _flat(getattr(stage, field.name),
@@ -89,54 +53,25 @@ def stage_settings(stages: Sequence[Any]) -> List[Settings]:
     ]
 
 
-def changes(before: Settings, now: Settings) -> List[Change]:
-    """What differs between two sets of settings, in order of their names."""
-    return [
-        Change(name, before.get(name, 'unset'), now.get(name, 'unset'))
+def changes(before: Settings, now: Settings) -> Dict[str, str]:
+    """What differs between two sets of settings: name to a line of text."""
+    unset = 'unset'
+    return {
+        name: f'{name}: {before.get(name, unset)} before, '
+        f'{now.get(name, unset)} now'
         for name in dict.fromkeys([*before, *now])
-        if before.get(name, 'unset') != now.get(name, 'unset')
-    ]
+        if before.get(name, unset) != now.get(name, unset)
+    }
 
 
 def is_binding(name: str) -> bool:
-    """Whether a setting shapes all that a run trains."""
-    return name.startswith(_BINDING) and not name.endswith(_FREE)
+    """Whether a setting of the run shapes all that it trains."""
+    return name.startswith(_BINDING) and not is_free(name)
 
 
-def check_settings(state: Dict[str, Any], settings: Settings,
-                   stages: Sequence[Any], binds: Callable[[str], bool],
-                   logger: Logger) -> None:
-    """Tell what differs from a checkpoint, or refuse to go on from it.
-
-    Args:
-        state (dict): Of a staged loop, as its checkpoint holds it.
-        settings (dict): What :func:`run_settings` finds now.
-        stages (Sequence[Stage]): The loop's, of the same names.
-        binds (Callable): Whether a setting, given its name, may not change.
-        logger (Logger): Told one line for each change.
-
-    Raises:
-        ResumeError: What has been trained depends on settings that have
-            changed: those of the run that bind, those of stages that have
-            begun, or what a stage starts from.
-    """
-    changed = [(change, binds(change.name))
-               for change in changes(state['settings'], settings)]
-    pairs = zip(state['stages'], stage_settings(stages))
-    for i, (before, now) in enumerate(pairs):
-        begun = i <= state['stage_index']
-        changed += [(change, (begun or change.name.endswith(': init'))
-                     and not change.name.endswith(_FREE))
-                    for change in changes(before, now)]
-    refused = [str(change) for change, bound in changed if bound]
-    if refused:
-        raise ResumeError(
-            'cannot resume, since what has been trained depends on settings '
-            f'that have changed:\n  {listed(refused)}\nresume with the '
-            'settings of before, or start a new run from these weights with '
-            'load_from')
-    for change, _ in changed:
-        logger.warning(f'resumed with a change: {change}')
+def is_free(name: str) -> bool:
+    """Whether a setting, also a stage's, shapes nothing that is trained."""
+    return name.endswith(_FREE)
 
 
 def _flat(value: Any, name: str) -> Iterator[Tuple[str, str]]:

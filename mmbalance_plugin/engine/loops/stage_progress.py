@@ -1,6 +1,7 @@
 """Where a stage stands: best weights, patience, pending validation."""
 import math
-from typing import Any, Dict, Mapping, Optional
+from dataclasses import dataclass, field
+from typing import Any, Dict, List, Mapping, Optional
 
 import torch
 
@@ -10,6 +11,7 @@ from .stage import Stage
 Weights = Dict[str, torch.Tensor]
 
 
+@dataclass
 class StageProgress:
     """Bookkeeping of the running stage; everything here is resumed.
 
@@ -26,37 +28,29 @@ class StageProgress:
         last_improvement (float | None): What that one was.
         last_metrics (dict): The latest validation's metrics.
         seconds (float): Wall time spent in this stage.
+        history (list[dict]): What the terms said of each epoch.
     """
-
-    _plain = ('epoch', 'iter', 'pending', 'best_score', 'best_epoch',
-              'waited', 'last_improvement', 'last_metrics', 'seconds',
-              'history')
-
-    def __init__(self) -> None:
-        self.epoch = 0
-        self.iter = 0
-        self.pending = False
-        self.best_score: Optional[float] = None
-        self.best_epoch = 0
-        self.best_weights: Optional[Weights] = None
-        self.waited = 0
-        self.last_improvement: Optional[float] = None
-        self.last_metrics: Dict[str, float] = {}
-        self.seconds = 0.
-        self.history: list = []
+    epoch: int = 0
+    iter: int = 0
+    pending: bool = False
+    best_score: Optional[float] = None
+    best_epoch: int = 0
+    best_weights: Optional[Weights] = None
+    waited: int = 0
+    last_improvement: Optional[float] = None
+    last_metrics: Dict[str, float] = field(default_factory=dict)
+    seconds: float = 0.
+    history: List[dict] = field(default_factory=list)
 
     def update(self, stage: Stage, metrics: Mapping[str, Any],
                weights: Weights) -> bool:
-        """Take in one validation.
+        """Take in one validation; returns whether it is the best so far.
 
         Args:
             stage (Stage): The running stage.
             metrics (Mapping): Metrics of this validation.
             weights (dict[str, Tensor]): The trained parts' current state;
                 copied to the CPU only when it is the best so far.
-
-        Returns:
-            bool: Whether this is the best validation so far.
 
         Raises:
             KeyError: The stage's monitored metric was not emitted.
@@ -119,16 +113,11 @@ class StageProgress:
 
     def state_dict(self) -> Dict[str, Any]:
         """Plain containers and tensors only, fit for safe loading."""
-        state = {key: getattr(self, key) for key in self._plain}
-        state['best_weights'] = self.best_weights
-        return state
+        return dict(vars(self))
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Undo :meth:`state_dict`."""
-        for key in self._plain:
-            setattr(self, key, state[key])
-        weights = state['best_weights']
-        self.best_weights = None if weights is None else {
-            k: v.cpu()
-            for k, v in weights.items()
-        }
+        vars(self).update(state)
+        if self.best_weights is not None:
+            self.best_weights = {
+                k: v.cpu() for k, v in self.best_weights.items()}

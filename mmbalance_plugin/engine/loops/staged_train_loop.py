@@ -55,32 +55,7 @@ class StagedTrainLoop(ResumableStages):
             training.
 
     Note:
-        **Random numbers.** The global generators of torch, NumPy and Python
-        are set at the start of every epoch from (seed, epoch of the stage,
-        rank), and the sampler is given the stage's epoch. A stage is
-        therefore the same computation wherever it stands in the list of
-        stages.
-
-        **Resume.** The checkpoint carries the stage, its epoch, best
-        weights and patience; a validation that was pending is run again
-        before training goes on. On a CPU the continued run is bit-equal to
-        an uninterrupted one. Data workers that persist across epochs keep
-        random states no checkpoint holds: with random transforms set
-        ``persistent_workers=False`` for exact resume. A config that differs
-        from the one the run was started with is refused where what has been
-        trained depends on the difference (model, optimiser, schedules, size
-        of the global batch, stages that have begun), and each other
-        difference is told.
-
-        **DDP.** The model is wrapped anew at each stage, over just the
-        parameters that train. The kept weights are rank 0's. Buffers of
-        frozen parts are left out of :class:`SyncBuffersHook`.
-
-        **AMP, accumulation, clipping** are the optim wrapper's and work as
-        in any mmengine run, except that accumulation starts afresh in each
-        epoch: where the batches of an epoch are not a multiple of
-        ``accumulative_counts``, its last update averages the ones left
-        over. Gradients waiting across an epoch's end are in no checkpoint.
+        Random numbers, resume, DDP, AMP, accumulation: docs/runs.md.
     """
 
     # ---- the run -------------------------------------------------------
@@ -114,7 +89,7 @@ class StagedTrainLoop(ResumableStages):
 
     def _run_stage(self) -> None:
         runner, stage, progress = self.runner, self.stage, self.progress
-        self._begin_accumulation()
+        begin_accumulation(self, progress.epoch, stage.epochs)
         trained = 'everything' if stage.train == 'all' else ', '.join(
             stage.train)
         runner.logger.info(
@@ -140,11 +115,6 @@ class StagedTrainLoop(ResumableStages):
                 progress.pending = False
         runner.call_hook('after_stage', stage=stage)
 
-    def _begin_accumulation(self) -> None:
-        begin_accumulation(self.runner.optim_wrapper, self.runner.model,
-                           len(self.dataloader), self.progress.epoch,
-                           self.stage.epochs)
-
     def _due(self, epoch: int) -> bool:
         # As MMEngine's loop asks, of the epoch that comes next.
         phase = bisect(self.dynamic_milestones, epoch + 1)
@@ -163,8 +133,8 @@ class StagedTrainLoop(ResumableStages):
         runner.model.train()
         seed_everything(runner.seed, 'train', progress.epoch, get_rank())
         set_sampler_epoch(self.dataloader, progress.epoch)
-        if leftover(runner.optim_wrapper, len(self.dataloader)):
-            self._begin_accumulation()
+        if leftover(self):
+            begin_accumulation(self, progress.epoch, self.stage.epochs)
         for idx, data_batch in enumerate(self.dataloader):
             runner.message_hub.update_info('stage_iter', progress.iter)
             self.run_iter(idx, data_batch)

@@ -36,12 +36,6 @@ class MLA(TrainStep):
 
     Raises:
         ValueError: Head, objective or accumulation do not fit.
-
-    Examples:
-        >>> model = dict(
-        >>>     head=dict(type='mmbalance_plugin.MLAHead', num_classes=6),
-        >>>     step=dict(type='mmbalance_plugin.MLA'),
-        >>>     objective=[dict(type='mmbalance_plugin.UnimodalLoss')])
     """
 
     averages_gradients = True

@@ -32,13 +32,6 @@ mmpareto_direction`; everything else gets their sum. The objective must hold
             Defaults to 1.5 (paper, code).
         norm (str): 'encoder' (paper) or 'tensor' (released code); see the
             function. Defaults to 'encoder'.
-
-    Examples:
-        >>> model = dict(
-        >>>     step=dict(type='mmbalance_plugin.MMPareto'),
-        >>>     objective=[
-        >>>         dict(type='mmbalance_plugin.FusedLoss'),
-        >>>         dict(type='mmbalance_plugin.UnimodalLoss')])
     """
 
     def __init__(self, gamma: float = 1.5, norm: str = 'encoder') -> None:
