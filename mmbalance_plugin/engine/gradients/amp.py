@@ -9,15 +9,9 @@ _PLAIN, _AMP = 'OptimWrapper', 'AmpOptimWrapper'
 def to_amp(cfg: dict) -> dict:
     """The AMP form of an ``optim_wrapper`` config, for ``--amp``.
 
-    That of ``XOptimWrapper`` is the registered ``XAmpOptimWrapper``.
-
-    Args:
-        cfg (dict): The config. A missing type means ``OptimWrapper``; a
-            scope before the name is kept.
-
-    Returns:
-        dict: A copy with the AMP type, and ``loss_scale='dynamic'`` where
-        none is given. A config that is AMP already is only copied.
+    A copy: that of ``XOptimWrapper`` is the registered ``XAmpOptimWrapper``,
+    of a missing type ``AmpOptimWrapper``, with ``loss_scale='dynamic'`` where
+    none is given. A config that is AMP already stays as it is.
 
     Raises:
         ValueError: The type has no such form.

@@ -18,10 +18,9 @@ def modality_weights(model: MultimodalRecognizer,
                      scope: str = 'all') -> Dict[str, List[nn.Parameter]]:
     """Weights of each encoder that a method may scale.
 
-    They are found through the encoders themselves, so names do not matter,
-    nor does a wrapper around the model. A weight that has another owner too
-    (a second encoder, the head, anything beside the encoders) belongs to no
-    modality and is left out.
+    They are found through the encoders themselves, so names do not matter. A
+    weight that has another owner too (a second encoder, the head, anything
+    beside the encoders) belongs to no modality and is left out.
 
     Args:
         model (MultimodalRecognizer): The bare model.

@@ -18,10 +18,9 @@ _LOOKED_AT = 20_000
 class LabelCheckHook(Hook):
     """Compare the labels of all splits with the head, before the first batch.
 
-    What is an error and what a warning, see
-    :func:`check_labels`. Test data are
-    built for it when training starts, so that what is wrong with them is
-    known before the end. Models without ``head.num_classes`` are not checked.
+    Test data are built for it when training starts, so that what is wrong
+    with them is known before the end. Models without ``head.num_classes`` are
+    not checked.
     """
 
     priority = 'VERY_HIGH'

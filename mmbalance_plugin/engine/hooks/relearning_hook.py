@@ -41,7 +41,6 @@ class RelearningHook(Hook):
             remains of the weights, 'clear' sets them to 0, 'keep' leaves
             them. Defaults to 'scale' (a choice of this project; the released
             code keeps them).
-        seed (int): Of the clustering. Defaults to 0.
 
     Raises:
         ValueError: An option is out of range, or, when training starts,
@@ -52,8 +51,7 @@ class RelearningHook(Hook):
                  lam: float = 3.,
                  interval: int = 20,
                  times: Optional[int] = 3,
-                 momentum: str = 'scale',
-                 seed: int = 0) -> None:
+                 momentum: str = 'scale') -> None:
         if interval < 1 or (times is not None and times < 0) or lam < 0:
             raise ValueError(
                 'RelearningHook: interval must be at least 1, times and lam '
@@ -65,7 +63,6 @@ class RelearningHook(Hook):
         self.interval = interval
         self.times = times
         self.momentum = momentum
-        self.seed = seed
         self.done = 0
         self._initial: Optional[Dict[str, Any]] = None
 
@@ -129,7 +126,7 @@ class RelearningHook(Hook):
         classes = int(targets.max()) + 1
         found = KMeans(
             min(classes, len(features)), n_init=10,
-            random_state=self.seed).fit_predict(
+            random_state=0).fit_predict(
                 minmax_scale(features.cpu().numpy(), (-1, 1)))
         return cluster_purity(torch.from_numpy(found), targets.cpu())
 

@@ -72,13 +72,8 @@ class RunCost:
     # ---- counting ------------------------------------------------------
     def start(self, model: nn.Module,
               optimizer: Callable[[], Optional[Optimizer]]) -> None:
-        """Start the clock; count what the model's ``encoders`` see.
-
-        Args:
-            model (nn.Module): The model.
-            optimizer (Callable): Returns the one whose steps count at the
-                moment.
-        """
+        """Start the clock; count what the model's ``encoders`` see, and the
+        steps of the optimiser that is the one to count at the moment."""
         self._begin = time.perf_counter()
         encoders = getattr(model, 'encoders', None)
         if isinstance(encoders, nn.ModuleDict):

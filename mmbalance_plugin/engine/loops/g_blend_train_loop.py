@@ -13,10 +13,8 @@ class GBlendTrainLoop(StagedTrainLoop):
     """Offline G-Blending (CVPR 2020, arXiv 1905.12681).
 
     From the same initial weights, each modality is trained alone, then the
-    fused prediction alone: a stage each. How much the loss of each fell on
-    held-out data, and how much further on training data, gives the weights
-    of a last stage, which trains all of them together from those initial
-    weights: :class:`GBlend`. For the other forms see there.
+    fused prediction alone: a stage each. What their losses did gives the
+    weights of a last stage, :class:`GBlend`, equal ones where all got worse.
 
     Args:
         runner (Runner): The runner; its model must be a
@@ -28,9 +26,6 @@ class GBlendTrainLoop(StagedTrainLoop):
             Defaults to None: as many (paper).
         heads (str): See :class:`UnimodalLoss`. Defaults to 'shared'.
         kwargs: Others of :class:`StagedTrainLoop`.
-
-    Note:
-        A head that got worse gets weight 0; if all did, weights are equal.
 
     Raises:
         ValueError: Nothing is held out.

@@ -21,10 +21,6 @@ def hold_out(dataloader: Any, share: float) -> Tuple[Dict[str, Any], Any]:
     Returns:
         tuple[dict, Dataset]: The loader's config with the samples kept, in
         their order; those held out, in random order.
-
-    Raises:
-        ValueError: The share is out of range, the loader is built already,
-            or its data set has fewer than two samples or cannot be split.
     """
     if not 0 < share < 1:
         raise ValueError(f'hold_out must be above 0 and below 1, got {share}')

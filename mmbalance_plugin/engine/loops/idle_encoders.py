@@ -15,11 +15,6 @@ def watch_encoders(model: MultimodalRecognizer, optimizer: Optimizer,
     Its weights would stay as they are, and nothing else would tell. Looks at
     the first updates, whether there is a gradient and not at its values: the
     device is not waited for.
-
-    Args:
-        model (MultimodalRecognizer): In its stage.
-        optimizer (Optimizer): Takes the stage's updates.
-        logger (Logger): Where to warn.
     """
     idle = {}
     for name, encoder in model.encoders.items():

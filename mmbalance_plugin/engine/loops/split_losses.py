@@ -21,19 +21,9 @@ def split_losses(model: MultimodalRecognizer,
                  dataset: Any = None) -> Dict[str, float]:
     """What terms say of a split as if it were one batch, in eval mode.
 
-    One pass of all ranks over the split; every sample counts once, and all
-    ranks get the same numbers.
-
-    Args:
-        model (MultimodalRecognizer): The bare model; its active modalities
-            are encoded.
-        dataloader (DataLoader): See :func:`feature_bank`.
-        terms (Iterable[ObjectiveTerm]): That need features alone, and no
-            inputs or samples.
-        dataset (Dataset, optional): Defaults to None, the loader's.
-
-    Returns:
-        dict[str, float]: Losses by name.
+    One pass of all ranks over the split, see :func:`feature_bank`; every
+    sample counts once, and all ranks get the same numbers. The terms must
+    need features alone, of active modalities, and no inputs or samples.
     """
     bank = feature_bank(model, dataloader, model.active, True,
                         'losses on a split', dataset)

@@ -36,12 +36,7 @@ class StageStateHook(Hook):
         checkpoint[STATE_KEY] = self.loop.state_dict()
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Runs before weights and optimiser are loaded, on every rank.
-
-        Raises:
-            ResumeError: The checkpoint is another loop's, holds no optimiser
-                or belongs to other settings.
-        """
+        """Runs before weights and optimiser are loaded, on every rank."""
         if not runner._resume:
             return
         if STATE_KEY not in checkpoint:
@@ -102,15 +97,8 @@ class StageSyncBuffersHook(SyncBuffersHook):
 
 
 def install_stage_hooks(runner, loop) -> None:
-    """Register the loop's state hook and exchange the buffer hook.
-
-    Raises:
-        ValueError: An :class:`EarlyStoppingHook` stands in the config: it
-            knows no stages and keeps no state across a resume. Or an
-            :class:`EMAHook`, whose average spans stages. Or a
-            :class:`CheckpointHook` that counts iterations: a staged run
-            resumes where an epoch ends.
-    """
+    """Register the loop's state hook, exchange the buffer hook, and refuse
+    hooks that know no stages."""
     runner.register_hook(StageStateHook(loop))
     for i, hook in enumerate(runner._hooks):
         if isinstance(hook, CheckpointHook) and not hook.by_epoch:

@@ -25,12 +25,8 @@ def stage_metrics(runner, stage: Stage) -> Optional[List[str]]:
 
 
 def check_metrics(runner, stages: Sequence[Stage]) -> None:
-    """Refuse what would miss a metric in one of a run's stages.
-
-    Raises:
-        ValueError: A stage's monitor, a metric that reads the fused
-            prediction, or a checkpoint hook that knows no stages.
-    """
+    """Refuse what would miss a metric in one of a run's stages: a monitor, a
+    metric that reads the fused prediction, a hook that knows no stages."""
     if runner.val_loop is None:
         return
     for stage in stages:
@@ -67,15 +63,9 @@ def follow_own_metric(cfgs: Any, stage: Stage,
                       metrics: Sequence[str]) -> None:
     """Let schedules of a fused metric follow the stage's own modality.
 
-    Args:
-        cfgs (list[dict] | dict | None): Of the schedules; ``monitor`` is
-            changed in place where the stage has no fused prediction, and
-            one modality.
-        stage (Stage): The stage.
-        metrics (Sequence[str]): What its validation emits.
-
-    Raises:
-        ValueError: A schedule follows another metric than these.
+    ``monitor`` of their configs is changed in place where the stage has no
+    fused prediction, and one modality; one that follows none of the metrics
+    that its validation emits is refused.
     """
     for cfg in cfgs if isinstance(cfgs, list) else [cfgs]:
         kind: Any = cfg.get('type') if isinstance(cfg, dict) else None

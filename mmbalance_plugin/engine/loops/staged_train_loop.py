@@ -251,19 +251,14 @@ class StagedTrainLoop(ResumableStages):
         return {m: cache for m, cache in found.items() if cache is not None}
 
     def training_and_held_out(self, terms: Sequence[ObjectiveTerm]) -> Pairs:
-        """Losses on what the loop trains on, and on what it does not.
-
-        Held out are the samples of ``hold_out``; where there are none, the
-        validation data.
+        """Losses on what the loop trains on, and on what it does not: the
+        samples of ``hold_out``, or else the validation data.
 
         Args:
             terms (Sequence[ObjectiveTerm]): See :func:`split_losses`.
 
         Returns:
             dict[str, tuple]: Losses by name, (training, held out).
-
-        Raises:
-            ValueError: There is neither.
         """
         loader = self.dataloader
         if self.held_out is None:

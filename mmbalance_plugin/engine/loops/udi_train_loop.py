@@ -19,11 +19,9 @@ class UDITrainLoop(StagedTrainLoop):
 
     Phase 1 trains every modality alone: one unimodal stage each, the same
     computation as the unimodal configs. The best one becomes the anchor and
-    is frozen. Phase 2 trains every other modality once more as a follower:
-    cross-entropy plus a Jensen-Shannon consistency term and a CLUB
-    complementarity term towards the anchor, weighted by gradient alignment.
-    Each follower has its own estimator and weights. Without both terms
-    phase 2 repeats phase 1, and the run equals decoupled late fusion.
+    is frozen. Phase 2 trains every other modality once more as a follower,
+    towards :class:`AnchorGuidance` beside its own loss. Origins of the options
+    and behaviour: docs/methods.md.
 
     A head that has a fused part beside its branches
     (:class:`BranchedConcatHead`) gets a last stage that trains it over the
@@ -50,20 +48,17 @@ class UDITrainLoop(StagedTrainLoop):
             :mod:`mmbalance_plugin.engine.udi.presets`. Defaults to 'stable'.
         order (str): 'star': the anchor guides each follower; 'progressive':
             followers train in the order of their accuracy in phase 1, each
-            guided by all before it. The same for two modalities. Defaults
-            to 'preset': the preset's.
-        consistency (dict | None): Loss on (anchor logits, follower logits);
-            None for none. Defaults to 'preset'.
-        complementarity (dict | None): Loss on (anchor features, follower
-            features); None for none. Defaults to 'preset'.
+            guided by all before it. Defaults to 'preset': the preset's.
+        consistency (dict | None): See :class:`AnchorGuidance`. Defaults to
+            'preset'.
+        complementarity (dict | None): See there. Defaults to 'preset'.
         controller (dict): Arguments of :class:`AlphaController`, over the
             preset's. Defaults to None.
         cache_anchor (str | bool): See :func:`build_anchor_cache`. Defaults
             to 'auto'.
         cache_device (str): Where these outputs are kept: 4 bytes for each
-            feature and class of each sample. 'cpu' is the main memory, from
-            where each step copies its batch. Defaults to None, the model's
-            device.
+            feature and class of each sample. 'cpu' is the main memory.
+            Defaults to None, the model's device.
         early_stopping (dict): For every stage; see :class:`Stage`. Defaults
             to None.
         kwargs: Others of :class:`StagedTrainLoop`.
@@ -71,9 +66,6 @@ class UDITrainLoop(StagedTrainLoop):
     Raises:
         ValueError: Fewer than two modalities, an unknown option or anchor,
             or ``anchor='auto'`` without validation.
-
-    Note:
-        Beyond :class:`StagedTrainLoop`: docs/methods.md, UDI.
     """
 
     planner = True

@@ -31,20 +31,13 @@ class CombinedGradientStep(TrainStep):
 
     @abstractmethod
     def group(self, losses: Losses) -> Losses:
-        """Sum losses into groups.
-
-        Args:
-            losses (dict[str, Tensor]): Losses by name.
-
-        Returns:
-            dict[str, Tensor]: A scalar per group, the same names on all
-            ranks and in every batch.
-        """
+        """Sum losses, by name, into groups: a scalar each, of the same names
+        on all ranks and in every batch."""
 
     @abstractmethod
     def combine(self, model: MultimodalRecognizer, names: List[str],
                 gradients: Gradients) -> List[Tensor]:
-        """One gradient of several.
+        """One gradient of several, for each parameter.
 
         Args:
             model (MultimodalRecognizer): The bare model.
@@ -52,9 +45,6 @@ class CombinedGradientStep(TrainStep):
             gradients (dict[str, list[Tensor]]): Of each group, averaged over
                 ranks and summed over micro-batches, in the order of
                 ``names``.
-
-        Returns:
-            list[Tensor]: The gradient of each parameter.
         """
 
     def update(self, model: nn.Module, losses: Losses,

@@ -23,9 +23,8 @@ def per_loss_gradients(losses: Dict[str, Tensor],
 
     ``.grad`` is neither read nor written, and DDP's reducer sees nothing:
     run the forward under ``no_sync`` and average with
-    :func:`average_gradients`. A loss that does not reach a parameter, or
-    has no graph at all, has a gradient of zeros there, so that all ranks
-    agree on what there is to average.
+    :func:`average_gradients`. A loss that does not reach a parameter has a
+    gradient of zeros there, so that all ranks average the same.
 
     Args:
         losses (dict[str, Tensor]): Scalars, in one graph or several. Under
@@ -62,12 +61,8 @@ def average_gradients(
     A decision that compares gradients of the local batch differs between
     ranks and lets the replicas drift apart: average first.
 
-    Args:
-        gradients (dict[str, list[Tensor]]): In the same order on all ranks.
-
-    Returns:
-        dict[str, list[Tensor]]: New tensors, bit-identical on all ranks;
-        the given ones in a single process.
+    The same names in the same order on all ranks; new tensors, bit-identical
+    on all ranks, but the given ones in a single process.
     """
     if dist.get_world_size() == 1:
         return gradients

@@ -27,13 +27,9 @@ class TrainStep:
     * :meth:`__call__`, for several updates per batch.
 
     The wrapper's ``step()`` unscales, modulates, clips and updates, whoever
-    made the gradients.
-
-    Note:
-        MMEngine's own DDP wrapper does what this class does, and nothing of
-        what a subclass does. Distributed runs use
-        :class:`MultimodalDistributedDataParallel`, which calls the step;
-        under a wrapper that does not, a subclass stops the first batch.
+    made the gradients. Under a DDP wrapper that does not call the step (see
+    :class:`MultimodalDistributedDataParallel`) a subclass stops the first
+    batch.
     """
 
     averages_gradients = False

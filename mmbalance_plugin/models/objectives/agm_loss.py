@@ -11,7 +11,6 @@ from mmbalance_plugin.functional import (
     coalitions,
 )
 from mmbalance_plugin.registry import MODELS
-from mmbalance_plugin.utils.dist import global_scores
 from mmbalance_plugin.utils.eager import eager
 
 from ..modes import evaluating
@@ -119,17 +118,12 @@ class AGMLoss(ObjectiveTerm):
     ) -> Tuple[Dict[str, Tensor], Dict[str, Tensor]]:
         """Cross-entropies of the shares, and coefficients; note the former.
         """
-        sums: Dict[str, Tensor] = {}
-        counts: Dict[str, int] = {}
-        for m, share in shares.items():
-            targets = record.targets
-            if record.present is not None:
-                share = record.present.take(share, m)
-                targets = record.present.take(targets, m)
-            sums[m] = F.cross_entropy(share, targets, reduction='sum')
-            counts[m] = len(targets)
+        each = {
+            m: F.cross_entropy(share, record.targets, reduction='none')
+            for m, share in shares.items()
+        }
         total, count = (torch.stack(list(part.values()))
-                        for part in global_scores(sums, counts))
+                        for part in record.global_sums(each))
         usual = torch.zeros_like(total) if self.means is None else \
             self.means.to(total)
         usable = (count > 0) & total.isfinite()

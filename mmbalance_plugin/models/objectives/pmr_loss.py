@@ -11,7 +11,6 @@ from mmbalance_plugin.functional import (
     prototype_log_probs,
 )
 from mmbalance_plugin.registry import MODELS
-from mmbalance_plugin.utils.dist import global_scores
 from mmbalance_plugin.utils.eager import eager
 from mmbalance_plugin.utils.run_state import current_epoch, run_seed
 from mmbalance_plugin.utils.streams import stream
@@ -95,11 +94,7 @@ pmr_entropy_weights`. A class that was not drawn keeps its prototype; one
             loop.model.head.num_classes)
 
     def update(self, bank, num_classes: int) -> None:
-        """Move the prototypes towards the class means.
-
-        Args:
-            bank (FeatureBank): With features.
-            num_classes (int): C.
+        """Move the prototypes towards the class means of a bank's features.
         """
         member = nn.functional.one_hot(bank.targets, num_classes)
         for m, features in bank.features.items():
@@ -159,17 +154,12 @@ pmr_entropy_weights`. A class that was not drawn keeps its prototype; one
     ) -> Tuple[Dict[str, Tensor], Dict[str, Tensor]]:
         """Of PCE and, where there is any, of H; from mean scores of the
         samples that have the modality."""
-        sums: Dict[str, Tensor] = {}
-        counts: Dict[str, int] = {}
-        present = record.present
-        for m, value in true.items():
-            scores = value.exp().where(usable[m], 0.)
-            sums[m] = (scores if present is None else present.take(
-                scores, m)).sum()
-            counts[m] = len(scores) if present is None else present.count(m)
-        totals, sizes = global_scores(sums, counts)
+        totals, sizes = record.global_sums({
+            m: value.exp().where(usable[m], 0.)
+            for m, value in true.items()
+        })
         coefficients = pmr_coefficients(
-            {m: totals[m] / sizes[m].clamp(min=1) for m in sums})
+            {m: totals[m] / sizes[m].clamp(min=1) for m in totals})
         if not self.mu or (self.entropy_epochs is not None
                            and current_epoch() >= self.entropy_epochs):
             return coefficients, {}

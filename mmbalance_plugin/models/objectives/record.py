@@ -1,9 +1,10 @@
 """What is known of a batch, computed once."""
 from functools import cached_property
-from typing import TYPE_CHECKING, Callable, Dict, Optional, Sequence
+from typing import TYPE_CHECKING, Callable, Dict, Optional, Sequence, Tuple
 
 from torch import Tensor
 
+from mmbalance_plugin.utils.dist import global_scores
 from mmbalance_plugin.utils.sample_batch import sample_ids
 
 from ..presence import Presence
@@ -87,6 +88,18 @@ class BatchRecord:
                 map(self.present.lacks, modalities)):
             return loss(*values)
         return self.present.mean(loss, modalities, *values)
+
+    def global_sums(
+        self, values: Dict[str, Tensor]
+    ) -> Tuple[Dict[str, Tensor], Dict[str, Tensor]]:
+        """Sums of a value (B, ) per modality, over the samples that have it
+        on all ranks, and how many those are; see :func:`global_scores`."""
+        there = {
+            m: value if self.present is None else self.present.take(value, m)
+            for m, value in values.items()
+        }
+        return global_scores({m: v.sum() for m, v in there.items()},
+                             {m: len(v) for m, v in there.items()})
 
     @cached_property
     def sample_ids(self) -> Tensor:
