@@ -27,7 +27,8 @@ class DeviceMeans(nn.Module):
     @torch.no_grad()
     def update(self, **values: Tensor) -> None:
         """Add one step."""
-        row = torch.stack([values[name].float() for name in self.names])
+        row = torch.stack(
+            [values[name].to(self.sums.dtype) for name in self.names])
         row = torch.cat([row, torch.ones_like(row[:1])])
         if self.finite_only:
             row = torch.where(row.isfinite().all(), row, 0.)
