@@ -110,15 +110,12 @@ class GBlendTrainLoop(StagedTrainLoop):
 
     # ---- checkpoints ---------------------------------------------------
     def extra_state(self) -> Dict[str, Any]:
-        """The losses that were measured."""
         return dict(measured=self.measured)
 
     def load_extra_state(self, state: Dict[str, Any]) -> None:
-        """Take them back, and with them the last stage's weights."""
         if 'measured' in state:
             self.measured = state['measured']
             self.prepare_stage()
 
     def summary(self) -> Dict[str, Any]:
-        """The losses and the weights."""
         return dict(g_blend=dict(self.measured, weights=self.weights))

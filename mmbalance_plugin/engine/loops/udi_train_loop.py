@@ -161,15 +161,13 @@ class UDITrainLoop(StagedTrainLoop):
             stage.name = f'follower_{i}'
         return alone + followers
 
-    def _stage(self, name: str, modality: str, epochs: int,
-               **kwargs) -> Stage:
+    def _stage(self, name: str, part: str, epochs: int, **kwargs) -> Stage:
         cfg = dict(
             name=name,
-            train=[modality],
-            monitor=f'acc/top1_{modality}',
-            early_stopping=self.early_stopping,
-            **kwargs)
-        return Stage.from_cfg(cfg, self.model, epochs)
+            train=[part],
+            monitor=f'acc/top1_{part}',
+            early_stopping=self.early_stopping)
+        return Stage.from_cfg({**cfg, **kwargs}, self.model, epochs)
 
     def _followers(self, anchor: str) -> List[Stage]:
         """The stages of phase 2, in the order in which they train."""
@@ -184,14 +182,9 @@ class UDITrainLoop(StagedTrainLoop):
         ]
         fused = getattr(self.model.head, 'fused_part', None)
         if fused is not None:
-            cfg = dict(
-                name='fused_head',
-                train=[fused],
-                objective='fused',
-                monitor='acc/top1',
-                early_stopping=self.early_stopping)
             stages.append(
-                Stage.from_cfg(cfg, self.model, self.follower_epochs))
+                self._stage('fused_head', fused, self.follower_epochs,
+                            objective='fused', monitor='acc/top1'))
         return stages
 
     def _follower(self, modality: str, teachers: List[str]) -> Stage:
@@ -229,15 +222,10 @@ class UDITrainLoop(StagedTrainLoop):
             return super().binds(name, state)
         return self.wanted_anchor not in ('auto', choice['anchor'])
 
-    @property
-    def in_phase_two(self) -> bool:
-        """bool: Whether the running stage trains a follower."""
-        return (len(self.model.modalities) <= self.stage_index < len(
-            self.stages))
-
     def prepare_stage(self) -> None:
         """Choose the anchor after phase 1."""
-        if self.in_phase_two and self.choice is None:
+        if self.choice is None and \
+                self.stage_index >= len(self.model.modalities):
             choice = self._choose_anchor()
             self.runner.logger.info(f'UDI: {choice.reason}')
             self._take(choice)
@@ -271,19 +259,16 @@ class UDITrainLoop(StagedTrainLoop):
 
     # ---- checkpoints ---------------------------------------------------
     def extra_state(self) -> Dict[str, Any]:
-        """The anchor and why."""
         return dict(
             choice=None if self.choice is None else self.choice._asdict())
 
     def load_extra_state(self, state: Dict[str, Any]) -> None:
-        """Name the followers of the saved anchor."""
         # Another loop's has none: its stages differ, the caller says so.
         choice = state.get('choice')
         if choice is not None and choice['anchor'] in self.model.modalities:
             self._take(AnchorChoice(**choice))
 
     def summary(self) -> Dict[str, Any]:
-        """The anchor and why."""
         if self.choice is None:
             return dict(anchor=None)
         return dict(
