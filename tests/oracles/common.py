@@ -1,8 +1,8 @@
 """The run that official code and the registered components are given.
 
 Everything follows from closed formulas, in float64: 18 samples of 3 classes
-in batches of 6 that are not shuffled, two encoders of one layer, a linear
-head, SGD with momentum and weight decay.
+in batches of 6 that are not shuffled, two or three encoders of one layer, a
+linear head, SGD with momentum and weight decay.
 """
 from unittest import mock
 
@@ -14,12 +14,12 @@ from torch.utils.data import Dataset
 
 from mmbalance_plugin.registry import DATASETS
 
-MODALITIES = ('audio', 'visual')
-WIDTHS = dict(audio=3, visual=4)
+TWO, THREE = ('audio', 'visual'), ('audio', 'visual', 'text')
+WIDTHS = dict(audio=3, visual=4, text=2)
 FEATURES, CLASSES, BATCH, SAMPLES = 2, 3, 6, 18
 SGD = dict(lr=.3, momentum=.9, weight_decay=1e-2)
 # How loudly each modality tells the class: sound is ahead from the start.
-SIGNAL = dict(audio=2., visual=.4)
+SIGNAL = dict(audio=2., visual=.4, text=1.)
 
 
 def inputs(modality, n=SAMPLES):
@@ -53,8 +53,8 @@ def set_start(parameters):
 class OracleDataset(Dataset):
     """The samples, as packing leaves them."""
 
-    def __init__(self, n=SAMPLES):
-        self.columns = {m: inputs(m, n) for m in MODALITIES}
+    def __init__(self, n=SAMPLES, modalities=TWO):
+        self.columns = {m: inputs(m, n) for m in modalities}
         self.n = n
 
     def __len__(self):
@@ -75,8 +75,8 @@ def loader(**dataset):
         dataset=dict(type='mmbalance_plugin.OracleDataset', **dataset))
 
 
-def run(work_dir, epochs=2, head=None, model=None, loop=None, wrapper=None,
-        **merge):
+def run(work_dir, epochs=2, modalities=TWO, head=None, model=None, loop=None,
+        wrapper=None, **merge):
     """Train from the start, as a config does, and return the runner."""
     encoder = dict(
         feat_channels=FEATURES,
@@ -86,8 +86,10 @@ def run(work_dir, epochs=2, head=None, model=None, loop=None, wrapper=None,
             norm_cfg=None,
             act_cfg=dict(type='Tanh')))
     encoders = {
-        m: dict(encoder, backbone=dict(encoder['backbone'], in_channels=width))
-        for m, width in WIDTHS.items()
+        m: dict(
+            encoder,
+            backbone=dict(encoder['backbone'], in_channels=WIDTHS[m]))
+        for m in modalities
     }
     work_dir.mkdir(exist_ok=True)
     started = work_dir / 'start.pth'
@@ -99,12 +101,12 @@ def run(work_dir, epochs=2, head=None, model=None, loop=None, wrapper=None,
                 encoders=encoders,
                 data_preprocessor=dict(
                     type='mmbalance_plugin.MultimodalDataPreprocessor',
-                    preprocessors=dict.fromkeys(MODALITIES)),
+                    preprocessors=dict.fromkeys(modalities)),
                 head=dict(
                     head or dict(type='mmbalance_plugin.ConcatHead'),
                     num_classes=CLASSES),
                 **(model or {})),
-            train_dataloader=loader(),
+            train_dataloader=loader(modalities=modalities),
             train_cfg=dict(
                 dict(
                     type='mmbalance_plugin.StagedTrainLoop',

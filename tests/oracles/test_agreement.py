@@ -91,7 +91,23 @@ RUNS = dict(
                 init='scratch',
                 epochs=2,
                 objective=terms('FusedLoss', 'UMTLoss'))
-        ])))
+        ])),
+    reconboost=dict(
+        head=decision(),
+        loop=dict(
+            type='mmbalance_plugin.ReconBoostTrainLoop',
+            turn_epochs=1,
+            correction_epochs=1,
+            rounds=2)),
+    g_blend=joint(('GBlend',
+                   dict(
+                       form='fixed',
+                       weights=dict(audio=.2, visual=.5, fused=.3)))))
+RUNS.update(
+    mla_three=dict(RUNS['mla'], modalities=common.THREE),
+    mlb_three=dict(RUNS['mlb'], modalities=common.THREE),
+    agm_three=dict(
+        joint(('AGMLoss', dict(limit=7.))), modalities=common.THREE))
 
 
 @pytest.mark.parametrize('method', RUNS)
