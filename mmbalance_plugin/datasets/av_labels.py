@@ -1,6 +1,6 @@
 """Labels of an annotation: names or numbers to class numbers."""
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Union
+from typing import Any, List, Optional, Sequence, Union
 
 from mmbalance_plugin.utils.text import TextError, integer, lines_of, read_text
 
@@ -40,17 +40,12 @@ class LabelMap:
                 f'{ann_file}: num_classes={num_classes}, but '
                 f'{len(self.names)} class names are given')
         self.count = len(self.names) or num_classes
-        self._seen: Dict[str, int] = {}
 
     def __call__(self, row: Row, several: bool) -> Union[int, List[int]]:
         """The number of a row's class, or numbers with ``several``."""
         label = row.label
         if not several:
-            if not isinstance(label, str):
-                return self._number(row.place, label)
-            if label not in self._seen:
-                self._seen[label] = self._number(row.place, label)
-            return self._seen[label]
+            return self._number(row.place, label)
         if isinstance(label, str):
             label = [part for part in label.split(';') if part.strip()]
         parts = label if isinstance(label, list) else [label]

@@ -80,35 +80,27 @@ def probe(path: str,
             duration=known_length(reader))
         if reader.video is None or reader.audio is None:
             check_absence(reader)
-        video, audio = reader.video, reader.audio
-        if video is not None:
-            rate = video.average_rate or video.guessed_rate
+        if reader.video is not None:
+            rate = reader.video.average_rate or reader.video.guessed_rate
             found.update(
-                video_codec=video.codec_context.name,
-                width=video.codec_context.width,
-                height=video.codec_context.height,
+                video_codec=reader.video.codec_context.name,
+                width=reader.video.codec_context.width,
+                height=reader.video.codec_context.height,
                 fps=float(rate) if rate else 0.0)
-        if audio is not None:
-            found.update(
-                audio_codec=audio.codec_context.name,
-                sample_rate=audio.codec_context.sample_rate,
-                channels=audio.codec_context.layout.nb_channels)
-        if full:
-            found.update(_decode_all(reader))
+            if full:
+                index = frame_index(reader)
+                check_frames(reader, index)
+                found.update(frames=len(index), fps=index.fps)
+        if reader.audio is not None:
+            sound = dict(
+                audio_codec=reader.audio.codec_context.name,
+                sample_rate=reader.audio.codec_context.sample_rate,
+                channels=reader.audio.codec_context.layout.nb_channels)
+            try:
+                if full:
+                    sound['samples'] = len(
+                        decode_audio(reader, sound['sample_rate']))
+                found.update(sound)
+            except MissingStreamError:
+                pass  # a stream of no length is no sound
     return MediaInfo(**found)
-
-
-def _decode_all(reader: MediaReader) -> dict:
-    found: Dict[str, Any] = {}
-    if reader.video is not None:
-        index = frame_index(reader)
-        check_frames(reader, index)
-        found.update(frames=len(index), fps=index.fps)
-    if reader.audio is not None:
-        rate = reader.audio.codec_context.sample_rate
-        try:
-            found['samples'] = len(decode_audio(reader, rate))
-        except MissingStreamError:
-            # A stream of no length is no sound.
-            found.update(audio_codec=None, sample_rate=0, channels=0)
-    return found

@@ -40,9 +40,6 @@ class MediaReader:
         timeout (float, optional): Seconds that one request (an index, some
             frames, a piece of sound) may take before it is given up as a
             :class:`MediaError`. ``None`` is no limit. Defaults to 60.
-        threads (int): Decoding threads. More than one only pays where
-            nothing else runs, not inside the workers of a data loader.
-            Defaults to 1.
 
     Raises:
         MediaError: The file is absent, empty, not a regular file, or not
@@ -53,13 +50,9 @@ class MediaReader:
     video: Optional[VideoStream]
     audio: Optional[AudioStream]
 
-    def __init__(self,
-                 path: str,
-                 timeout: Optional[float] = 60.0,
-                 threads: int = 1) -> None:
+    def __init__(self, path: str, timeout: Optional[float] = 60.0) -> None:
         self.path = os.fspath(path)
         self.timeout = timeout
-        self.threads = threads
         problem = unreadable(self.path)
         if problem is not None:
             raise MediaError(self.path, problem)
@@ -117,8 +110,8 @@ class MediaReader:
             raise MediaError(
                 self.path, f'no decoder for its {kind} stream '
                 f'{stream.index} in this build of PyAV')
-        context.thread_count = self.threads
-        context.thread_type = 'SLICE' if self.threads == 1 else 'AUTO'
+        # More would only pay where no data loader has workers.
+        context.thread_count = 1
         context.options = dict(_LIMITS)
         return stream
 

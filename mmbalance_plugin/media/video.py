@@ -8,7 +8,6 @@ from typing import (
     Optional,
     Sequence,
     Tuple,
-    Union,
 )
 
 import av
@@ -56,44 +55,21 @@ def decode_frames(reader: MediaReader,
         MediaError: A number out of range, a damaged frame, or a picture
             size that changes within the file.
     """
-    wanted = np.asarray(indices, dtype=np.int64).reshape(-1)
-    pictures = dict(iter_frames(reader, wanted, index))
-    first = set(np.unique(wanted, return_index=True)[1].tolist())
-    return [pictures[number] if place in first else pictures[number].copy()
-            for place, number in enumerate(wanted.tolist())]
-
-
-def iter_frames(
-        reader: MediaReader,
-        indices: Union[np.ndarray, Sequence[int]],
-        index: Optional[FrameIndex] = None
-) -> Iterator[Tuple[int, np.ndarray]]:
-    """Decode frames one by one, without holding the others in memory.
-
-    Args:
-        reader (MediaReader): The opened file.
-        indices (Sequence[int]): Frame numbers.
-        index (FrameIndex, optional): See :func:`decode_frames`. Defaults to
-            None.
-
-    Yields:
-        tuple[int, np.ndarray]: Each number once, in the order of display,
-        and its picture.
-
-    Raises:
-        MediaError: See :func:`decode_frames`.
-    """
     if index is None:
         index = frame_index(reader)
-    order = np.unique(np.asarray(indices, dtype=np.int64))
+    wanted = np.asarray(indices, dtype=np.int64).reshape(-1)
+    order, first = np.unique(wanted, return_index=True)
     if len(order) and not 0 <= order[0] <= order[-1] < len(index):
         bad = order[0] if order[0] < 0 else order[-1]
         raise MediaError(
             reader.path,
             f'frame {bad} was asked for, it has frames 0 to {len(index) - 1}')
     convert = _Converter(reader.path)
-    for number, frame in _walk(reader, index, order):
-        yield number, convert(frame, number)
+    pictures = {number: convert(frame, number)
+                for number, frame in _walk(reader, index, order)}
+    alone = set(first.tolist())
+    return [pictures[number] if place in alone else pictures[number].copy()
+            for place, number in enumerate(wanted.tolist())]
 
 
 def check_frames(reader: MediaReader, index: FrameIndex) -> None:
@@ -213,8 +189,7 @@ def _skip_unneeded(reader: MediaReader, packet: Optional[av.Packet],
     Decoders know them (most B-frames) and leave them out for the asking.
     """
     context = reader.require('video').codec_context
-    if (reader.threads == 1 and packet is not None
-            and context.name in _SKIPS_AT_WILL):
+    if packet is not None and context.name in _SKIPS_AT_WILL:
         level = 'DEFAULT' if packet.pts in wanted else 'NONREF'
         if context.skip_frame != level:
             context.skip_frame = level

@@ -76,13 +76,8 @@ def resample(wave: np.ndarray, rate: int, sample_rate: int) -> np.ndarray:
     frames = resampler.resample(frame) + resampler.resample(None)
     # A handful of samples is too few for the filter to put out any.
     result = np.concatenate([f.to_ndarray()[0] for f in frames] or [wave])
-    return _exactly(result, max(1, round(len(wave) * sample_rate / rate)))
-
-
-def _exactly(wave: np.ndarray, length: int) -> np.ndarray:
-    if len(wave) < length:
-        return np.pad(wave, (0, length - len(wave)), mode='edge')
-    return wave[:length]
+    length = max(1, round(len(wave) * sample_rate / rate))
+    return np.pad(result[:length], (0, max(0, length - len(result))), 'edge')
 
 
 def fit_length(wave: np.ndarray, length: int, pad: str) -> np.ndarray:
