@@ -61,23 +61,6 @@ class AudioVisualDataset(SelectiveLoading, BaseActionDataset):
     decoders, put ``mmbalance_plugin.ClipSegment`` after their init where
     rows have a start or an end; the plugin's obey it by themselves.
 
-    What happens to a clip that lacks a modality it should have:
-
-    * ``'error'``: an error that names it. Files that do not exist are found
-      at the start of training, absent streams when the clip's turn comes.
-    * ``'skip'``: every clip's header is read at the start, and noted in
-      ``<ann_file>.headers.json`` for the next ones; clips without the
-      streams, or unreadable, are left out, counted by reason and kept in
-      :attr:`skipped`. A clip found damaged later, while training, is
-      replaced by another one with a warning that counts them; while testing
-      it is an error, as test results must not depend on which clip failed.
-      Under DDP every rank reads the headers for itself.
-    * ``'mask'``: the sample has an input of no rows for it, see
-      ``PackMultimodalInputs``, and the model predicts from, and learns
-      from, what is there. This is for clips whose row names no file or
-      whose file has no such stream. A file that is named and does not
-      exist, or is damaged, stays an error.
-
     Args:
         ann_file (str): The csv or json file.
         pipeline (list[dict | Callable]): Transforms.
@@ -87,7 +70,11 @@ class AudioVisualDataset(SelectiveLoading, BaseActionDataset):
             their numbers, or a text file with one on each line. Defaults to
             None: ``classes`` of the json file, or ``classes.txt`` beside
             the annotation. Needed where labels are names.
-        missing (str): The policy above. Defaults to ``'error'``.
+        missing (str): What happens to clips that lack a stream they should
+            have: ``'error'``, ``'skip'`` (they are left out, see
+            :attr:`skipped`) or ``'mask'`` (an input of no rows, see
+            ``PackMultimodalInputs``). docs/datasets.md has the details.
+            Defaults to ``'error'``.
         streams (Sequence[str]): What a clip must have; ``('audio', )`` for
             a model that only listens. Defaults to ``('video', 'audio')``.
         check_workers (int): Threads that check files at the start. Defaults

@@ -19,24 +19,15 @@ class AnnotationError(ValueError):
 
 
 class Row(NamedTuple):
-    """One clip of an annotation.
+    """One clip of an annotation."""
 
-    Attributes:
-        place (str): ``file, line n`` for messages.
-        video (str, optional): File with the picture.
-        audio (str, optional): File with the sound.
-        label (Any): As written.
-        start (float, optional): Seconds.
-        end (float, optional): Seconds.
-        extra (dict): The columns that mean nothing to the dataset.
-    """
-    place: str
+    place: str  # file and line, for messages
     video: Optional[str]
     audio: Optional[str]
-    label: Any
-    start: Optional[float]
+    label: Any  # as written
+    start: Optional[float]  # in seconds
     end: Optional[float]
-    extra: Dict[str, Any]
+    extra: Dict[str, Any]  # the columns that mean nothing to the data set
 
 
 def read_annotation(path: str) -> Tuple[Iterator[Row], Optional[List[str]]]:

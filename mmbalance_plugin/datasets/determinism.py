@@ -11,7 +11,7 @@ from torch.utils.data import Subset
 
 # Transforms of MMAction2 and MMCV that draw nothing, whatever their
 # arguments are. A transform that is not here counts as random.
-DRAWS_NOTHING = frozenset([
+_DRAWS_NOTHING = frozenset([
     'PackActionInputs', 'FormatShape', 'FormatAudioShape', 'CenterCrop',
     'ThreeCrop', 'TenCrop', 'Resize', 'AudioFeatureSelector', 'RawFrameDecode',
     'DecordInit', 'DecordDecode', 'PyAVInit', 'PyAVDecode', 'OpenCVInit',
@@ -35,16 +35,10 @@ AMBIGUOUS = 'sample_idx does not tell the samples of {} apart'
 def is_deterministic(transforms: Sequence[Callable]) -> bool:
     """Tell whether no transform of a pipeline draws random numbers.
 
-    A transform says so itself with an attribute ``deterministic`` (bool);
-    without one, only known transforms of MMAction2 and MMCV count as
-    drawing nothing. What a class inherits no longer holds where it replaces
-    ``__call__`` or ``transform``.
-
-    Args:
-        transforms (Sequence[Callable]): Built transforms.
-
-    Returns:
-        bool: True only if that is certain.
+    True only if that is certain: a transform says so itself with an
+    attribute ``deterministic`` (bool); without one, only known transforms of
+    MMAction2 and MMCV count as drawing nothing. What a class inherits no
+    longer holds where it replaces ``__call__`` or ``transform``.
     """
     return not _random_ones(transforms)
 
@@ -94,12 +88,8 @@ def why_random(dataset: Any) -> Optional[str]:
 def source_of(dataset: Any) -> Any:
     """The data set whose positions ``sample_idx`` of the samples are.
 
-    Args:
-        dataset (Dataset): Any.
-
-    Returns:
-        Dataset: What MMEngine's wrappers wrap. A concatenation is its own,
-        as its parts number their samples each for itself.
+    That which MMEngine's wrappers wrap. A concatenation is its own, as its
+    parts number their samples each for itself.
     """
     while type(dataset) in _WRAPPERS:
         dataset = dataset.dataset
@@ -109,11 +99,8 @@ def source_of(dataset: Any) -> Any:
 def why_unnamed(dataset: Any) -> Optional[str]:
     """Why samples cannot be told apart by ``sample_idx``, seen at the ends.
 
-    Args:
-        dataset (Dataset): From :func:`source_of`.
-
-    Returns:
-        str | None: The reason; None where they carry their positions.
+    None where they carry their positions in the data set, which is one of
+    :func:`source_of`.
     """
     for index in (0, len(dataset) - 1):
         sample = dataset[index]['data_samples']
@@ -162,7 +149,7 @@ def _is_known(transform: Callable) -> bool:
         # Takes what lies in the middle then.
         return bool(getattr(transform, 'test_mode', False)
                     and not getattr(transform, 'temporal_jitter', True))
-    return kind in DRAWS_NOTHING
+    return kind in _DRAWS_NOTHING
 
 
 def _package(kind: type) -> str:

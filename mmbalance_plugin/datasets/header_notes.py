@@ -38,11 +38,7 @@ class HeaderNotes:
             pass  # none yet, or not ours
 
     def require(self, path: str, streams: Sequence[str]) -> None:
-        """See to it that a file has some streams.
-
-        Args:
-            path (str): The file; it exists.
-            streams (Sequence[str]): 'video', 'audio' or both.
+        """See to it that a file has 'video', 'audio' or both.
 
         Raises:
             MissingStreamError: It lacks one.

@@ -49,22 +49,14 @@ def selective_parts(dataset: Dataset) -> List[SelectiveLoading]:
 def need_only(dataset: Dataset, modalities: Optional[Sequence[str]]) -> None:
     """Let a data set, inside of MMEngine's wrappers, load only modalities.
 
-    Args:
-        dataset (Dataset): Any; what cannot leave anything out is left as it
-            is.
-        modalities (Sequence[str], optional): The wanted ones; None for all.
+    What cannot leave anything out is left as it is.
     """
     for part in selective_parts(dataset):
         part.need_only(modalities)
 
 
 def load_only(loader: DataLoader, modalities: Optional[Sequence[str]]) -> None:
-    """The same for a loader, whose workers may hold copies of the data set.
-
-    Args:
-        loader (DataLoader): Any.
-        modalities (Sequence[str], optional): The wanted ones; None for all.
-    """
+    """The same for a loader, whose workers may hold copies of the data."""
     need_only(loader.dataset, modalities)
     # Persistent workers would go on as they began.
     loader._iterator = None

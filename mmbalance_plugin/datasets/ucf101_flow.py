@@ -8,8 +8,12 @@ import numpy as np
 from mmbalance_plugin.media import MediaError
 from mmbalance_plugin.registry import TRANSFORMS
 
-from .flow_pictures import read_picture
-from .prepare.media_pictures import PicturesError, list_pictures, numbering
+from .prepare.media_pictures import (
+    PicturesError,
+    list_pictures,
+    numbering,
+    read_picture,
+)
 from .transforms.base import Transform
 
 

@@ -21,10 +21,8 @@ _TS_PACKETS = (188, 192, 204)
 def check_picture(reader: MediaReader, ends: Dict[int, int]) -> None:
     """Refuse a file whose picture, or everything in it, ends early.
 
-    Args:
-        reader (MediaReader): The opened file.
-        ends (Dict[int, int]): Stream index -> when its last packet ends, in
-            that stream's unit.
+    ``ends`` is when the last packet of each stream, by its index, ends, in
+    that stream's unit.
 
     Raises:
         MediaError: The file is truncated.
@@ -47,9 +45,7 @@ def check_picture(reader: MediaReader, ends: Dict[int, int]) -> None:
 def check_sound(reader: MediaReader, ended: float) -> None:
     """Refuse a file whose sound ends before it should.
 
-    Args:
-        reader (MediaReader): The opened file.
-        ended (float): Seconds after which its last sample was decoded.
+    ``ended`` is when its last sample was decoded, in seconds.
 
     Raises:
         MediaError: The file is truncated.

@@ -92,7 +92,7 @@ def probe(path: str,
                 check_frames(reader, index)
                 found.update(frames=len(index), fps=index.fps)
         if reader.audio is not None:
-            sound = dict(
+            sound: Dict[str, Any] = dict(
                 audio_codec=reader.audio.codec_context.name,
                 sample_rate=reader.audio.codec_context.sample_rate,
                 channels=reader.audio.codec_context.layout.nb_channels)

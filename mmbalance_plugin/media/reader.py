@@ -186,11 +186,8 @@ class MediaReader:
     def packets(self, kind: str) -> Iterator[Optional[av.Packet]]:
         """A stream's packets from the first one on.
 
-        Args:
-            kind (str): 'video' or 'audio'; the file must have it.
-
-        Yields:
-            av.Packet | None: None comes last and drains the decoder.
+        The file must have the stream, which is 'video' or 'audio'. None
+        comes last and drains the decoder.
         """
         if self.keeps:
             return self._emit(kind, self.kept(kind))
@@ -199,15 +196,11 @@ class MediaReader:
 
     def packets_from(self, kind: str,
                      wanted: int) -> Iterator[Optional[av.Packet]]:
-        """The packets from the last key frame at or before a time on.
+        """Those from the last key frame at or before a time on.
 
-        Containers search as well as their tables allow. Where the search
-        lands after the time, the file is read from its beginning instead,
-        which is slower and right.
-
-        Args:
-            kind (str): 'video' or 'audio'; the file must have it.
-            wanted (int): The time in the stream's own unit.
+        It is in the stream's own unit. Containers search as well as their
+        tables allow: where the search lands after the time, the file is read
+        from its beginning instead, which is slower and right.
         """
         if self.keeps:
             kept = self.kept(kind)

@@ -10,9 +10,9 @@ from mmbalance_plugin.apis.clip import load_arrays
 from mmbalance_plugin.datasets import AudioVisualDataset
 from mmbalance_plugin.datasets.av_annotation import read_annotation
 from mmbalance_plugin.datasets.av_labels import read_names
-from mmbalance_plugin.datasets.flow_pictures import read_picture
 from mmbalance_plugin.datasets.prepare import store
 from mmbalance_plugin.datasets.prepare.manifest import load_manifest
+from mmbalance_plugin.datasets.prepare.media_pictures import read_picture
 from mmbalance_plugin.datasets.prepare.media_verify import inspect_file
 from mmbalance_plugin.datasets.prepare.packages import Package, fetch
 from mmbalance_plugin.media import MediaReader

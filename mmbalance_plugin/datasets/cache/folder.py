@@ -41,15 +41,7 @@ class CacheFolder:
         return f'{self.root}/{name}'
 
     def write(self, name: str, pieces: Iterable) -> bool:
-        """Write a file in one piece.
-
-        Args:
-            name (str): Relative to the folder.
-            pieces (Iterable[bytes]): Its content.
-
-        Returns:
-            bool: Whether it is there.
-        """
+        """Write a file, named from the folder; whether it is there then."""
         pieces = list(pieces)
         for last in (False, True):
             if self.root in _unwritable:

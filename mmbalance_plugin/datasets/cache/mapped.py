@@ -17,13 +17,8 @@ class MappedArray(np.ndarray):
     as a whole and without waiting: what is not used is not read, and
     several frames are fetched at the same time.
 
-    Otherwise it is an array as any other; its elements are plain ones.
-
-    Args:
-        shape (Sequence[int]): Of the array.
-        dtype (str): Of the array.
-        buffer (mmap.mmap): The mapped file.
-        offset (int): Where in it the array begins.
+    Otherwise it is an array as any other; its elements are plain ones. It is
+    made of a shape, a type, the mapped file, and where in it it begins.
     """
 
     _file = None

@@ -105,15 +105,10 @@ def versions() -> Dict[str, str]:
     own = sorted(map(str, Path(media.__file__).parent.glob('*.py')))
     found = dict(
         mmbalance_plugin=f'{__version__}, media {_hash(*own)}',
-        av=av.__version__,
         cv2=cv2.__version__,
-        mmcv=mmcv.__version__,
-        torch=torch.__version__.partition('+')[0])
+        mmcv=mmcv.__version__)
+    for name in ('av', 'mmaction2', 'torch', 'torchaudio'):
+        found[name] = metadata.version(name).partition('+')[0]
     for name, parts in sorted(av.library_versions.items()):
         found[name] = '.'.join(map(str, parts))
-    for name in ('mmaction2', 'torchaudio'):
-        try:
-            found[name] = metadata.version(name).partition('+')[0]
-        except metadata.PackageNotFoundError:
-            found[name] = 'unknown'
     return found

@@ -94,8 +94,7 @@ def read_split_csv(paths: List[str]) -> Dict[str, str]:
             A row is ``1001_DFA_ANG_XX,ANG``; a header is passed over.
 
     Returns:
-        Dict[str, str]: Clip -> split. A tenth of each class of the training
-        rows validates; the test rows are only for the test.
+        Dict[str, str]: Clip -> split.
 
     Raises:
         PreparationError: A file is absent, or a row cannot be read,

@@ -50,17 +50,10 @@ def class_of(text: str) -> str:
 def plan(source: Path,
          annotations: Optional[List[str]] = None,
          classes: int = 31) -> Plan:
-    """Plan the set from Kinetics' annotation csv and mp4 files.
+    """Plan the protocols of docs/datasets.md from annotations and clips.
 
-    Two protocols, each where the annotations are given that it needs:
-
-    * ``'fair'``, from Kinetics' csv files: its validation clips are the
-      test split, and validation is carved from its training clips. Its test
-      clips, which were released without labels, have no part in it (unless
-      there are no validation clips).
-    * ``'paper'``, from the split files of the imbalance papers: trained and
-      tested on as there; their validation clips validate, or, where they
-      have none, a tenth of each class of the training clips.
+    Kinetics' test clips, which were released without labels, have no part in
+    ``'fair'``, unless there are no validation clips.
 
     Args:
         source (Path): Folder of the clips, called as

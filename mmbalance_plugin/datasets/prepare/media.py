@@ -13,7 +13,7 @@ from .manifest import (
 )
 from .media_files import printable
 from .media_plan import Plan, PlannedClip, Verdict, annotations, table
-from .media_verify import FILES, Verifier, facts_text
+from .media_verify import FILES, facts_text, inspect_files
 from .store import MANIFEST, remove_partial
 
 #: Written for the user, not read by anything.
@@ -51,11 +51,7 @@ class MediaPreparer:
             source (Path, optional): Folder of the set as distributed; None
                 for that of the last time, with the options of that time
                 where none are given.
-            check (str): ``'decode'`` or ``'header'``. Defaults to
-                ``'decode'``.
-            workers (int, optional): Threads. Defaults to None: one per core.
-            accept_missing (bool): Whether to go on without the clips that
-                are missing or broken. Defaults to False.
+            check, workers, accept_missing: See ``prepare_data.py --help``.
             options: Those of the data set.
 
         Returns:
@@ -81,9 +77,9 @@ class MediaPreparer:
                 raise PreparationError(
                     f'the name of {printable(str(path))} is not in UTF-8')
         plan = self.plan(source, **options)
-        files = Verifier(out, source, check, workers).run(
-            name for clip in plan.clips for name in clip.files.values()
-            if name is not None)
+        files = inspect_files(
+            (name for clip in plan.clips for name in clip.files.values()
+             if name is not None), out, source, check, workers)
         clips = [(clip, plan.judge(clip, files)) for clip in plan.clips]
         return self._write(out, source, plan, clips, files, options,
                            accept_missing, old)

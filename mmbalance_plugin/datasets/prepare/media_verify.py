@@ -2,8 +2,9 @@
 import json
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
-from typing import Dict, Iterable, Optional, Tuple
+from typing import Dict, Iterable, Optional
 
 from mmbalance_plugin.media import MediaError, probe
 from mmbalance_plugin.utils.files import sha256_file
@@ -62,84 +63,77 @@ def inspect_file(path: Path, check: str = 'decode') -> dict:
     return facts
 
 
-class Verifier:
-    """Inspects files, remembering in ``files.jsonl`` what is done.
+def inspect_files(names: Iterable[str],
+                  out: Path,
+                  source: Path,
+                  check: str = 'decode',
+                  workers: Optional[int] = None) -> Dict[str, dict]:
+    """Inspect files, remembering in ``files.jsonl`` what is done.
 
     A line is added for each file as it is finished. A process killed at any
     moment leaves at most one line cut short, which is read over, and the
-    next one goes on where it stopped.
+    next one goes on where it stopped. Files already known are only compared
+    by size and time.
 
     Args:
+        names (Iterable[str]): Paths relative to the source.
         out (Path): Prepared folder.
-        source (Path): Folder that the files are relative to.
+        source (Path): Where the files lie.
         check (str): See :func:`inspect_file`. Defaults to ``'decode'``.
         workers (int, optional): Threads; decoding and hashing run outside
-            of Python's lock. Defaults to None: one a core.
+            of Python's lock. Defaults to None: one per core.
+
+    Returns:
+        Dict[str, dict]: Path -> facts, see :func:`inspect_file`.
     """
+    known = _known(out / FILES)
+    workers = workers or os.cpu_count() or 1
 
-    def __init__(self,
-                 out: Path,
-                 source: Path,
-                 check: str = 'decode',
-                 workers: Optional[int] = None) -> None:
-        self.path, self.source, self.check = out / FILES, source, check
-        self.workers = workers or os.cpu_count() or 1
-        self.known: Dict[str, dict] = {}
-        if self.path.is_file():
-            with open(self.path, 'rb') as lines:
-                for line in lines:
-                    try:
-                        name, facts = json.loads(line)
-                    except ValueError:
-                        continue  # cut short by a kill
-                    self.known[name] = facts
+    def fresh(name: str) -> bool:
+        """Whether what is known of a file still holds."""
+        facts = known[name]
+        # A problem may have been the disk's: look again.
+        if 'problem' in facts or check == 'decode' != facts.get('check'):
+            return False
+        try:
+            state = _state(source / name)
+        except OSError:
+            return False
+        return all(state.get(key) == facts.get(key) for key in _KEYS)
 
-    def run(self, names: Iterable[str]) -> Dict[str, dict]:
-        """Facts of files by their paths relative to the source.
-
-        Those already known are only compared by size and time.
-        """
-        names = list(dict.fromkeys(names))
-        known = [n for n in names if n in self.known]
-        done: Dict[str, dict] = {}
-        if known:
-            with in_threads(
-                    self._fresh, known, self.workers, _CHUNK, ordered=True,
-                    what=f'Comparing {len(known)} files with what is known '
-                    'of them') as fresh:
-                done = {name: self.known[name]
-                        for name, kept in zip(known, fresh) if kept}
-        todo = [n for n in names if n not in done]
-        if not todo:
-            return done
-        with open(self.path, 'ab') as journal, in_threads(
-                self._inspect, todo, self.workers,
-                what=f'Checking {len(todo)} files ({len(done)} known already)'
-                ) as inspected:
+    names = list(dict.fromkeys(names))
+    old, done = [n for n in names if n in known], {}
+    if old:
+        with in_threads(
+                fresh, old, workers, _CHUNK, ordered=True,
+                what=f'Comparing {len(old)} files with what is known of them'
+                ) as results:
+            done = {n: known[n] for n, kept in zip(old, results) if kept}
+    todo = [n for n in names if n not in done]
+    if todo:
+        with open(out / FILES, 'ab') as journal, in_threads(
+                lambda name: (name, inspect_file(source / name, check)), todo,
+                workers, what=f'Checking {len(todo)} files ({len(done)} known '
+                'already)') as inspected:
             # Ends a line that a kill has cut short.
             journal.write(b'\n')
             for name, facts in inspected:
                 done[name] = facts
                 journal.write(facts_text({name: facts}).encode())
                 journal.flush()
-        return done
+    return done
 
-    def _inspect(self, name: str) -> Tuple[str, dict]:
-        return name, inspect_file(self.source / name, self.check)
 
-    def _fresh(self, name: str) -> bool:
-        """Whether what is known of a file still holds."""
-        facts = self.known[name]
-        # A problem may have been the disk's: look again.
-        if 'problem' in facts:
-            return False
-        if self.check == 'decode' and facts.get('check') != 'decode':
-            return False
-        try:
-            state = _state(self.source / name)
-        except OSError:
-            return False
-        return all(state.get(key) == facts.get(key) for key in _KEYS)
+def _known(path: Path) -> Dict[str, dict]:
+    known = {}
+    if path.is_file():
+        with open(path, 'rb') as lines:
+            for line in lines:
+                # One may have been cut short by a kill.
+                with suppress(ValueError):
+                    name, facts = json.loads(line)
+                    known[name] = facts
+    return known
 
 
 def facts_text(files: Dict[str, dict]) -> str:

@@ -60,12 +60,8 @@ def read_manifest(root: Union[str, Path], dataset: str, version: int,
                   arguments: Sequence[str] = ()) -> dict:
     """Read the manifest of a prepared data set.
 
-    Args:
-        root (str | Path): Folder of the prepared data.
-        dataset (str): Name that ``tools/prepare_data.py`` knows.
-        version (int): Version of the layout.
-        arguments (Sequence[str]): What the command that mends it takes
-            besides. Defaults to ().
+    Arguments are those of :func:`write_arrays`, and ``arguments``, what the
+    command that mends it takes besides.
 
     Raises:
         PreparedDataError: It is missing, unreadable, or was written for
@@ -102,16 +98,9 @@ def find_damage(root: Union[str, Path], dataset: str,
 
 def load_array(root: Union[str, Path], name: str, dataset: str,
                version: int) -> np.ndarray:
-    """Load one array of a prepared data set and check its hash.
+    """Load one array of a prepared data set, writable; check its hash.
 
-    Args:
-        root (str | Path): Folder of the prepared data.
-        name (str): Name of the array, without suffix.
-        dataset (str): Name that ``tools/prepare_data.py`` knows.
-        version (int): Version of the layout.
-
-    Returns:
-        ndarray: The array, writable.
+    Arguments are those of :func:`write_arrays`, and the array's name.
 
     Raises:
         PreparedDataError: If the file or the manifest is missing or

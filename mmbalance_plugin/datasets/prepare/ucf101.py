@@ -29,17 +29,7 @@ _NEEDS = dict(video=['video'], flow_u=PICTURES, flow_v=PICTURES)
 
 
 def plan(source: Path, flow: Optional[str] = None) -> Plan:
-    """Plan the three official splits.
-
-    Reads ``UCF-101/<class>/v_<class>_gNN_cNN.avi``, the lists in
-    ``ucfTrainTestlist`` and flow pictures ``u/<clip>/frame000001.jpg`` and
-    ``v/<clip>/...``, as the TV-L1 flow is distributed. Two groups of each
-    training list validate: clips of a group show the same people and place,
-    so that a random choice would leak.
-
-    Names are compared without regard to the case of letters: the clips of
-    ``HandstandPushups`` are called ``v_HandStandPushups_...``, their flow is
-    not.
+    """Plan the three official splits, laid out as docs/datasets.md says.
 
     Args:
         source (Path): Folder that holds them.

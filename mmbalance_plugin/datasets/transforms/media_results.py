@@ -19,9 +19,6 @@ def open_media(results: dict, path: Optional[str], kind: str,
         kind (str): 'video' or 'audio': the stream that is needed.
         timeout (float, optional): Seconds for each request.
 
-    Returns:
-        MediaReader: With that stream.
-
     Raises:
         MissingStreamError: There is no file or no such stream.
     """

@@ -60,34 +60,31 @@ class LogSpectrogram(_Spectrogram):
         n_fft (int): Samples in a window. Defaults to 512.
         hop_length (int): Samples from one window to the next. Defaults to
             353.
-        win_length (int, optional): Samples under the Hann window; None means
-            ``n_fft``. Defaults to None.
         power (float): Exponent of the magnitude. Defaults to 1.0.
         eps (float): Added before the logarithm. Defaults to 1e-7.
         clamp (float, optional): Waves are clipped to +-clamp first. Defaults
             to 1.0, as in that recipe; None does not clip.
         sample_rate (int, optional): Rate the sound must have, checked.
             Defaults to None: any.
-        center (bool): True mirrors the wave at its ends, so that windows are
-            centred on multiples of the hop; False takes whole windows only,
-            1 + (n - n_fft) // hop_length of them. Defaults to True.
+        kwargs: Of torchaudio's ``Spectrogram``: ``win_length``, or
+            ``center``, with which False takes whole windows only,
+            1 + (n - n_fft) // hop_length of them.
     """
 
     def __init__(self,
                  n_fft: int = 512,
                  hop_length: int = 353,
-                 win_length: Optional[int] = None,
                  power: float = 1.0,
                  eps: float = 1e-7,
                  clamp: Optional[float] = 1.0,
                  sample_rate: Optional[int] = None,
-                 center: bool = True) -> None:
+                 **kwargs) -> None:
         # Late: the registry's shims make it importable on the CPU.
         from torchaudio.transforms import Spectrogram
         super().__init__(
             Spectrogram,
-            dict(n_fft=n_fft, win_length=win_length, hop_length=hop_length,
-                 power=power, center=center), eps, clamp, sample_rate)
+            dict(n_fft=n_fft, hop_length=hop_length, power=power, **kwargs),
+            eps, clamp, sample_rate)
 
 
 @TRANSFORMS.register_module()
@@ -111,17 +108,11 @@ class LogMelSpectrogram(_Spectrogram):
             empty. Defaults to 1024 (64 ms).
         hop_length (int): Samples from one window to the next. Defaults to
             160 (10 ms).
-        f_min (float): Lower edge of the lowest band in hertz. Defaults to
-            0.
-        f_max (float, optional): Upper edge of the highest; None means half
-            the sample rate. Defaults to None.
-        power (float): Exponent of the magnitude. Defaults to 2.0.
         eps (float): Added before the logarithm. Defaults to 1e-6.
         clamp (float, optional): Waves are clipped to +-clamp first. Defaults
             to None.
-        mel_scale (str): ``'htk'`` or ``'slaney'``. Defaults to ``'htk'``.
-        norm (str, optional): ``'slaney'`` divides each band by its width.
-            Defaults to None.
+        kwargs: Of torchaudio's ``MelSpectrogram``: ``f_min``, ``f_max``,
+            ``power``, ``mel_scale``, ``norm`` ...
     """
 
     def __init__(self,
@@ -129,16 +120,11 @@ class LogMelSpectrogram(_Spectrogram):
                  n_mels: int = 64,
                  n_fft: int = 1024,
                  hop_length: int = 160,
-                 f_min: float = 0.0,
-                 f_max: Optional[float] = None,
-                 power: float = 2.0,
                  eps: float = 1e-6,
                  clamp: Optional[float] = None,
-                 mel_scale: str = 'htk',
-                 norm: Optional[str] = None) -> None:
+                 **kwargs) -> None:
         from torchaudio.transforms import MelSpectrogram
         super().__init__(
             MelSpectrogram,
             dict(sample_rate=sample_rate, n_fft=n_fft, hop_length=hop_length,
-                 f_min=f_min, f_max=f_max, n_mels=n_mels, power=power,
-                 mel_scale=mel_scale, norm=norm), eps, clamp, sample_rate)
+                 n_mels=n_mels, **kwargs), eps, clamp, sample_rate)
