@@ -3,17 +3,19 @@ from .array_batch import collate_arrays
 from .array_dataset import ArrayDataset, Arrays
 from .audio_visual_dataset import AudioVisualDataset
 from .av_digits_dataset import AVDigitsDataset
-from .crema_d_dataset import CremaDDataset
 from .determinism import is_deterministic, why_random
 from .htad_dataset import HTADDataset
-from .kinetics_sounds_dataset import KineticsSoundsDataset
 from .mnist_halves_dataset import MNISTHalvesDataset
 from .multiple_features_dataset import MultipleFeaturesDataset
 from .prepared_array_dataset import PreparedArrayDataset
-from .prepared_clips_dataset import PreparedClipsDataset
+from .prepared_clips_dataset import (
+    CremaDDataset,
+    KineticsSoundsDataset,
+    PreparedClipsDataset,
+    VGGSoundDataset,
+)
 from .ucf101_dataset import UCF101Dataset
 from .ucf101_flow import FlowDecode, SplitFlow
-from .vggsound_dataset import VGGSoundDataset
 from .watch_dataset import WatchDataset
 
 __all__ = [

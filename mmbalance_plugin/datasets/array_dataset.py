@@ -89,10 +89,6 @@ class ArrayDataset(SelectiveLoading, BaseDataset):
             ``PackMultimodalInputs``. Defaults to ().
         indices (int | Sequence[int], optional): Only the first so many
             samples, or those listed. Defaults to None.
-        test_mode (bool): See MMEngine's ``BaseDataset``. Defaults to
-            False.
-        lazy_init (bool): Whether to load at the first use instead of now.
-            Defaults to False.
         pairing (str): ``'within_class'`` exchanges the modalities of
             training samples among the samples of a class, which takes away
             what only the pairing tells and leaves each modality as it is:
@@ -101,7 +97,8 @@ class ArrayDataset(SelectiveLoading, BaseDataset):
             ``'real'``.
         pairing_seed (int): Seed of the exchange, and of nothing else.
             Defaults to 0.
-        kwargs: Passed to ``BaseDataset``.
+        kwargs: See MMEngine's ``BaseDataset``: ``test_mode``, ``lazy_init``
+            ...
 
     Raises:
         ValueError: Labels are not one integer for each sample, or none of

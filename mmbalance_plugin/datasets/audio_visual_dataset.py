@@ -25,6 +25,7 @@ from .selection import SelectiveLoading
 
 _POLICIES = ('error', 'skip', 'mask')
 _KEYS = dict(video='filename', audio='audio_path')
+_THREADS = 8  # that check files at the start
 _PIECE = 128  # clips that a thread checks in one go
 _SHOWN = 10  # clips named in a report
 _LONG = 500  # clips whose headers take more than a few seconds to read
@@ -77,8 +78,6 @@ class AudioVisualDataset(SelectiveLoading, BaseActionDataset):
             Defaults to ``'error'``.
         streams (Sequence[str]): What a clip must have; ``('audio', )`` for
             a model that only listens. Defaults to ``('video', 'audio')``.
-        check_workers (int): Threads that check files at the start. Defaults
-            to 8.
         kwargs: See ``BaseActionDataset``: ``test_mode``, ``multi_class``,
             ``num_classes``, ``data_root`` ...
 
@@ -97,7 +96,6 @@ class AudioVisualDataset(SelectiveLoading, BaseActionDataset):
                  classes: Union[str, Sequence[str], None] = None,
                  missing: str = 'error',
                  streams: Sequence[str] = ('video', 'audio'),
-                 check_workers: int = 8,
                  **kwargs) -> None:
         if missing not in _POLICIES:
             raise ValueError(
@@ -108,7 +106,6 @@ class AudioVisualDataset(SelectiveLoading, BaseActionDataset):
                 f'streams must be among {tuple(_KEYS)}, got {streams!r}')
         self.missing = missing
         self.streams = tuple(streams)
-        self.check_workers = check_workers
         self.classes = classes
         #: Clips left out at the start: (path, reason).
         self.skipped: List[Tuple[str, str]] = []
@@ -194,8 +191,8 @@ class AudioVisualDataset(SelectiveLoading, BaseActionDataset):
         what = (f'Reading the headers of {count} clips of {self.ann_file}'
                 if skip and count >= _LONG else None)
         with in_threads(
-                self._problem, self.data_list, max(1, self.check_workers),
-                _PIECE, ordered=True, what=what) as found:
+                self._problem, self.data_list, _THREADS, _PIECE, ordered=True,
+                what=what) as found:
             problems = list(found)
         if self._headers is not None:
             self._headers.save()

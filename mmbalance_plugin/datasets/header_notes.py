@@ -10,7 +10,8 @@ import av
 from mmbalance_plugin.media import MediaReader, MissingStreamError
 from mmbalance_plugin.utils.files import write_atomic
 
-_VERSION = 1
+#: What the notes depend on besides the files.
+_ABOUT = dict(version=1, av=av.__version__)
 
 
 class HeaderNotes:
@@ -32,7 +33,7 @@ class HeaderNotes:
         try:
             content = json.loads(self.path.read_text(encoding='utf-8'))
             files = content.pop('files')
-            if content == _header():
+            if content == _ABOUT:
                 self._notes = files
         except (OSError, ValueError, AttributeError, KeyError, TypeError):
             pass  # none yet, or not ours
@@ -48,8 +49,14 @@ class HeaderNotes:
         state = [status.st_size, status.st_mtime_ns]
         note = self._notes.get(path)
         if note is None or note[0] != state or set(streams) - set(note[1]):
-            note = [state, _reasons(path, streams)]
-            self._notes[path] = note
+            reasons: Dict[str, Optional[str]] = dict.fromkeys(streams)
+            with MediaReader(path) as reader:
+                for stream in streams:
+                    try:
+                        reader.require(stream)
+                    except MissingStreamError as error:
+                        reasons[stream] = error.reason
+            note = self._notes[path] = [state, reasons]
             self._changed = True
         for stream in streams:
             if note[1][stream] is not None:
@@ -59,26 +66,8 @@ class HeaderNotes:
         """Write the notes, if there are new ones and the folder lets us."""
         if not self._changed:
             return
-        text = json.dumps(dict(_header(), files=self._notes))
+        text = json.dumps(dict(_ABOUT, files=self._notes))
         # In somebody else's folder, headers are read again the next time.
         with suppress(OSError):
             write_atomic(self.path, [text.encode()],
                          f'{self.path}.{os.getpid()}', sync=False)
-
-
-def _header() -> dict:
-    """What the notes depend on besides the files."""
-    return dict(version=_VERSION, av=av.__version__)
-
-
-def _reasons(path: str, streams: Sequence[str]) -> Dict[str, Optional[str]]:
-    """Why the file lacks each stream, or None where it has it."""
-    reasons: Dict[str, Optional[str]] = {}
-    with MediaReader(path) as reader:
-        for stream in streams:
-            try:
-                reader.require(stream)
-                reasons[stream] = None
-            except MissingStreamError as error:
-                reasons[stream] = error.reason
-    return reasons

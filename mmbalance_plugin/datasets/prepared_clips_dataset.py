@@ -6,6 +6,7 @@ from mmbalance_plugin.media import MediaError
 from mmbalance_plugin.registry import DATASETS
 
 from .audio_visual_dataset import AudioVisualDataset
+from .prepare import crema_d, kinetics_sounds, vggsound
 from .prepare.errors import PreparedDataError
 from .prepare.manifest import require_complete
 
@@ -83,3 +84,53 @@ class PreparedClipsDataset(AudioVisualDataset):
             raise self._error(
                 Path(self.ann_file),
                 f'lists files that cannot be used: {error}') from error
+
+
+@DATASETS.register_module()
+class CremaDDataset(PreparedClipsDataset):
+    """CREMA-D: six emotions, acted; picture (flv) and sound (wav).
+
+    Two protocols, whose numbers do not compare:
+
+    * ``'fair'``: 63 actors to train, 10 to validate and 18 to test on, so
+      that no face and voice is in two splits. Assigned from the actors'
+      numbers alone.
+    * ``'paper'``: the random 6,698 / 744 split of the literature, whose test
+      actors are all in training as well, with a tenth of the training rows
+      carved off for validation. Prepare it with ``--split-csv``.
+    """
+
+    NAME = crema_d.DATASET
+    METAINFO = dict(classes=tuple(crema_d.EMOTIONS.values()))
+    NEEDS = dict(paper='--split-csv')
+
+
+@DATASETS.register_module()
+class KineticsSoundsDataset(PreparedClipsDataset):
+    """Kinetics-Sounds: the audible classes of Kinetics, 31 or 34 of them.
+
+    Two protocols:
+
+    * ``'fair'``: Kinetics' validation clips are the test split; a tenth of
+      each class of its training clips validates.
+    * ``'paper'``: the 14,799 / 2,597 split of the imbalance papers. Prepare
+      it with their split files as ``--annotations``.
+    """
+
+    NAME = kinetics_sounds.DATASET
+    METAINFO = dict(classes=kinetics_sounds.CLASSES_31)
+    NEEDS = dict(
+        fair="Kinetics' csv files as --annotations",
+        paper="the imbalance papers' split files as --annotations")
+
+
+@DATASETS.register_module()
+class VGGSoundDataset(PreparedClipsDataset):
+    """VGGSound: 309 sound events, seen and heard, in ten-second clips.
+
+    The test split is the official one; a twentieth of each class of the
+    training clips validates. Class names come from the annotation, in
+    alphabetical order.
+    """
+
+    NAME = vggsound.DATASET

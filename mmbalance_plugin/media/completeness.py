@@ -1,6 +1,6 @@
 """Does a file hold as much as its header promises?"""
 import os
-from typing import Any, Callable, Dict, Iterable, Optional
+from typing import Any, Callable, Dict, Iterable
 
 from .errors import MediaError
 from .headers import cut_box, flv_is_whole
@@ -33,10 +33,8 @@ def check_picture(reader: MediaReader, ends: Dict[int, int]) -> None:
         index: float(end * (streams[index].time_base or 1)) - reader.origin
         for index, end in ends.items()
     }
-    promised = _promised(reader, stream)
-    if promised is not None:
-        _compare(reader, 'picture', promised, reach.get(stream.index, 0.0))
-    else:
+    if not _has_length(reader, 'picture', stream,
+                       reach.get(stream.index, 0.0)):
         # Only the whole has a length, and the sound may be what lasts it.
         _check_whole(reader, 'picture', max(reach.values(), default=0.0),
                      _all_streams)
@@ -51,10 +49,7 @@ def check_sound(reader: MediaReader, ended: float) -> None:
         MediaError: The file is truncated.
     """
     _check_size(reader)
-    promised = _promised(reader, reader.audio)
-    if promised is not None:
-        _compare(reader, 'sound', promised, ended)
-    else:
+    if not _has_length(reader, 'sound', reader.audio, ended):
         _check_whole(reader, 'sound', ended, MediaReader.all_packets,
                      _all_streams)
 
@@ -143,13 +138,14 @@ def _all_streams(reader: MediaReader) -> Iterable:
             if stream.codec_context is not None))
 
 
-def _promised(reader: MediaReader, stream: Any) -> Optional[float]:
-    """When a stream should end; None where the header does not say."""
+def _has_length(reader: MediaReader, what: str, stream: Any,
+                got: float) -> bool:
+    """Whether the header says when a stream ends; it is compared then."""
     length = stream_length(reader, stream)
-    if length is None:
-        return None
-    begin = float((stream.start_time or 0) * stream.time_base)
-    return begin + length - reader.origin
+    if length is not None:
+        begin = float((stream.start_time or 0) * stream.time_base)
+        _compare(reader, what, begin + length - reader.origin, got)
+    return length is not None
 
 
 def _is_short(promised: float, got: float) -> bool:

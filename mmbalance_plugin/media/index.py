@@ -184,14 +184,19 @@ def _from_packets(reader: MediaReader,
         keys=np.unique(np.asarray(keys, dtype=np.int64)))
 
 
+def frame_rate(stream: Any) -> float:
+    """Pictures per second as the header says or FFmpeg guesses, else 0."""
+    return float(stream.average_rate or stream.guessed_rate or 0)
+
+
 def _last_duration(stream: Any, times: np.ndarray, stated: float) -> float:
     """How long the last frame is shown: as stated, else as the others."""
     if stated > 0:
         return stated
     if len(times) > 1:
         return float(times[-1] - times[0]) / (len(times) - 1)
-    rate = stream.average_rate or stream.guessed_rate
-    return 1 / float(rate) if rate else 0.04
+    rate = frame_rate(stream)
+    return 1 / rate if rate else 0.04
 
 
 def _by_decoding(reader: MediaReader) -> FrameIndex:
@@ -207,13 +212,12 @@ def _by_decoding(reader: MediaReader) -> FrameIndex:
     if None not in pts and np.all(np.diff(pts) > 0):
         times = np.asarray(pts) * unit - reader.origin
     else:
-        rate = stream.average_rate or stream.guessed_rate
+        rate = frame_rate(stream)
         if not rate:
             raise MediaError(
                 reader.path, 'neither its frames nor its header tell the '
                 'time of display')
         start = stream.start_time * unit if stream.start_time else 0.0
-        times = np.arange(len(pts)) / float(rate) + max(
-            0.0, start - reader.origin)
+        times = np.arange(len(pts)) / rate + max(0.0, start - reader.origin)
     return FrameIndex(
         times=times, end=float(times[-1]) + _last_duration(stream, times, 0))

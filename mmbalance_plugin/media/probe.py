@@ -5,7 +5,7 @@ from typing import Any, Dict, Optional
 from .audio import decode_audio
 from .completeness import check_absence
 from .errors import MissingStreamError
-from .index import frame_index
+from .index import frame_index, frame_rate
 from .lengths import kind_of, known_length
 from .reader import MediaReader
 from .video import check_frames
@@ -81,12 +81,11 @@ def probe(path: str,
         if reader.video is None or reader.audio is None:
             check_absence(reader)
         if reader.video is not None:
-            rate = reader.video.average_rate or reader.video.guessed_rate
             found.update(
                 video_codec=reader.video.codec_context.name,
                 width=reader.video.codec_context.width,
                 height=reader.video.codec_context.height,
-                fps=float(rate) if rate else 0.0)
+                fps=frame_rate(reader.video))
             if full:
                 index = frame_index(reader)
                 check_frames(reader, index)

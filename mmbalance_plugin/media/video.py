@@ -64,9 +64,16 @@ def decode_frames(reader: MediaReader,
         raise MediaError(
             reader.path,
             f'frame {bad} was asked for, it has frames 0 to {len(index) - 1}')
-    convert = _Converter(reader.path)
-    pictures = {number: convert(frame, number)
-                for number, frame in _walk(reader, index, order)}
+    # One scaling context serves the whole clip.
+    reformatter, shape = VideoReformatter(), None
+    pictures = {}
+    for number, frame in _walk(reader, index, order):
+        picture = _to_rgb(reformatter, reader.path, frame, number)
+        shape = shape or picture.shape
+        if picture.shape != shape:
+            raise MediaError(
+                reader.path, f'the picture size changes at frame {number}')
+        pictures[number] = picture
     alone = set(first.tolist())
     return [pictures[number] if place in alone else pictures[number].copy()
             for place, number in enumerate(wanted.tolist())]
@@ -104,32 +111,19 @@ def _refuse_damage(path: str, frame: av.VideoFrame, number: int) -> None:
         raise MediaError(path, f'frame {number} is damaged')
 
 
-class _Converter:
-    """Frames to RGB arrays; one scaling context serves the whole clip."""
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-        self.reformatter = VideoReformatter()
-        self.shape: Optional[Tuple[int, ...]] = None
-
-    def __call__(self, frame: av.VideoFrame, number: int) -> np.ndarray:
-        _refuse_damage(self.path, frame, number)
-        try:
-            # Without a limit each worker would start a thread a core.
-            picture = self.reformatter.reformat(
-                frame, format='rgb24', threads=1).to_ndarray()
-        except (av.FFmpegError, ValueError) as error:
-            raise MediaError(
-                self.path,
-                f'frame {number} cannot be converted to RGB: {error}'
-            ) from error
-        matrix: Any = frame.side_data.get('DISPLAYMATRIX')
-        picture = upright(picture, matrix and bytes(matrix))
-        if self.shape not in (None, picture.shape):
-            raise MediaError(
-                self.path, f'the picture size changes at frame {number}')
-        self.shape = picture.shape
-        return picture
+def _to_rgb(reformatter: VideoReformatter, path: str, frame: av.VideoFrame,
+            number: int) -> np.ndarray:
+    _refuse_damage(path, frame, number)
+    try:
+        # Without a limit each worker would start a thread per core.
+        picture = reformatter.reformat(
+            frame, format='rgb24', threads=1).to_ndarray()
+    except (av.FFmpegError, ValueError) as error:
+        raise MediaError(
+            path, f'frame {number} cannot be converted to RGB: {error}'
+        ) from error
+    matrix: Any = frame.side_data.get('DISPLAYMATRIX')
+    return upright(picture, matrix and bytes(matrix))
 
 
 def _by_count(reader: MediaReader, index: FrameIndex,

@@ -48,7 +48,7 @@ def build(folder, **kwargs):
 
 
 def skipped(folder, **kwargs):
-    dataset = build(folder, missing='skip', check_workers=1, **kwargs)
+    dataset = build(folder, missing='skip', **kwargs)
     assert len(dataset) + len(dataset.skipped) == 4
     return {os.path.basename(p): reason for p, reason in dataset.skipped}
 

@@ -166,7 +166,7 @@ def test_frames_out_of_a_cache_go_with_the_flow_of_their_place(
     # Cache, sampling, frames with flow, before anything is cropped.
     pipeline = Compose(load('train', True).pipeline.transforms[:3])
     seen = set()
-    for _ in range(10):
+    for _ in range(40):
         found = pipeline(dict(info))
         for place, picture in enumerate(found['imgs'][:3]):
             number = read_number(picture)

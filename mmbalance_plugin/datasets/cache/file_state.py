@@ -10,19 +10,13 @@ SETTLED = 2 * 10**9
 
 
 class FileState(NamedTuple):
-    """What another content of a file cannot share with this one.
+    """What another content of a file cannot share with this one."""
 
-    Attributes:
-        path (str): Absolute, with links resolved.
-        size (int): In bytes.
-        mtime_ns (int): Time of change of the content, in nanoseconds.
-        ctime_ns (int): That of the directory entry. Programs cannot set it
-            back, so that other bytes are noticed even where size and
-            ``mtime`` were restored. On Windows it is the time of creation.
-    """
-    path: str
+    path: str  # absolute, with links resolved
     size: int
     mtime_ns: int
+    #: Programs cannot set it back, so that other bytes are noticed even where
+    #: size and ``mtime`` were restored. On Windows the time of creation.
     ctime_ns: int
 
     @property

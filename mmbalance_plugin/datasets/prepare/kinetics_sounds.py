@@ -105,11 +105,9 @@ def find_annotations(source: Path,
     if given:
         return [Path(path) for path in given]
     for folder in (source, source / 'annotations'):
-        found = [
-            folder / f'{name}.csv'
-            for name in ('train', 'val', 'validate', 'test')
-        ]
-        found = [path for path in found if path.is_file()]
+        names = ('train', 'val', 'validate', 'test')
+        found = [path for name in names
+                 if (path := folder / f'{name}.csv').is_file()]
         # Kinetics' test clips were released without labels first.
         if found and found[-1].stem == 'test' and is_without_labels(
                 found[-1]):

@@ -32,11 +32,8 @@ def write_text(path: Path, text: str) -> bool:
 def manifest_text(header: dict, problems: List[dict], accepted: bool) -> str:
     """The manifest as text, the same for the same facts.
 
-    Args:
-        header (dict): ``dataset``, ``source``, ``arguments`` and whatever
-            else describes the whole.
-        problems (List[dict]): ``clip`` and ``problem``.
-        accepted (bool): Whether the user goes on without those clips.
+    ``header`` describes the whole, ``problems`` have ``clip`` and
+    ``problem``; ``accepted`` says that the user goes on without those clips.
     """
     return json.dumps(
         dict(

@@ -18,12 +18,10 @@ class FileIndex:
 
     Args:
         folder (Path): Where to look.
-        suffixes (Sequence[str]): Lower case, with the dot; those of files
-            may have any case.
+        suffixes (Sequence[str]): Lower case; files may have any.
         root (Path, optional): What paths are relative to. Defaults to None:
             ``folder``.
-        fold (bool): Whether names that differ in the case of letters only
-            are the same. Defaults to False.
+        fold (bool): Whether case makes no difference. Defaults to False.
 
     Attributes:
         names (Dict[str, str]): Name (lower case with ``fold``) -> path.

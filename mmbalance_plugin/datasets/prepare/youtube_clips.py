@@ -9,23 +9,14 @@ from .media_plan import Plan, PlannedClip
 
 @dataclass(frozen=True)
 class ClipRow:
-    """A clip of an annotation.
-
-    Args:
-        youtube_id (str): The video.
-        start (int): Second at which the clip starts.
-        end (int): Second at which it ends.
-        label (str): Class.
-        split (str): ``'train'``, ``'val'`` or ``'test'``.
-        place (str): ``file, line n`` for messages.
-    """
+    """A clip of an annotation, its times in seconds."""
 
     youtube_id: str
     start: int
     end: int
     label: str
-    split: str
-    place: str
+    split: str  # train, val or test
+    place: str  # file and line, for messages
 
     @property
     def names(self) -> Tuple[str, ...]:

@@ -4,7 +4,6 @@ import json
 import os
 from typing import Dict, List, Optional, Sequence
 
-from mmcv.transforms import BaseTransform
 from mmengine.dataset import Compose
 
 from mmbalance_plugin.registry import TRANSFORMS
@@ -21,6 +20,7 @@ from ..cache import (
     versions,
 )
 from ..determinism import is_deterministic
+from .base import Transform
 
 #: Version of what an entry looks like and depends on.
 LAYOUT = 3
@@ -31,7 +31,7 @@ _HARMLESS = ('missing', 'sample_idx')
 
 
 @TRANSFORMS.register_module()
-class CachedTransforms(BaseTransform):
+class CachedTransforms(Transform):
     """Run transforms once for each clip and read their results ever after.
 
     Wrap what is slow and always the same (decoding, resizing, spectrograms)
@@ -68,14 +68,9 @@ class CachedTransforms(BaseTransform):
         KeyError: A result in ``keys`` is not there.
 
     Note:
-        A clip whose modality is masked is not cached. Nothing is removed
-        from the folder: entries of other settings or versions lie in
-        subfolders of their own, whose ``about.json`` names them. Code that
-        the module of a transform of yours imports is not looked at: delete
-        the folder after changing that.
+        Code that the module of a transform of yours imports is not looked
+        at: delete the folder after changing that.
     """
-
-    deterministic = True
 
     def __init__(self,
                  transforms: List[dict],

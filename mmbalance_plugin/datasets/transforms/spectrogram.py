@@ -39,13 +39,7 @@ class LogSpectrogram(_Spectrogram):
 
     ``log(|STFT| + eps)`` with a periodic Hann window and reflected edges.
     The defaults, on 3 s at 22.05 kHz, give the 257 x 188 picture that
-    OGM-GE and most of its successors train on:
-
-    .. code-block:: python
-
-        dict(type='mmbalance_plugin.PyAVAudioDecode', sample_rate=22050,
-             duration=3.0, pad='repeat'),
-        dict(type='mmbalance_plugin.LogSpectrogram')
+    OGM-GE and most of its successors train on.
 
     Required Keys:
 

@@ -52,15 +52,9 @@ class StackPreprocessor(nn.Module):
                    inputs: Union[Tensor, List[Tensor]],
                    data_samples: Optional[list] = None,
                    training: bool = False) -> Tuple[Tensor, Optional[list]]:
-        """Stack and standardise.
+        """Stack, where that is not done yet, and standardise.
 
-        Args:
-            inputs (Tensor | list[Tensor]): A batch, stacked or not.
-            data_samples (list, optional): Passed through. Defaults to None.
-            training (bool): Makes no difference. Defaults to False.
-
-        Returns:
-            tuple[Tensor, list | None]: The batch and the samples.
+        Samples are passed through, and training makes no difference.
         """
         batch = inputs if isinstance(inputs, Tensor) else torch.stack(
             list(inputs))
