@@ -42,7 +42,10 @@ def find_config(name: str, shipped: bool = False) -> Path:
     for candidate in tried:
         if candidate.is_file():
             return candidate
-    names = sorted(file.stem for file in configs.glob('*.py'))
+    names = sorted(
+        file.relative_to(configs).with_suffix('').as_posix()
+        for folder in ('', 'ablations')
+        for file in (configs / folder).glob('*.py'))
     close = difflib.get_close_matches(path.stem, names, n=3)
     hint = f"; did you mean {', '.join(close)}?" if close else ''
     where = '' if shipped else ', neither here nor'

@@ -45,6 +45,8 @@ def test_a_tool_is_called_as_it_was_typed(mmbalance):
 @pytest.mark.parametrize('args, line', [
     (('trian', ), "there is no command 'trian', did you mean train?"),
     (('train', 'udi_av_digit'), 'did you mean udi_av_digits'),
+    (('train', 'udi_static_av_digits'),
+     'did you mean ablations/udi_static_av_digits'),
 ])
 def test_a_mistake_is_one_line(mmbalance, args, line):
     done = mmbalance(*args)
