@@ -75,8 +75,8 @@ def loader(**dataset):
         dataset=dict(type='mmbalance_plugin.OracleDataset', **dataset))
 
 
-def run(work_dir, epochs=2, modalities=TWO, head=None, model=None, loop=None,
-        wrapper=None, **merge):
+def run(work_dir, epochs=2, modalities=TWO, head=None, model=None, opm=None,
+        loop=None, wrapper=None, **merge):
     """Train from the start, as a config does, and return the runner."""
     encoder = dict(
         feat_channels=FEATURES,
@@ -93,19 +93,22 @@ def run(work_dir, epochs=2, modalities=TWO, head=None, model=None, loop=None,
     }
     work_dir.mkdir(exist_ok=True)
     started = work_dir / 'start.pth'
+    model = dict(
+        type='mmbalance_plugin.MultimodalRecognizer',
+        encoders=encoders,
+        data_preprocessor=dict(
+            type='mmbalance_plugin.MultimodalDataPreprocessor',
+            preprocessors=dict.fromkeys(modalities)),
+        head=dict(
+            head or dict(type='mmbalance_plugin.ConcatHead'),
+            num_classes=CLASSES),
+        **(model or {}))
+    if opm is not None:
+        model = dict(opm, type='mmbalance_plugin.OPM', recognizer=model)
     cfg = Config(
         dict(
             default_scope='mmaction',
-            model=dict(
-                type='mmbalance_plugin.MultimodalRecognizer',
-                encoders=encoders,
-                data_preprocessor=dict(
-                    type='mmbalance_plugin.MultimodalDataPreprocessor',
-                    preprocessors=dict.fromkeys(modalities)),
-                head=dict(
-                    head or dict(type='mmbalance_plugin.ConcatHead'),
-                    num_classes=CLASSES),
-                **(model or {})),
+            model=model,
             train_dataloader=loader(modalities=modalities),
             train_cfg=dict(
                 dict(

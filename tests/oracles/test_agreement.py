@@ -42,7 +42,12 @@ def gradients(**method):
 
 
 MULTI = 'FusedLoss', 'UnimodalLoss'
+OGM = dict(wrapper=dict(type='mmbalance_plugin.OGMOptimWrapper', alpha=.8))
+DROP = dict(joint('FusedLoss'), opm=dict(warmup_epochs=0, p_exe=1.))
 RUNS = dict(
+    ogm=dict(joint('FusedLoss'), **OGM),
+    opm=DROP,
+    opm_ogm=dict(DROP, **OGM),
     mmpareto=joint(
         'FusedLoss', ('UnimodalLoss', dict(heads='own')),
         step=dict(type='mmbalance_plugin.MMPareto', norm='tensor')),
