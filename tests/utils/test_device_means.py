@@ -27,6 +27,13 @@ def test_steps_that_are_not_finite_are_left_out():
     assert average.pop() == (dict(a=2., b=3.), 2)
 
 
+def test_otherwise_they_show():
+    average = DeviceMeans('a', 'b')
+    feed(average, (math.nan, 1.), (1., 3.))
+    means, count = average.pop()
+    assert math.isnan(means['a']) and means['b'] == 2 and count == 2
+
+
 def test_sums_travel_with_the_state():
     one, other = DeviceMeans('a', 'b', finite_only=True), DeviceMeans('a', 'b')
     feed(one, (1., 2.))

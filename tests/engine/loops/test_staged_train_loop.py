@@ -175,6 +175,9 @@ def test_fitted_weights_are_fitted_on_validation(tmp_path):
           cache_anchor='yes'), 'cache_anchor'),
     (dict(type='mmbalance_plugin.UDITrainLoop',
           controller=dict(similarity='angle')), 'similarity'),
+    *((dict(type=f'mmbalance_plugin.{kind}', stages=ALONE),
+       f'{kind} plans the stages .* leave stages out')
+      for kind in ('UDITrainLoop', 'GBlendTrainLoop', 'ReconBoostTrainLoop')),
 ])
 def test_errors_come_at_the_start_and_name_the_value(tmp_path, loop, message):
     with pytest.raises(Exception, match=message):
