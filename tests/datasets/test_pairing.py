@@ -1,9 +1,11 @@
 """Pairs exchanged within the class: what goes, and what stays."""
 import itertools
+import re
 
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 
 from mmbalance_plugin.datasets import ArrayDataset, Arrays
 from mmbalance_plugin.datasets.pairing import exchanged_within_class
@@ -68,6 +70,22 @@ class Numbered(ArrayDataset):
         return Arrays({m: values.clone() for m in NAMES},
                       torch.arange(60) % 4, dict(source=ids, track=ids),
                       dict(track='b'))
+
+
+def test_the_command_of_the_docs(root, fake_data):
+    line, = (x for x in (root / 'docs/datasets.md').read_text().split('\n')
+             if 'pairing=' in x and 'tools/train.py' in x)
+    path, options = re.search(r'(configs/\S+) --cfg-options (.*)',
+                              line).groups()
+    plain, cfg = (Config.fromfile(root / path) for _ in range(2))
+    cfg.merge_from_dict(dict(x.split('=') for x in options.split()))
+    for split in ('train', 'val', 'test'):
+        real, other = (DATASETS.build(dict(
+            c[f'{split}_dataloader'].dataset, pipeline=[],
+            data_root=str(fake_data('watch')))) for c in (plain, cfg))
+        same = [torch.equal(x, other.inputs[m])
+                for m, x in real.inputs.items()]
+        assert same == [True, split != 'train']
 
 
 def test_ids_are_those_of_what_is_there():
