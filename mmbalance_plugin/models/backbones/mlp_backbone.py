@@ -1,4 +1,4 @@
-"""A multilayer perceptron for modalities that are vectors."""
+"""A multilayer perceptron for vectors and small maps."""
 from typing import List, Optional, Sequence
 
 from mmcv.cnn import build_activation_layer, build_norm_layer
@@ -61,9 +61,10 @@ class MLPBackbone(BaseModule):
         """Return the last layer's output.
 
         Args:
-            x (Tensor): ``(B, in_channels)``.
+            x (Tensor): ``(B, in_channels)``, or of more dimensions, which
+                are taken as one vector.
 
         Returns:
             Tensor: ``(B, channels[-1])``.
         """
-        return self.layers(x)
+        return self.layers(x.flatten(1))

@@ -51,6 +51,7 @@ def test_mlp():
     x = torch.randn(4, 76)
     linear = bare.layers[0]
     torch.testing.assert_close(bare(x), linear(x).relu())
+    assert torch.equal(bare(x.view(4, 2, 38)), bare(x))
     with pytest.raises(ValueError, match='one or more layers'):
         build('MLPBackbone', in_channels=3, channels=())
 
