@@ -58,6 +58,9 @@ RUNS = dict(
     dgl=dict(
         joint('DGLLoss'), wrapper=dict(clip_grad=dict(max_norm=1.))),
     tcmax=joint('TCMaxLoss'),
+    tcmax_gated=dict(
+        joint(('TCMaxLoss', dict(samples=16))),
+        head=dict(type='mmbalance_plugin.GatedHead', condition='audio')),
     mlb=gradients(type='MLB'),
     agm=joint('AGMLoss'),
     pmr=staged('FusedLoss', ('PMRLoss', dict(share=1.)), epochs=3),
