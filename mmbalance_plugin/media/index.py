@@ -169,8 +169,8 @@ def _from_packets(reader: MediaReader,
             regular = False
         if not packet.is_discard:
             shown.append(packet.pts)
-            latest = max(latest, (packet.pts, duration),
-                         key=lambda pair: pair[0])
+            if packet.pts > latest[0]:
+                latest = packet.pts, duration
     if not allow_truncated:
         check_picture(reader, reach)
     pts = np.unique(np.asarray(shown, dtype=np.int64))

@@ -42,6 +42,9 @@ def test_files_that_are_not_there_stop_the_start(folder, policy):
     message = str(caught.value)
     assert '1 of 5 clips cannot be used' in message
     assert f'{folder}/none.mp4: no such file' in message
+    (folder / 'none.mp4').write_bytes(b'')
+    with pytest.raises(MediaError, match=r'none\.mp4: is empty \(0 bytes\)'):
+        build(folder, ALL, missing=policy)
 
 
 def test_error_policy_names_the_clip_in_its_turn(folder):
