@@ -27,12 +27,13 @@ class DeviceMeans(nn.Module):
     @torch.no_grad()
     def update(self, **values: Tensor) -> None:
         """Add one step."""
-        row = torch.stack(
-            [values[name].to(self.sums.dtype) for name in self.names])
-        row = torch.cat([row, torch.ones_like(row[:1])])
+        sums = self.sums
+        one = sums.new_ones(())
+        row = torch.stack([*(values[name].to(one) for name in self.names),
+                           one])
         if self.finite_only:
             row = torch.where(row.isfinite().all(), row, 0.)
-        self.sums += row.to(self.sums)
+        sums += row
 
     def pop(self) -> Tuple[Dict[str, float], int]:
         """Wait for the device, return the means and start anew.
