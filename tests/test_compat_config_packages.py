@@ -4,8 +4,8 @@ from pathlib import Path
 
 import mmaction
 import pytest
+from mmengine import utils
 from mmengine.config import Config
-from mmengine.utils import get_installed_path, is_installed
 
 import mmbalance_plugin.registry  # noqa: F401  applies the shims
 
@@ -60,17 +60,18 @@ def test_base_of_mmaction(read):
 def test_lookup_of_packages(tmp_path, monkeypatch):
     folder = str(Path(mmaction.__file__).parent)
     # The name of the import, and that of the index.
-    assert get_installed_path('mmaction') == folder
-    assert get_installed_path('mmaction2') == folder
-    assert is_installed('mmaction') and is_installed('mmaction2')
-    assert not is_installed('no-such-package')
+    assert utils.get_installed_path('mmaction') == folder
+    assert utils.get_installed_path('mmaction2') == folder
+    assert utils.is_installed('mmaction') and utils.is_installed(
+        'mmaction2')
+    assert not utils.is_installed('no-such-package')
     with pytest.raises(PackageNotFoundError):
-        get_installed_path('no-such-package')
+        utils.get_installed_path('no-such-package')
     (tmp_path / 'no_one_folder').mkdir()
     monkeypatch.syspath_prepend(tmp_path)
-    assert not is_installed('no_one_folder')
+    assert not utils.is_installed('no_one_folder')
     with pytest.raises(RuntimeError, match='no_one_folder'):
-        get_installed_path('no_one_folder')
+        utils.get_installed_path('no_one_folder')
 
 
 def test_a_real_pkg_resources_is_used(tmp_path, run_python):
