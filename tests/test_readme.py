@@ -70,8 +70,7 @@ def test_the_tools_commands_run_in_the_order_of_the_page(tmp_path):
             continue
         words = shlex.split(line)
         words[0] = sys.executable if words[0] == 'python' else words[0]
-        if 'compare.py' not in line:
-            words += SHORT
+        words += SHORT
         path = f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'
         done = subprocess.run(words, cwd=tmp_path, capture_output=True,
                               text=True, timeout=600,

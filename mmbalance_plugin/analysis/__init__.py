@@ -1,3 +1,4 @@
-from .comparison import collect_runs, comparison_table
+"""Comparisons of runs, and the curves that they logged.
 
-__all__ = ['collect_runs', 'comparison_table']
+Nothing is imported here: plotting needs no torch.
+"""

@@ -1,144 +1,185 @@
-"""Tables of several runs: mean and spread over seeds, cost beside them."""
-import json
-import os.path as osp
-from glob import glob
-from statistics import mean, stdev
-from typing import Any, Dict, List, Optional, Sequence
+"""Rows of one data set against a baseline."""
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-Run = Dict[str, Any]
+import numpy as np
+
+from .differences import (
+    POOLED_FOLDS,
+    Difference,
+    Paired,
+    cluster_sums,
+    difference,
+    holm_levels,
+    verdict,
+)
+from .measures import MEASURES, Measure
+from .records import Record
+from .rows import Row
+
+BASELINE = 'joint'
 
 
-def collect_runs(folder: str) -> List[Run]:
-    """Read every ``summary.json`` below a folder.
+class Finding(NamedTuple):
+    """What is said of a row.
+
+    Attributes:
+        row (Row): The method.
+        fold (int | None): The fold that it is about, None for all.
+        difference (Difference): To the baseline.
+        level (float): Of the interval.
+        low (float): The interval's lower end.
+        high (float): Its upper end.
+        verdict (str): See :func:`~.differences.verdict`.
+    """
+    row: Row
+    fold: Optional[int]
+    difference: Difference
+    level: float
+    low: float
+    high: float
+    verdict: str
+
+
+class Comparison(NamedTuple):
+    """Everything about one data set.
+
+    Attributes:
+        data (str): Its name, '' where it is no shipped one.
+        split (str): 'test' or 'val'.
+        metric (str): What is compared.
+        rows (list[Row]): In order.
+        modalities (list[str]): Those that some row has the metric of.
+        baseline (Row | None): What rows are held against.
+        source (str | None): What samples share that are resampled together.
+        findings (list[Finding]): Of every other row that shares seeds.
+    """
+    data: str
+    split: str
+    metric: str
+    rows: List[Row]
+    modalities: List[str]
+    baseline: Optional[Row]
+    source: Optional[str]
+    findings: List[Finding]
+
+
+def compare(rows: Sequence[Row],
+            metric: str = 'acc/top1',
+            split: str = 'test',
+            baseline: Optional[str] = None) -> List[Comparison]:
+    """Compare rows, each data set by itself.
 
     Args:
-        folder (str): Searched recursively.
+        rows (Sequence[Row]): Of any number of data sets.
+        metric (str): What differences are of. Defaults to 'acc/top1'.
+        split (str): 'test', or 'val' for the selected weights' validation,
+            without differences. Defaults to 'test'.
+        baseline (str, optional): Name of a row, or its method's in every
+            data set. Defaults to None: 'joint', where there is one.
 
     Returns:
-        list[dict]: The summaries, each with its config's name as 'method'
-        and its file's as 'path'.
+        list[Comparison]: One for each data set.
 
     Raises:
-        FileNotFoundError: There is none.
-        ValueError: One is damaged; names it.
+        ValueError: There is no such metric or baseline; lists those there
+            are. Or a row was tested on other samples than the baseline.
     """
-    paths = sorted(glob(osp.join(folder, '**', 'summary.json'),
-                        recursive=True))
-    if not paths:
-        raise FileNotFoundError(f'no summary.json below {folder}: train '
-                                'something with --work-dir there first')
-    runs = []
-    for path in paths:
-        with open(path, encoding='utf-8') as f:
-            try:
-                run = json.load(f)
-            except ValueError as error:
-                raise ValueError(f'{path} is damaged: {error}') from error
-        run['path'] = path
-        run['method'] = osp.splitext(osp.basename(run['config'] or path))[0]
-        runs.append(run)
-    return runs
+    names = list(dict.fromkeys(
+        name for row in rows for r in row.records for name in r.scores(split)))
+    if metric not in names:
+        raise ValueError(f'no run has {metric!r} on {split}; there are '
+                         f'{", ".join(names)}')
+    found = []
+    for data in dict.fromkeys(row.data for row in rows):
+        own = [row for row in rows if row.data == data]
+        against = _named(own, baseline or BASELINE)
+        if baseline and against is None:
+            raise ValueError(
+                f'there is no row {baseline!r} to compare with'
+                f'{f" on {data}" if data else ""}; there are '
+                f'{", ".join(row.name for row in own)}')
+        findings, source = [], None
+        if against is not None and split == 'test':
+            findings = _findings(own, against, metric)
+            source = against.records[0].tested.source
+        prefix = f'{metric}_'
+        found.append(Comparison(
+            data, split, metric, own,
+            [n[len(prefix):] for n in names if n.startswith(prefix) and any(
+                row.score(split, n) for row in own)],
+            against, source, findings))
+    return found
 
 
-def comparison_table(runs: Sequence[Run],
-                     split: str = 'test',
-                     metric: str = 'acc/top1',
-                     order: Optional[Sequence[str]] = None) -> str:
-    """One row per method: accuracies in percent and what they cost.
-
-    Means over seeds with the sample standard deviation (n - 1); a single
-    seed shows no spread. Runs that are no seeds of one experiment are never
-    put into one mean.
-
-    Args:
-        runs (Sequence[dict]): From :func:`collect_runs`.
-        split (str): 'test', or 'val' for the selected weights' validation.
-            Defaults to 'test'.
-        metric (str): Fused metric; a modality's carry its name as suffix.
-            Defaults to 'acc/top1'.
-        order (Sequence[str]): Methods in the order of the rows. Defaults to
-            None, alphabetically.
-
-    Returns:
-        str: A Markdown table.
-
-    Raises:
-        ValueError: Runs of one method have the same seed, other lengths or
-            models, or lack a number that others have; or a method of
-            ``order`` has no run. The message names the runs.
-    """
-    methods = order or sorted({run['method'] for run in runs})
-    groups = {m: [r for r in runs if r['method'] == m] for m in methods}
-    for method, group in groups.items():
-        _check_seeds(method, group, split, metric)
-    prefix = metric + '_'
-    modalities = list(dict.fromkeys(
-        key[len(prefix):] for run in runs for key in _scores(run, split)
-        if key.startswith(prefix)))
-    head = ['method', 'seeds', 'fused', *modalities, 'anchor', 'steps',
-            'encoder samples', 'seconds', 'MB', 'parameters']
-    lines = ['| ' + ' | '.join(head) + ' |', '|---' * len(head) + '|']
-    for method in methods:
-        group = groups[method]
-        cells = [method, str(len(group)), _spread(group, split, metric)]
-        cells += [_spread(group, split, prefix + m) for m in modalities]
-        anchors = [run.get('anchor') for run in group if run.get('anchor')]
-        cells.append(', '.join(
-            f'{a} {anchors.count(a)}x' for a in dict.fromkeys(anchors)) or '-')
-        cost = [run['cost'] for run in group]
-        cells.append(f'{mean(c["optimizer_steps"] for c in cost):.0f}')
-        cells.append('{:.0f}'.format(
-            mean(sum(c['encoder_samples'].values()) for c in cost)))
-        cells.append(f'{mean(c["wall_seconds"] for c in cost):.0f}')
-        cells.append('{:.0f}'.format(
-            mean(c['peak_memory_bytes'] for c in cost) / 2**20))
-        cells.append(f'{cost[0]["params_inference"]:,}')
-        lines.append('| ' + ' | '.join(cells) + ' |')
-    return '\n'.join(lines)
+def _named(rows: Sequence[Row], name: str) -> Optional[Row]:
+    return next((row for row in rows if name in (row.name, row.method)), None)
 
 
-def _check_seeds(method: str, runs: Sequence[Run], split: str,
-                 metric: str) -> None:
-    """Refuse runs that are no seeds of one experiment."""
-    if not runs:
-        raise ValueError(f'there is no run of {method!r}')
-    seeds = [run['seed'] for run in runs]
-    if len(set(seeds)) < len(seeds):
-        raise _mixed(method, 'seed', runs, seeds)
-    whole = [run for run in runs
-             if not any(s['stopped_early'] for s in run.get('stages', []))]
-    keys = {key for run in runs for key in _scores(run, split)
-            if key == metric or key.startswith(f'{metric}_')}
-    for trait, some, values in (
-        ('epochs', runs,
-         [[s['max_epochs'] for s in r.get('stages', [])] for r in runs]),
-        ('steps', whole, [r['cost']['optimizer_steps'] for r in whole]),
-        ('parameters', runs, [r['cost']['params_inference'] for r in runs]),
-        (f'{split} numbers', runs,
-         [sorted(keys & _scores(r, split).keys()) for r in runs]),
-    ):
-        if any(value != values[0] for value in values):
-            raise _mixed(method, trait, some, values)
+def _findings(rows: Sequence[Row], baseline: Row,
+              metric: str) -> List[Finding]:
+    measure, suffix = _measure(metric)
+    cells: List[Tuple[Row, Optional[int], Difference]] = []
+    for row in rows:
+        if row is baseline:
+            continue
+        folds = {f: p for f in row.by_fold()
+                 if (p := _paired(row, baseline, f, measure, suffix))}
+        if len(folds) >= POOLED_FOLDS:
+            cells.append((row, None, difference(list(folds.values()),
+                                                measure)))
+        else:
+            cells += [(row, fold, difference([pair], measure))
+                      for fold, pair in folds.items()]
+    levels = holm_levels([d.p for _, _, d in cells])
+    findings = []
+    for (row, fold, found), level in zip(cells, levels):
+        low, high = found.interval(level)
+        findings.append(Finding(row, fold, found, level, low, high,
+                                verdict(low, high, measure.sign)))
+    return findings
 
 
-def _mixed(method: str, trait: str, runs: Sequence[Run],
-           values: Sequence[Any]) -> ValueError:
-    named = ', '.join(f'{run["path"]}: {value}'
-                      for run, value in zip(runs, values))
-    return ValueError(f'runs of {method!r} are not seeds of one experiment, '
-                      f'by their {trait} ({named}): compare folders that '
-                      'hold one each')
+def _measure(metric: str) -> Tuple[Measure, str]:
+    """The measure behind a metric's name, and the rest of the name."""
+    for name in sorted(MEASURES, key=len, reverse=True):
+        if metric == name or metric.startswith(f'{name}_'):
+            return MEASURES[name], metric[len(name):]
+    raise ValueError(f'differences are not computed for {metric!r}, but for '
+                     f'{", ".join(MEASURES)}, each also by modality')
 
 
-def _scores(run: Run, split: str) -> Dict[str, float]:
-    return run['val']['best'] if split == 'val' else run['test']
+def _paired(row: Row, baseline: Row, fold: Optional[int], measure: Measure,
+            suffix: str) -> Optional[Paired]:
+    """Both methods on a fold, None if they share no seed there."""
+    own, other = (r.by_fold().get(fold, {}) for r in (row, baseline))
+    seeds = sorted(own.keys() & other.keys())
+    if not seeds:
+        return None
+    tested = other[seeds[0]].tested
+    pairs: Dict[str, List[np.ndarray]] = dict(own=[], other=[])
+    for which, records in (('own', own), ('other', other)):
+        for seed in seeds:
+            _check_samples(records[seed], other[seeds[0]])
+            rows = records[seed].probabilities(measure, suffix)
+            if rows is None:
+                return None
+            pairs[which].append(rows)
+    everything = np.stack(pairs['own'] + pairs['other'])
+    there = ~np.isnan(everything[:, :, 0]).any(axis=0)
+    clusters = tested.clusters
+    if clusters is not None:
+        clusters = clusters[there]
+
+    def sums(several: Sequence[np.ndarray]) -> np.ndarray:
+        return np.stack([
+            cluster_sums(measure.parts(rows[there], tested.targets[there]),
+                         clusters) for rows in several])
+
+    return Paired(sums(pairs['own']), sums(pairs['other']))
 
 
-def _spread(group: Sequence[Run], split: str, key: str) -> str:
-    values = [100 * _scores(run, split)[key] for run in group
-              if key in _scores(run, split)]
-    if not values:
-        return '-'
-    if len(values) == 1:
-        return f'{values[0]:.2f}'
-    return f'{mean(values):.2f} ± {stdev(values):.2f}'
+def _check_samples(record: Record, reference: Record) -> None:
+    if record.samples != reference.samples and not np.array_equal(
+            record.tested.targets, reference.tested.targets):
+        raise ValueError(f'{record.path} was tested on other samples than '
+                         f'{reference.path}: they cannot be compared')

@@ -27,7 +27,7 @@ def find_runs(paths: Sequence[str]) -> Dict[str, List[str]]:
 
     Args:
         paths (Sequence[str]): Work dirs, or folders that hold some, as
-            ``tools/run_seeds.py`` makes them: METHOD/seed_N.
+            ``tools/compare.py`` makes them: METHOD/seed_N.
 
     Returns:
         dict[str, list[str]]: Method to work dirs. The method is the name of

@@ -115,12 +115,13 @@ def apply_train_args(cfg: Config, args: argparse.Namespace) -> Config:
         cfg.overwrite = True
     if not cfg.get('resume') and not cfg.get('overwrite'):
         refuse_finished(cfg.work_dir)
-    randomness = cfg.setdefault('randomness', {})
+    randomness = {'seed': None, **(cfg.get('randomness') or {})}
     if args.seed is not None:
         randomness['seed'] = args.seed
     for flag in ('diff_rank_seed', 'deterministic'):
         if getattr(args, flag):
             randomness[flag] = True
+    cfg.randomness = randomness
     return cfg
 
 

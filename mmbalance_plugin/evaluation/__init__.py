@@ -8,8 +8,10 @@ from .functional import (
     top1_accuracy,
 )
 from .multimodal_metric import MultimodalMetric
+from .predictions import Predictions, load_predictions, save_predictions
 
 __all__ = [
-    'MultimodalMetric', 'macro_f1', 'mean_average_precision',
-    'mean_class_accuracy', 'top1_accuracy'
+    'MultimodalMetric', 'Predictions', 'load_predictions', 'macro_f1',
+    'mean_average_precision', 'mean_class_accuracy', 'save_predictions',
+    'top1_accuracy'
 ]

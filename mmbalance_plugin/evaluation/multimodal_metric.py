@@ -16,6 +16,7 @@ from .functional import (
     mean_class_accuracy,
     top1_accuracy,
 )
+from .predictions import Predictions
 
 MEASURES = dict(
     top1=top1_accuracy,
@@ -71,6 +72,7 @@ class MultimodalMetric(BaseMetric):
             raise ValueError(f'metrics must be some of {tuple(MEASURES)}, '
                              f'but got {tuple(metrics)}')
         self.metrics = tuple(metrics)
+        self.collected: List[dict] = []
 
     def names(self, modalities: Sequence[str],
               fused: bool) -> Optional[List[str]]:
@@ -90,6 +92,11 @@ class MultimodalMetric(BaseMetric):
         start = f'{self.prefix}/' if self.prefix else ''
         return [f'{start}{measure}{suffix}' for suffix in suffixes
                 for measure in self.metrics]
+
+    def predictions(self) -> Optional[Predictions]:
+        """All that was last evaluated; None on ranks that computed nothing.
+        """
+        return Predictions.of(self.collected) if self.collected else None
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Keep what is needed of a batch.
@@ -124,6 +131,7 @@ class MultimodalMetric(BaseMetric):
             self.results.append(
                 dict(
                     label=label,
+                    index=sample.get('sample_idx'),
                     lacks=_lacks(sample),
                     scores={
                         name: c[index]
@@ -160,6 +168,7 @@ class MultimodalMetric(BaseMetric):
         """
         if not results:
             raise ValueError('no sample was evaluated')
+        self.collected = results
         modalities = [
             name for name in _union(result['scores'] for result in results)
             if name is not None

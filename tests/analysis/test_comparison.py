@@ -1,99 +1,236 @@
-"""Tables over seeds."""
+"""Rows, findings and tables of stored records."""
+import csv
 import json
+import shlex
 
+import numpy as np
 import pytest
 
-from mmbalance_plugin.analysis import collect_runs, comparison_table
+from mmbalance_plugin.analysis.comparison import compare
+from mmbalance_plugin.analysis.page import update_page
+from mmbalance_plugin.analysis.records import read_records
+from mmbalance_plugin.analysis.rows import make_rows
+from mmbalance_plugin.analysis.tables import (
+    command,
+    to_csv,
+    to_data,
+    to_json,
+    to_markdown,
+)
+
+from .records import write
+
+N = 200
+TARGETS = np.arange(N) % 10
 
 
-def write(folder, config, seed, fused, audio, anchor=None, **changed):
-    path = folder / changed.pop('name', f'{config}/seed_{seed}')
-    path.mkdir(parents=True)
-    scores = {'acc/top1': fused, 'acc/top1_audio': audio}
-    summary = dict(
-        config=f'configs/{config}.py',
-        seed=seed,
-        anchor=anchor,
-        val=dict(last={}, best={k: v / 2 for k, v in scores.items()}),
-        test=scores,
-        cost=dict(
-            optimizer_steps=100,
-            encoder_samples=dict(audio=10, visual=20),
-            wall_seconds=1.5,
-            peak_memory_bytes=2**20,
-            params_inference=1234))
-    for key, value in changed.items():
-        (summary if key in summary else summary['cost'])[key] = value
-    if 'epochs' in changed:
-        summary['stages'] = [
-            dict(max_epochs=n, stopped_early=False)
-            for n in summary['cost'].pop('epochs')
-        ]
-    (path / 'summary.json').write_text(json.dumps(summary))
-
-
-@pytest.fixture
-def runs(tmp_path):
-    write(tmp_path, 'udi', 0, .9, .5, 'audio')
-    write(tmp_path, 'udi', 1, .8, .5, 'visual')
-    write(tmp_path, 'udi', 2, .7, .5, 'audio')
-    write(tmp_path, 'joint', 0, .6, .4)
-    return collect_runs(str(tmp_path))
+def wrong(share, seed=0):
+    """Predictions of which a share is wrong, other ones for each seed."""
+    classes = TARGETS.copy()
+    hit = np.random.default_rng(seed).permutation(N)[:round(share * N)]
+    classes[hit] = (classes[hit] + 1) % 10
+    return classes
 
 
 def cells(table, row):
     return [c.strip() for c in table.splitlines()[row].strip('|').split('|')]
 
 
-def test_mean_and_sample_deviation_per_method(runs):
-    table = comparison_table(runs, order=['udi', 'joint'])
-    assert cells(table, 2)[:5] == [
-        'udi', '3', '80.00 ± 10.00', '50.00 ± 0.00', 'audio 2x, visual 1x'
-    ]
-    assert cells(table, 3)[:5] == ['joint', '1', '60.00', '40.00', '-']
-    assert cells(table, 3)[5:] == ['100', '30', '2', '1', '1,234']
+@pytest.fixture
+def store(tmp_path):
+    """Joint, a better method and one that is the same."""
+    for seed in range(4):
+        for name, share in (('joint', .3), ('udi', .1), ('ogm', .3)):
+            write(tmp_path, f'{name}_av_digits', seed,
+                  wrong(share + .01 * seed, seed), TARGETS,
+                  alone=dict(audio=wrong(.5, seed)),
+                  anchor='audio' if name == 'udi' else None)
+    return tmp_path
 
 
-def test_validation_is_another_column_of_numbers(runs):
-    assert cells(comparison_table(runs, 'val'), 3)[2] == '40.00 ± 5.00'
+def of(store, *args, **kwargs):
+    return compare(make_rows(read_records([str(store)])), *args, **kwargs)
 
 
-def test_nothing_to_compare_is_an_error(tmp_path):
-    with pytest.raises(FileNotFoundError, match='summary.json'):
-        collect_runs(str(tmp_path))
+def test_scores_costs_and_verdicts(store):
+    found, = of(store)
+    assert (found.data, found.baseline.name) == ('av_digits',
+                                                 'joint_av_digits')
+    table = to_markdown(found)
+    assert cells(table, 0) == ['method', 'runs', 'fused', 'audio', 'macro-F1',
+                               'ECE', 'log-loss']
+    rows = {cells(table, i)[0]: cells(table, i) for i in (2, 3, 4)}
+    assert rows['udi_av_digits'][1:4] == ['4', '88.50 ± 1.29',
+                                          '50.00 ± 0.00']
+    # Sure of 0.7, and right in 0.885.
+    assert rows['udi_av_digits'][5] == '18.50 ± 1.29'
+    cost = cells(table, 8)
+    assert cost[1:] == ['-', '100', '30', '2.00', '2', '1', '1,234'] or \
+        cost[1] == 'audio 4x'
+    verdicts = {f.row.method: f.verdict for f in found.findings}
+    assert verdicts == {'udi': 'helps', 'ogm': 'within noise'}
+    assert '* udi_av_digits **helps** against joint_av_digits: +20.00 [+' \
+        in table
+    assert '* ogm_av_digits is **within noise** of joint_av_digits: +0.00 ' \
+        in table
+    assert 'each sample by itself' in table and 'commit abc; ' in table
 
 
-@pytest.mark.parametrize('changed, trait', [
-    (dict(epochs=[10]), 'epochs'),
-    (dict(optimizer_steps=30), 'steps'),
-    (dict(params_inference=99), 'parameters'),
-    (dict(test={'acc/top1': .5}), 'test numbers'),
-    (dict(seed=1), 'seed'),
-])
-def test_what_is_no_seed_of_one_experiment_is_refused(tmp_path, changed,
-                                                      trait):
-    write(tmp_path, 'joint', 0, .6, .4, epochs=[3])
-    write(tmp_path, 'joint', 1, .6, .4, epochs=[3])
-    kind = dict(dict(epochs=[3]), **changed)
-    seed = kind.pop('seed', 2)
-    write(tmp_path, 'joint', seed, .7, .4, name='elsewhere/x', **kind)
-    with pytest.raises(ValueError) as error:
-        comparison_table(collect_runs(str(tmp_path)))
-    message = str(error.value)
-    assert "'joint'" in message and f'by their {trait} (' in message
-    assert 'elsewhere/x/summary.json' in message
+def test_the_same_numbers_as_json_and_csv(store):
+    found, = of(store)
+    data, = json.loads(to_json([found]))
+    udi = next(d for d in data['differences']
+               if d['method'] == 'udi_av_digits')
+    assert udi['difference'] == pytest.approx(.2)
+    assert udi['low'] < .2 < udi['high'] and udi['verdict'] == 'helps'
+    row = next(r for r in data['rows'] if r['method'] == 'udi_av_digits')
+    assert row['scores']['acc/top1'] == pytest.approx([.885, .0129], abs=1e-4)
+    lines = list(csv.DictReader(to_csv([found]).splitlines()))
+    line, = (x for x in lines if x['method'] == 'udi_av_digits'
+             and x['quantity'] == 'acc/top1 minus joint_av_digits')
+    assert float(line['value']) == udi['difference']
+    assert line['verdict'] == 'helps'
+    assert {x['quantity'] for x in lines} >= {'ece', 'wall_seconds'}
 
 
-def test_runs_that_stopped_early_may_differ_in_steps(tmp_path):
-    write(tmp_path, 'joint', 0, .6, .4, epochs=[3])
-    write(tmp_path, 'joint', 1, .6, .4, epochs=[3], optimizer_steps=20)
-    path = tmp_path / 'joint/seed_1/summary.json'
-    summary = json.loads(path.read_text())
-    summary['stages'][0]['stopped_early'] = True
-    path.write_text(json.dumps(summary))
-    assert cells(comparison_table(collect_runs(str(tmp_path))), 2)[1] == '2'
+def test_levels_are_corrected_for_the_number_of_comparisons(store):
+    by_name = {f.row.method: f.level for f in of(store)[0].findings}
+    assert by_name == pytest.approx(dict(udi=1 - .05 / 2, ogm=.95))
 
 
-def test_a_method_without_a_run_is_named(runs):
-    with pytest.raises(ValueError, match="no run of 'udl'"):
-        comparison_table(runs, order=['udl', 'joint'])
+def test_a_metric_of_a_modality_and_one_of_probabilities(store):
+    assert {f.difference.estimate for f in of(store, 'acc/top1_audio')[
+        0].findings} == {0}
+    found, = of(store, 'log_loss')
+    assert {f.row.method: f.verdict for f in found.findings} == {
+        'udi': 'helps', 'ogm': 'within noise'}
+    next(store.glob('udi*/seed_0/predictions.npz')).unlink()
+    with pytest.raises(FileNotFoundError, match='predicted classes only'):
+        of(store, 'log_loss')
+    assert of(store)[0].findings[0]  # which needs no more than classes
+
+
+def test_what_is_not_there_is_named(store, tmp_path):
+    with pytest.raises(ValueError, match=r"'acc/top2' on test; there are "
+                       r'acc/top1, .*log_loss'):
+        of(store, 'acc/top2')
+    with pytest.raises(ValueError, match="no row 'jiont'.*joint_av_digits"):
+        of(store, baseline='jiont')
+    with pytest.raises(FileNotFoundError, match='--store'):
+        of(tmp_path / 'nowhere')
+
+
+def test_samples_of_one_source_are_resampled_together(tmp_path):
+    source = np.repeat(np.arange(20), 10)
+    hard = np.random.default_rng(0).permutation(20)[:6]
+    bad = np.where(np.isin(source, hard), (TARGETS + 1) % 10, TARGETS)
+    for where, ids in (('alone', {}), ('shared', dict(recording=source))):
+        for seed in range(3):
+            write(tmp_path / where, 'joint_av_digits', seed, bad, TARGETS,
+                  ids=ids)
+            write(tmp_path / where, 'udi_av_digits', seed, TARGETS, TARGETS,
+                  ids=ids)
+    alone, shared = (of(tmp_path / where)[0]
+                     for where in ('alone', 'shared'))
+    assert shared.source == 'recording' and alone.source is None
+    wide = [f.findings[0].high - f.findings[0].low for f in (alone, shared)]
+    assert wide[1] > 2 * wide[0]
+    assert 'samples of one recording together' in to_markdown(shared)
+
+
+@pytest.mark.parametrize('folds', [3, 5])
+def test_three_folds_are_three_verdicts_and_five_are_one(tmp_path, folds):
+    for fold in range(folds):
+        for seed in range(3):
+            for name, share in (('joint', .3), ('udi', .1)):
+                write(tmp_path, f'{name}_toy', seed, wrong(share, seed),
+                      TARGETS, fold)
+    found, = of(tmp_path, baseline='joint_toy')
+    expected = [0, 1, 2] if folds == 3 else [None]
+    assert [f.fold for f in found.findings] == expected
+    assert found.rows[0].score('test', 'acc/top1').deviation == 0
+    if folds == 3:
+        assert 'against joint_toy on fold 2' in to_markdown(found)
+        assert [f.level for f in found.findings] == pytest.approx(
+            [1 - .05 / 3, 1 - .05 / 2, .95])
+
+
+def test_settings_of_one_config_are_rows_of_their_own(tmp_path):
+    for options in ((), ('model.q_base=0.25', ), ('model.q_base=0.75', )):
+        write(tmp_path, 'opm_av_digits', 0, TARGETS, TARGETS,
+              options=('a=1', *options))
+    rows = make_rows(read_records([str(tmp_path)]))
+    assert sorted(row.name for row in rows) == [
+        'opm_av_digits', 'opm_av_digits q_base=0.25',
+        'opm_av_digits q_base=0.75']
+    words = shlex.split(command(rows))
+    assert words[-2:] == ['--cfg-options', 'a=1']
+    assert 'configs/opm_av_digits.py::model.q_base=0.25' in words
+    # Edited between two runs: told apart by the hash of what was trained.
+    write(tmp_path, 'opm_av_digits', 1, TARGETS, TARGETS, key='12345678',
+          options=('a=1', ))
+    rows = make_rows(read_records([str(tmp_path)]))
+    assert 'opm_av_digits #12345678' in [row.name for row in rows]
+
+
+def test_data_sets_are_compared_apart(store):
+    for seed in range(3):
+        write(store, 'joint_multiple_features', seed, wrong(.1), TARGETS)
+        write(store, 'udi_multiple_features', seed, TARGETS, TARGETS)
+    found = of(store, baseline='joint')
+    assert [(c.data, len(c.rows)) for c in found] == [
+        ('av_digits', 3), ('multiple_features', 2)]
+
+
+def test_other_samples_and_runs_given_twice_are_refused(store, tmp_path):
+    write(store, 'opm_av_digits', 0, TARGETS, TARGETS)
+    other = np.roll(TARGETS, 1)
+    write(store, 'opm_av_digits', 1, other, other)
+    with pytest.raises(ValueError, match='other samples'):
+        of(store)
+    twice = tmp_path / 'twice'
+    for name in ('one', 'other'):
+        write(twice / name, 'joint_av_digits', 0, TARGETS, TARGETS)
+    with pytest.raises(ValueError, match='the same run'):
+        of(twice)
+    assert len(make_rows(read_records([str(twice / 'one')] * 2))) == 1
+
+
+def test_a_damaged_record_is_named(store):
+    path = next(store.glob('joint*/seed_2.json'))
+    path.write_text(path.read_text()[:100])
+    with pytest.raises(ValueError, match='seed_2.json is damaged'):
+        of(store)
+
+
+def test_published_numbers_stand_in_a_column_of_their_own(store):
+    found, = of(store)
+    table = to_markdown(found, dict(
+        udi_av_digits=dict(value=99.1, source='Table 2')))
+    assert cells(table, 0)[-1] == 'published, other protocol'
+    ends = [cells(table, i)[-1] for i in (2, 3, 4)]
+    assert sorted(ends) == ['-', '-', '99.1 (Table 2)']
+
+
+def test_a_record_is_small(store):
+    assert max(p.stat().st_size for p in store.glob('*/seed_*.json')) < 4000
+    assert len(list(store.glob('samples/*.json'))) == 1
+
+
+def test_validation_has_no_differences(store):
+    found, = of(store, split='val')
+    assert not found.findings and to_data(found)['differences'] == []
+
+
+def test_a_page_is_written_between_its_marks(tmp_path):
+    page = tmp_path / 'page.md'
+    page.write_text('Before.\n<!-- compare.py --from a b -->\nold\n'
+                    '<!-- end -->\nAfter.\n')
+    for _ in range(2):
+        update_page(page, ' + '.join)
+        assert page.read_text() == (
+            'Before.\n<!-- compare.py --from a b -->\n\n--from + a + b\n'
+            '<!-- end -->\nAfter.\n')
+    page.write_text('No marks.')
+    with pytest.raises(ValueError, match='compare.py'):
+        update_page(page, str)

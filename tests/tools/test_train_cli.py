@@ -173,19 +173,12 @@ def test_the_work_dir_of_a_finished_run(config, train_cfg_of, flags, word):
             train_cfg_of('toy.py', *flags)
 
 
-def test_seeds_are_not_pooled_over_options(config, main, capsys):
-    folder = Path('out/toy/seed_0')
-    folder.mkdir(parents=True)
-    (folder / 'summary.json').write_text('{}')
-    words = ['run_seeds', 'toy.py', '--out', 'out']
-    main(*words)  # of before options were kept
-    (folder / 'cfg_options.json').write_text('["a=1"]')
-    main(*words, '--cfg-options', 'a=1')
-    assert capsys.readouterr().out.count('finished before') == 2
-    with pytest.raises(SystemExit) as stopped:
-        main(*words)
-    assert stopped.value.code == 2
-    assert "trained with --cfg-options ['a=1']" in capsys.readouterr().err
+@pytest.mark.parametrize('flags, seed', [([], None), (['--seed', 3], 3)])
+def test_a_config_that_says_nothing_of_randomness(config, train_cfg_of, flags,
+                                                  seed):
+    config.write_text(CONFIG.replace('randomness = dict(seed=7)', ''))
+    cfg = train_cfg_of('toy.py', *flags)
+    assert cfg.randomness == dict(seed=seed)
 
 
 @pytest.mark.parametrize('before, after', [
@@ -459,8 +452,8 @@ def test_help_and_first_errors_come_before_heavy_imports(
             ('train', 'nope.py'), ('train', 'toy.py', '--cfg-options', 'a'),
             ('train', 'toy.py', '--auto-scale-lr'),
             ('test', 'toy.py', 'no.pth'), ('infer', 'toy.py', 'no.pth', 'a'),
-            ('compare', '.'), ('plot_curves', '.'),
-            ('prepare_data', 'av_digit'), ('run_seeds', 'nope.py')):
+            ('compare', 'nope.py'), ('plot_curves', '.'),
+            ('prepare_data', 'av_digit')):
         lines.append((tools[name], *args))
         statuses.append(2)
     done = run_python('-c', LIGHT.format(lines=lines), cwd=config.parent)

@@ -5,6 +5,7 @@ import os.path as osp
 from mmengine.dist import is_main_process
 
 from ...compat import POINTER
+from ...evaluation.predictions import FILENAME
 from ...utils.work_dir import SUMMARY, refuse_finished, remove_if_there
 from .selected import ALIAS, ASSEMBLED
 
@@ -36,7 +37,7 @@ def protect_work_dir(runner) -> None:
             refuse_finished(folder, 'going on with it' if is_resumed(runner)
                             else 'a new run')
         if is_main_process():
-            for name in (SUMMARY, ALIAS, ASSEMBLED):
+            for name in (SUMMARY, FILENAME, ALIAS, ASSEMBLED):
                 remove_if_there(osp.join(folder, name))
     pointer = osp.join(folder, POINTER)
     if is_resumed(runner) or not osp.isfile(pointer):

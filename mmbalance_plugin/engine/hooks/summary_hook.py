@@ -2,11 +2,14 @@
 import json
 import os.path as osp
 import subprocess
-from typing import Any, Dict, Optional
+from dataclasses import replace
+from typing import Any, Dict, Iterator, Optional, Sequence, Tuple
 
 from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.hooks import CheckpointHook, Hook
+from torch.utils.flop_counter import FlopCounterMode
 
+from ...evaluation import MultimodalMetric, Predictions, save_predictions
 from ...models.wrappers import recognizer_of
 from ...registry import HOOKS
 from ...utils.files import write_atomic
@@ -34,6 +37,10 @@ class SummaryHook(Hook):
     cost go to ``summary.json``, written atomically, and a small table to the
     log. Test data chooses nothing. Without validation nothing was selected,
     so nothing is tested. What the cost counts: docs/runs.md.
+
+    Where a :class:`~mmbalance_plugin.evaluation.MultimodalMetric` evaluates,
+    what it saw of validation and test goes to ``predictions.npz``: targets,
+    probabilities and what samples were made from.
     """
 
     # Before checkpoint hooks, whose second file of an epoch is written
@@ -43,6 +50,8 @@ class SummaryHook(Hook):
     def __init__(self) -> None:
         self.cost = RunCost()
         self.last_val: Dict[str, float] = {}
+        self._flops: Optional[FlopCounterMode] = None
+        self._flops_inference: Optional[int] = None
 
     # ---- counting ------------------------------------------------------
     def before_train(self, runner) -> None:
@@ -85,6 +94,23 @@ class SummaryHook(Hook):
         self.cost.discard()
         self.last_val = scalars(metrics or {})
 
+    def before_test_iter(self, runner, *args, **kwargs) -> None:
+        """Count the operations of the first batch, at the end of a run."""
+        if self._flops is not None:
+            self._flops.__enter__()
+
+    def after_test_iter(self,
+                        runner,
+                        batch_idx: int,
+                        data_batch: Any = None,
+                        outputs: Sequence = ()) -> None:
+        """They are counted."""
+        if self._flops is not None:
+            self._flops.__exit__(None, None, None)
+            self._flops_inference = (
+                self._flops.get_total_flops() // max(len(outputs), 1))
+            self._flops = None
+
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         checkpoint[_STATE_KEY] = dict(
             self.cost.state_dict(), last_val=dict(self.last_val))
@@ -119,7 +145,9 @@ class SummaryHook(Hook):
             best = self._load_best(runner, checkpoint)
         test: Dict[str, float] = {}
         if best and runner._test_loop is not None:
+            self._flops = FlopCounterMode(display=False)
             test = scalars(runner.test_loop.run())
+            cost['flops_inference'] = self._flops_inference
         if not is_main_process():
             return
         extra = loop.summary() if hasattr(loop, 'summary') else {}
@@ -137,6 +165,9 @@ class SummaryHook(Hook):
         if checkpoint is not None:
             point_alias(runner.work_dir, checkpoint)
             summary['checkpoint'] = osp.relpath(checkpoint, runner.work_dir)
+        if test:
+            save_predictions(runner.work_dir, dict(
+                _predictions(val=runner.val_loop, test=runner.test_loop)))
         path = osp.join(runner.work_dir, SUMMARY)
         text = json.dumps(plain_json(summary), indent=2, allow_nan=False)
         write_atomic(path, [f'{text}\n'.encode()])
@@ -154,6 +185,18 @@ class SummaryHook(Hook):
         # take the file's too.
         runner.load_checkpoint(path, map_location='cpu')
         return scalars(runner.val_loop.run())
+
+
+def _predictions(**loops) -> Iterator[Tuple[str, Predictions]]:
+    """What the metrics of some loops have last seen."""
+    for split, loop in loops.items():
+        for metric in loop.evaluator.metrics:
+            seen = isinstance(metric, MultimodalMetric) and \
+                metric.predictions()
+            if seen:
+                ids = getattr(loop.dataloader.dataset, 'ids', {})
+                yield split, replace(seen, ids=dict(ids))
+                break
 
 
 def format_table(summary: Dict[str, Any]) -> str:

@@ -1,0 +1,273 @@
+"""One small JSON a run, enough for every table.
+
+A store is a folder of them::
+
+    STORE/joint_av_digits-1a2b3c4d/seed_101.json    numbers, predicted classes
+    STORE/htad-5e6f7a8b/fold_2_seed_101.json
+    STORE/samples/9c0d1e2f.json                     what was predicted
+
+What runs were tested on is kept once, under its hash. Probabilities stay in
+``predictions.npz`` of the work dir, which is found where it lies beside the
+record, in a folder of its name.
+"""
+import base64
+import hashlib
+import json
+import platform
+import zlib
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence
+
+import numpy as np
+
+from ..evaluation.predictions import (
+    FILENAME,
+    Predictions,
+    load_predictions,
+)
+from ..utils.files import write_atomic
+from ..utils.work_dir import SUMMARY
+from .measures import MEASURES, Measure
+
+SAMPLES = 'samples'
+#: Sources without that name are clusters if there are at least so many.
+MIN_CLUSTERS = 10
+
+
+class Tested(NamedTuple):
+    """What a run was tested on.
+
+    Attributes:
+        targets (ndarray): True classes, (N, ).
+        num_classes (int): C.
+        clusters (ndarray | None): The sample's source, (N, ), where samples
+            share one.
+        source (str | None): What that is called.
+    """
+    targets: np.ndarray
+    num_classes: int
+    clusters: Optional[np.ndarray] = None
+    source: Optional[str] = None
+
+
+class Record:
+    """A finished run.
+
+    Attributes:
+        path (Path): Of the JSON.
+        data (dict): Its content.
+    """
+
+    def __init__(self, path: Path, data: Mapping[str, Any]) -> None:
+        self.path = path
+        self.data = data
+
+    def __getattr__(self, name: str) -> Any:
+        """A top-level entry: config, options, key, seed, fold, cost ..."""
+        try:
+            return self.__dict__['data'][name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    @property
+    def stem(self) -> str:
+        """str: Name of the config's file."""
+        return Path(self.config).stem
+
+    def scores(self, split: str) -> Dict[str, float]:
+        """Metrics on 'val' or 'test'."""
+        return self.data[split]
+
+    @cached_property
+    def tested(self) -> Tested:
+        """Tested: What the run was tested on."""
+        path = self.path.parent.parent / SAMPLES / f'{self.samples}.json'
+        data = json.loads(path.read_text(encoding='utf-8'))
+        return Tested(
+            _decoded(data['targets']), data['num_classes'],
+            data['clusters'] and _decoded(data['clusters']), data['source'])
+
+    def probabilities(self, measure: Measure,
+                      suffix: str = '') -> Optional[np.ndarray]:
+        """What was predicted on test, (N, C); rows of NaN where nothing was.
+
+        Args:
+            measure (Measure): One that only looks at the class is given
+                zeros and a one.
+            suffix (str): '' for the fused prediction, '_audio' ...
+
+        Returns:
+            ndarray | None: None if there is none of this kind.
+
+        Raises:
+            FileNotFoundError: The measure needs probabilities, and the work
+                dir is not there.
+        """
+        if measure.classes_suffice:
+            if suffix not in self.classes:
+                return None
+            classes = _decoded(self.classes[suffix])
+            rows = np.eye(self.tested.num_classes)[classes]
+            rows[classes < 0] = np.nan
+            return rows
+        folder = self.path.with_suffix('')
+        if not (folder / FILENAME).is_file():
+            raise FileNotFoundError(
+                f'{self.path} keeps predicted classes only: differences of '
+                f'this metric need {folder / FILENAME}')
+        return load_predictions(folder)['test'].of_suffix(suffix)
+
+
+def write_record(path: Path, work_dir: Path, run: Mapping[str, Any]) -> None:
+    """Put a finished run's numbers into a store.
+
+    Args:
+        path (Path): Of the record; see the module.
+        work_dir (Path): With ``summary.json``.
+        run (Mapping): config, options, key, seed and fold.
+
+    Raises:
+        ValueError: The run was not tested, or its metric keeps no
+            predictions.
+    """
+    with open(work_dir / SUMMARY, encoding='utf-8') as file:
+        summary = json.load(file)
+    if not (work_dir / FILENAME).is_file():
+        raise ValueError(
+            f'{work_dir} was not tested with a MultimodalMetric, so there '
+            'is nothing to compare: its config needs validation, a '
+            'test_dataloader and test_evaluator, and save_best')
+    splits = load_predictions(work_dir)
+    data: Dict[str, Any] = dict(
+        run, commit=summary['commit'], machine=_machine(),
+        anchor=summary['anchor'], cost=summary['cost'])
+    for split, scores in (('val', summary['val']['best']),
+                          ('test', summary['test'])):
+        data[split] = {**scores, **_measured(splits.get(split))}
+    test = splits['test']
+    data['samples'] = _write_samples(path.parent.parent, test)
+    data['classes'] = {
+        suffix: _encoded(_classes(p)) for suffix, p in _columns(test).items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, [_json(data)], sync=False)
+
+
+def read_records(folders: Sequence[str]) -> List[Record]:
+    """Read stores.
+
+    Args:
+        folders (Sequence[str]): Searched recursively.
+
+    Returns:
+        list[Record]: All of them.
+
+    Raises:
+        FileNotFoundError: A folder holds none.
+        ValueError: One is damaged; names it.
+    """
+    records = []
+    for folder in folders:
+        paths = [p for p in sorted(Path(folder).rglob('*seed_*.json'))
+                 if p.parent.name != SAMPLES]
+        if not paths:
+            raise FileNotFoundError(
+                f'no record of a run below {folder}: python tools/compare.py '
+                'CONFIG... leaves them in its --out or --store')
+        records += [read_record(path) for path in paths]
+    return records
+
+
+def read_record(path: Path) -> Record:
+    """Read one record; see :func:`read_records`."""
+    try:
+        data = json.loads(path.read_text(encoding='utf-8'))
+        return Record(path, {**data, 'key': data['key']})
+    except (ValueError, KeyError) as error:
+        raise ValueError(f'{path} is damaged: {error}') from error
+
+
+def _measured(predictions: Optional[Predictions]) -> Dict[str, float]:
+    """Measures of probabilities, which training does not log."""
+    if predictions is None:
+        return {}
+    return {
+        name + suffix: measure.of(p, predictions.targets)
+        for suffix, p in _columns(predictions).items()
+        for name, measure in MEASURES.items() if not measure.classes_suffice
+    }
+
+
+def _columns(predictions: Predictions) -> Dict[str, np.ndarray]:
+    columns = {} if predictions.fused is None else {'': predictions.fused}
+    columns.update({f'_{m}': p for m, p in predictions.alone.items()})
+    return columns
+
+
+def _classes(probabilities: np.ndarray) -> np.ndarray:
+    classes = np.nan_to_num(probabilities).argmax(axis=1)
+    return np.where(np.isnan(probabilities[:, 0]), -1, classes)
+
+
+def _write_samples(store: Path, test: Predictions) -> str:
+    """Keep what was predicted; returns the name of its file."""
+    source = clustering(test.ids, len(test.targets))
+    clusters = None if source is None else np.unique(
+        test.ids[source], return_inverse=True)[1]
+    columns = _columns(test)
+    text = _json(dict(
+        targets=_encoded(test.targets),
+        num_classes=next(iter(columns.values())).shape[1],
+        clusters=None if clusters is None else _encoded(clusters),
+        source=source))
+    digest = hashlib.sha256(text).hexdigest()[:12]
+    path = store / SAMPLES / f'{digest}.json'
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, [text], sync=False,
+                     partial=path.with_suffix(f'.{id(text)}.partial'))
+    return digest
+
+
+def clustering(ids: Mapping[str, np.ndarray], count: int) -> Optional[str]:
+    """Which of the samples' sources to resample as a whole.
+
+    Args:
+        ids (Mapping[str, ndarray]): What samples were made from.
+        count (int): Of samples.
+
+    Returns:
+        str | None: 'group', which a data set calls what it wants resampled
+        together, or else what most samples share, if there are
+        :data:`MIN_CLUSTERS` of it. None where no two samples share one.
+    """
+    sizes = {name: len(np.unique(values)) for name, values in ids.items()}
+    if 'group' in sizes:
+        return 'group' if sizes['group'] < count else None
+    shared = {n: s for n, s in sizes.items() if MIN_CLUSTERS <= s < count}
+    return min(shared, key=lambda name: shared[name]) if shared else None
+
+
+def _machine() -> str:
+    import os
+
+    import torch
+    parts = [f'{platform.system()} {platform.machine()}',
+             f'{os.cpu_count()} cores', f'PyTorch {torch.__version__}']
+    if torch.cuda.is_available():
+        parts.insert(2, torch.cuda.get_device_name())
+    return ', '.join(parts)
+
+
+def _encoded(numbers: np.ndarray) -> str:
+    raw = np.ascontiguousarray(numbers, '<i4').tobytes()
+    return base64.b64encode(zlib.compress(raw, 9)).decode()
+
+
+def _decoded(text: str) -> np.ndarray:
+    raw = zlib.decompress(base64.b64decode(text))
+    return np.frombuffer(raw, '<i4').astype(int)
+
+
+def _json(data: Mapping[str, Any]) -> bytes:
+    return (json.dumps(data, indent=1, allow_nan=False) + '\n').encode()

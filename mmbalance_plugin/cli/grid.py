@@ -1,0 +1,180 @@
+"""A grid of runs: configs with options, times folds, times seeds.
+
+Light on purpose: what is wrong with a config or an option is told before
+anything heavy is imported.
+"""
+import argparse
+import hashlib
+import json
+from pathlib import Path
+from typing import (
+    Any,
+    Dict,
+    Iterator,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+)
+
+from mmengine.config import Config
+
+from ..shipped import find_config
+from .arguments import add_cfg_options
+from .command import UsageError
+from .launch import load_config
+
+# What a config says that shapes no result.
+_FREE = ('work_dir', 'resume', 'overwrite', 'launcher', 'experiment_name',
+         'log_level', 'tuning')
+
+
+class Run(NamedTuple):
+    """One training run of a grid.
+
+    Attributes:
+        config (str): Name or path of the config, as the user wrote it.
+        options (tuple[str]): KEY=VALUE.
+        key (str): Hash of the resolved config.
+        seed (int): Random seed.
+        fold (int | None): Of the data, where they have folds.
+        out (str): Where work dirs go.
+        store (str): Where the record goes.
+        keep (bool): Whether its checkpoints stay.
+    """
+    config: str
+    options: Tuple[str, ...]
+    key: str
+    seed: int
+    fold: Optional[int]
+    out: str
+    store: str
+    keep: bool = False
+
+    @property
+    def row(self) -> str:
+        """str: Name of the folder of all seeds and folds."""
+        return f'{Path(self.config).stem}-{self.key}'
+
+    @property
+    def name(self) -> str:
+        """str: Of the run among those of its row."""
+        fold = '' if self.fold is None else f'fold_{self.fold}_'
+        return f'{fold}seed_{self.seed}'
+
+    @property
+    def work_dir(self) -> Path:
+        """Path: Where it trains."""
+        return Path(self.out, self.row, self.name)
+
+    @property
+    def record(self) -> Path:
+        """Path: What it leaves when it has finished."""
+        return Path(self.store, self.row, f'{self.name}.json')
+
+    def __str__(self) -> str:
+        return f'{self.row}/{self.name}'
+
+
+def resolve(config: str, options: Sequence[str],
+            fold: Optional[int] = None) -> Config:
+    """Read a config with its options and its fold.
+
+    Args:
+        config (str): Name or path.
+        options (Sequence[str]): KEY=VALUE.
+        fold (int, optional): Written into every data set of the config that
+            has the key ``fold``. Defaults to None.
+
+    Returns:
+        Config: As it would be trained.
+
+    Raises:
+        UsageError: An option does not fit, or no data set has folds.
+    """
+    cfg = load_config(config, _parsed(options))
+    if fold is not None:
+        datasets = list(_with_fold(
+            {k: v for k, v in cfg.items() if k.endswith('_dataloader')}))
+        if not datasets:
+            raise UsageError(f'{config}: no data set has a fold, so --folds '
+                             'does not apply')
+        for dataset in datasets:
+            dataset['fold'] = fold
+    return cfg
+
+
+def key_of(cfg: Config) -> str:
+    """What tells two settings apart: a hash of the resolved config.
+
+    Neither the seed nor the fold counts, nor where outputs go.
+    """
+    data = {k: v for k, v in cfg.to_dict().items() if k not in _FREE}
+    data['randomness'] = dict(data.get('randomness') or {}, seed=None)
+    for dataset in _with_fold(data):
+        dataset['fold'] = None
+    text = json.dumps(data, sort_keys=True, default=_name)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def make_grid(configs: Sequence[str], options: Sequence[str],
+              seeds: Sequence[int], folds: Sequence[int],
+              **where: Any) -> List[Run]:
+    """All runs, the first seed of every row first.
+
+    Args:
+        configs (Sequence[str]): Each CONFIG or CONFIG::KEY=VALUE::...
+        options (Sequence[str]): KEY=VALUE for all of them.
+        seeds (Sequence[int]): Of each.
+        folds (Sequence[int]): Of each; empty where data have none.
+        where (Any): ``out``, ``store`` and ``keep`` of :class:`Run`.
+
+    Returns:
+        list[Run]: In the order in which to train.
+
+    Raises:
+        UsageError: Two of them are the same run.
+    """
+    for name, values in (('--seeds', seeds), ('--folds', folds)):
+        twice = [v for v in values if list(values).count(v) > 1]
+        if twice:
+            raise UsageError(f'{name}: {twice[0]} is given twice')
+    settings = [spec.split('::') for spec in configs]
+    for config, *_ in settings:
+        find_config(config)
+    rows: Dict[str, Tuple[str, Tuple[str, ...], str]] = {}
+    for spec, (config, *own) in zip(configs, settings):
+        own = [*options, *own]
+        key = key_of(resolve(config, own, folds[0] if folds else None))
+        if key in rows:
+            raise UsageError(f'{spec} is the same setting as '
+                             f'{rows[key][0]}: name it once')
+        rows[key] = config, tuple(own), key
+    cells: Sequence[Optional[int]] = folds or [None]
+    return [Run(*row, seed, fold, **where) for seed in seeds
+            for fold in cells for row in rows.values()]
+
+
+def _parsed(options: Sequence[str]) -> Optional[dict]:
+    parser = argparse.ArgumentParser(prog='compare.py')
+    add_cfg_options(parser)
+    return parser.parse_args(
+        ['--cfg-options', *options] if options else []).cfg_options
+
+
+def _with_fold(section: Any) -> Iterator[dict]:
+    """Data sets, at any depth, that can be told a fold."""
+    if isinstance(section, dict):
+        if 'fold' in section and 'type' in section:
+            yield section
+        section = list(section.values())
+    if isinstance(section, (list, tuple)):
+        for item in section:
+            yield from _with_fold(item)
+
+
+def _name(value: Any) -> str:
+    """An object in a config; its own text may hold its address."""
+    kind = value if hasattr(value, '__qualname__') else type(value)
+    return f'{kind.__module__}.{kind.__qualname__}'

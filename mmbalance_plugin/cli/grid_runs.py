@@ -1,0 +1,179 @@
+"""Training the runs of a grid, each in a process of its own."""
+import argparse
+import multiprocessing
+import os
+import sys
+import traceback
+from concurrent import futures
+from pathlib import Path
+from typing import Any, Dict, Iterator, Optional, Sequence, Tuple
+
+from ..utils.work_dir import SUMMARY
+from .command import UsageError
+from .grid import Run, key_of, resolve
+from .launch import apply_train_args, runner_of
+
+OUTPUT = 'output.txt'
+#: A finished run, and what went wrong if it failed.
+Outcome = Tuple[Run, Optional[str]]
+# Imported once by the process that those of the runs are forked from.
+_PRELOAD = [
+    'mmbalance_plugin.registry', 'mmbalance_plugin.cli.grid_runs',
+    *(f'{package}.{room}' for package in ('mmaction', 'mmbalance_plugin')
+      for room in ('models', 'datasets', 'engine', 'evaluation')),
+    'mmaction.visualization', 'mmbalance_plugin.analysis.records',
+    'sklearn.metrics',
+    # By the first optimiser and the visualizer.
+    'torch._dynamo', 'matplotlib.pyplot', 'matplotlib.backends.backend_agg'
+]
+
+
+def perform(run: Run) -> None:
+    """Train a run as far as it is not, and write its record.
+
+    A run that was interrupted goes on from its last checkpoint. Another
+    process that is at the same run is waited for.
+
+    Args:
+        run (Run): One of a grid.
+
+    Raises:
+        UsageError: Its config has changed since the grid was made.
+    """
+    from filelock import FileLock
+
+    from mmbalance_plugin.analysis.records import write_record
+    run.work_dir.mkdir(parents=True, exist_ok=True)
+    with FileLock(run.work_dir / '.lock'):
+        if run.record.is_file():
+            return
+        if not (run.work_dir / SUMMARY).is_file():
+            _train(run)
+        if not run.keep:
+            _drop_checkpoints(run.work_dir)
+        write_record(run.record, run.work_dir, dict(
+            config=run.config, options=list(run.options), key=run.key,
+            seed=run.seed, fold=run.fold))
+
+
+def _train(run: Run) -> None:
+    cfg = resolve(run.config, run.options, run.fold)
+    if key_of(cfg) != run.key:
+        raise UsageError(f'{run.config} has changed since this grid began: '
+                         'start it again')
+    apply_train_args(cfg, argparse.Namespace(
+        launcher='none', work_dir=str(run.work_dir), resume='auto',
+        seed=run.seed, amp=False, no_validate=False, auto_scale_lr=False,
+        overwrite=False, diff_rank_seed=False, deterministic=False))
+    with runner_of(cfg) as runner:
+        runner.train()
+
+
+def _drop_checkpoints(work_dir: Path) -> None:
+    """Remove weights; the summary stops naming them first."""
+    import json
+
+    from mmbalance_plugin.utils.files import write_atomic
+    path = work_dir / SUMMARY
+    summary = json.loads(path.read_text(encoding='utf-8'))
+    if summary['checkpoint'] is not None:
+        text = json.dumps({**summary, 'checkpoint': None}, indent=2)
+        write_atomic(path, [f'{text}\n'.encode()])
+    for weights in (*work_dir.glob('*.pth'), work_dir / 'last_checkpoint'):
+        weights.unlink(missing_ok=True)
+
+
+# ---- on this machine ----------------------------------------------------
+def on_this_machine(runs: Sequence[Run], jobs: int) -> Iterator[Outcome]:
+    """Perform runs, some at a time.
+
+    Args:
+        runs (Sequence[Run]): In the order in which to begin.
+        jobs (int): How many at a time.
+
+    Yields:
+        tuple[Run, str | None]: As they end; with what ended it, if it failed.
+    """
+    # Forked from one that has imported everything, where there is forking:
+    # the imports take as long as a short run.
+    kinds = multiprocessing.get_all_start_methods()
+    context: Any = multiprocessing.get_context(
+        'forkserver' if 'forkserver' in kinds else 'spawn')
+    if 'forkserver' in kinds:
+        context.set_forkserver_preload(_PRELOAD)
+
+    def in_a_process(run: Run) -> Optional[str]:
+        process = context.Process(target=_entry, args=(run, ))
+        process.start()
+        process.join()
+        return _failure(run, process.exitcode)
+
+    with futures.ThreadPoolExecutor(jobs) as pool:
+        waiting: Dict[futures.Future, Run] = {
+            pool.submit(in_a_process, run): run for run in runs}
+        try:
+            for future in futures.as_completed(waiting):
+                yield waiting[future], future.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _entry(run: Run) -> None:
+    """Of a run's process: everything it says goes to its file."""
+    run.work_dir.mkdir(parents=True, exist_ok=True)
+    with open(run.work_dir / OUTPUT, 'ab', buffering=0) as output:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+            os.dup2(output.fileno(), stream.fileno())
+        try:
+            perform(run)
+        except BaseException:
+            traceback.print_exc()
+            sys.stderr.flush()
+            os._exit(1)
+
+
+def _failure(run: Run, status: Optional[int]) -> Optional[str]:
+    if status == 0 and run.record.is_file():
+        return None
+    path = run.work_dir / OUTPUT
+    lines = path.read_text(errors='replace').split('\n') \
+        if path.is_file() else []
+    last = next((line for line in reversed(lines) if line.strip()), '')
+    ended = f'killed by signal {-status}' if status and status < 0 else last
+    return f'{ended} (see {path})'
+
+
+# ---- on a cluster -------------------------------------------------------
+def by_submitit(runs: Sequence[Run], jobs: int, cluster: str,
+                parameters: Dict[str, Any]) -> Iterator[Outcome]:
+    """Perform runs as jobs of a cluster.
+
+    Args:
+        runs (Sequence[Run]): In the order in which to begin.
+        jobs (int): How many at a time, under Slurm.
+        cluster (str): 'slurm', or 'local' for processes of this machine.
+        parameters (dict): Of ``submitit.AutoExecutor.update_parameters``.
+
+    Yields:
+        tuple[Run, str | None]: As they end; with what ended it, if it failed.
+
+    Raises:
+        UsageError: submitit is not installed.
+    """
+    try:
+        import submitit
+    except ImportError as error:
+        raise UsageError("--executor needs submitit: pip install "
+                         "'mmbalance_plugin[slurm]'") from error
+    executor = submitit.AutoExecutor(
+        Path(runs[0].out, 'submitit'), cluster=cluster)
+    executor.update_parameters(
+        name='compare', slurm_array_parallelism=jobs, **parameters)
+    waiting = dict(zip(executor.map_array(perform, runs), runs))
+    for job in submitit.helpers.as_completed(list(waiting)):
+        failure = job.exception()
+        yield waiting[job], failure and (
+            f'{str(failure).strip().splitlines()[-1]} '
+            f'(see {job.paths.stderr})')
+

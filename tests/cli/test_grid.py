@@ -1,0 +1,83 @@
+"""Which runs a command line asks for."""
+import pytest
+
+from mmbalance_plugin.cli.command import UsageError
+from mmbalance_plugin.cli.grid import key_of, make_grid, resolve
+
+CONFIG = """
+lr = {lr}
+model = dict(type='ConcatHead')
+optim_wrapper = dict(lr=lr)
+train_dataloader = dict(dataset=dict(
+    type='RepeatDataset', dataset=dict(type='Toy', fold=0)))
+test_dataloader = dict(dataset=dict(type='Toy', fold=0))
+work_dir = '{work_dir}'
+randomness = dict(seed=0)
+"""
+
+
+@pytest.fixture(autouse=True)
+def configs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, lr in (('a', .1), ('b', .2)):
+        (tmp_path / f'{name}.py').write_text(
+            CONFIG.format(lr=lr, work_dir=name))
+    (tmp_path / 'plain.py').write_text('model = dict(type="ConcatHead")\n')
+
+
+def grid(configs, options=(), seeds=(0, ), folds=()):
+    return make_grid(configs, options, seeds, folds, out='out', store='kept')
+
+
+def test_configs_times_folds_times_seeds():
+    runs = grid(['a.py', 'b.py'], seeds=[3, 1], folds=[2, 0])
+    assert [(r.config, r.fold, r.seed) for r in runs] == [
+        ('a.py', 2, 3), ('b.py', 2, 3), ('a.py', 0, 3), ('b.py', 0, 3),
+        ('a.py', 2, 1), ('b.py', 2, 1), ('a.py', 0, 1), ('b.py', 0, 1)]
+    assert len({r.work_dir for r in runs}) == 8
+    first = runs[0]
+    assert str(first.work_dir) == f'out/a-{first.key}/fold_2_seed_3'
+    assert str(first.record) == f'kept/a-{first.key}/fold_2_seed_3.json'
+
+
+def test_a_fold_reaches_the_data_sets_at_any_depth():
+    cfg = resolve('a.py', (), 2)
+    assert cfg.train_dataloader.dataset.dataset.fold == 2
+    assert cfg.test_dataloader.dataset.fold == 2
+    with pytest.raises(UsageError, match='plain.py: no data set has a fold'):
+        grid(['plain.py'], folds=[1])
+
+
+def test_settings_are_told_apart_by_what_they_resolve_to(tmp_path):
+    key = key_of(resolve('a.py', ()))
+    # Where it goes, the seed and the fold are no settings,
+    assert key == key_of(resolve('a.py', ['work_dir=x', 'randomness.seed=4'],
+                                 1))
+    # what is trained is, however it was asked for.
+    changed = key_of(resolve('a.py', ['optim_wrapper.lr=0.2']))
+    assert changed != key
+    assert changed != key_of(resolve('b.py', ()))  # whose lr is 0.2, too
+    (tmp_path / 'a.py').write_text(CONFIG.format(lr=.3, work_dir='a'))
+    assert key_of(resolve('a.py', ())) != key
+
+
+def test_options_for_one_config_and_for_all():
+    one, other = grid(['a.py', 'a.py::optim_wrapper.lr=0.5::lr=[1,2]'],
+                      ['model.type=SumHead'])
+    assert one.options == ('model.type=SumHead', )
+    assert other.options == ('model.type=SumHead', 'optim_wrapper.lr=0.5',
+                             'lr=[1,2]')
+    assert one.key != other.key
+
+
+@pytest.mark.parametrize('args, message', [
+    (dict(configs=['a.py', 'b.py', 'a.py']), 'a.py is the same setting as '
+     'a.py'),
+    (dict(configs=['a.py', 'a.py::optim_wrapper.lr=0.1']),
+     'a.py::optim_wrapper.lr=0.1 is the same setting as a.py'),
+    (dict(configs=['a.py'], seeds=[0, 1, 0]), '--seeds: 0 is given twice'),
+    (dict(configs=['a.py'], folds=[1, 1]), '--folds: 1 is given twice'),
+])
+def test_nothing_is_run_twice(args, message):
+    with pytest.raises(UsageError, match=message):
+        grid(**args)

@@ -1,0 +1,138 @@
+"""tools/compare.py trains a grid and compares what comes out."""
+import csv
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+CONFIG = """
+default_scope = 'mmaction'
+model = dict(
+    type='mmbalance_plugin.MultimodalRecognizer',
+    encoders=dict((name, dict(
+        backbone=dict(
+            type='mmbalance_plugin.MLPBackbone', in_channels=channels,
+            channels=(8, ), norm_cfg=None),
+        feat_channels=8)) for name, channels in (('first', 4), ('second', 3))),
+    head=dict(type='mmbalance_plugin.ConcatHead', num_classes=2))
+train_dataloader = dict(
+    batch_size=4, num_workers=0,
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=dict(type='cli_toy.ToyDataset'))
+val_dataloader = test_dataloader = dict(
+    train_dataloader, sampler=dict(type='DefaultSampler', shuffle=False))
+val_evaluator = test_evaluator = dict(
+    type='mmbalance_plugin.MultimodalMetric')
+val_cfg = test_cfg = dict()
+train_cfg = dict(type='mmbalance_plugin.StagedTrainLoop', max_epochs=3)
+optim_wrapper = dict(optimizer=dict(type='SGD', lr=0.02))
+default_hooks = dict(
+    checkpoint=dict(type='mmbalance_plugin.AtomicCheckpointHook',
+                    save_best='acc/top1'),
+    summary=dict(type='mmbalance_plugin.SummaryHook'))
+"""
+FAST = 'toy.py::optim_wrapper.optimizer.lr=0.2'
+
+
+@pytest.fixture
+def compare(tmp_path, root, run_python):
+    """Call the tool in a folder with a config."""
+    (tmp_path / 'toy.py').write_text(CONFIG)
+    (tmp_path / 'broken.py').write_text(
+        "_base_ = 'toy.py'\nmodel = dict(head=dict(num_classes=1))\n")
+    path = os.pathsep.join(filter(None, [
+        str(root), str(HERE), os.environ.get('PYTHONPATH')]))
+
+    def call(*args, start=run_python, **kwargs):
+        return start(str(root / 'tools/compare.py'), *map(str, args),
+                     cwd=tmp_path, PYTHONPATH=path, **kwargs)
+
+    return call
+
+
+def numbers(folder):
+    """A comparison without what no two runs share."""
+    data, = json.loads((folder / 'comparison.json').read_text())
+    for row in data['rows']:
+        del row['cost']['wall_seconds'], row['cost']['peak_memory_bytes']
+    return data
+
+
+@pytest.mark.slow
+def test_settings_seeds_and_a_run_that_fails(compare, tmp_path):
+    done = compare('toy.py', 'broken.py', FAST, '--seeds', 0, 1, 2, '--jobs',
+                   2, '--out', 'out', '--baseline', 'toy')
+    assert done.returncode == 1, done.stdout + done.stderr
+    failed = [line for line in done.stderr.splitlines()
+              if line.startswith('failed: ')]
+    assert [line.split()[1].split('-')[0] for line in failed] == 3 * ['broken']
+    assert 'output.txt' in failed[0] and 'classes' in failed[0]
+    assert '| toy lr=0.2 | 3 |' in done.stdout
+    data = numbers(tmp_path / 'out')
+    assert [row['method'] for row in data['rows']] == ['toy', 'toy lr=0.2']
+    assert len({row['key'] for row in data['rows']}) == 2
+    assert data['rows'][0]['runs'] == [[None, 0], [None, 1], [None, 2]]
+    assert {'ece', 'log_loss', 'acc/macro_f1', 'acc/top1_first'} <= set(
+        data['rows'][0]['scores'])
+    # Two layers, one head, and what it says of each modality alone.
+    assert data['rows'][0]['cost']['flops_inference'] == 2 * (
+        4 * 8 + 3 * 8 + 2 * 16 * 2)
+    with open(tmp_path / 'out/comparison.csv') as file:
+        assert {line['method'] for line in csv.DictReader(file)} == {
+            'toy', 'toy lr=0.2'}
+    # Weights are gone, and no summary names them.
+    assert not list((tmp_path / 'out').rglob('toy-*/*.pth'))
+    for path in (tmp_path / 'out').rglob('toy-*/seed_*/summary.json'):
+        assert json.loads(path.read_text())['checkpoint'] is None
+    # From what is kept: the same table, and what was finished stays so.
+    again = compare('--from', 'out', '--baseline', 'toy')
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.strip() in done.stdout
+    unknown = compare('--from', 'out', '--metric', 'acc/top9')
+    assert unknown.returncode == 2 and 'log_loss' in unknown.stderr
+
+
+def test_jobs_of_submitit_and_a_store(compare, tmp_path):
+    pytest.importorskip('submitit')
+    done = compare('toy.py', '--seeds', 0, '--executor', 'local', '--store',
+                   'kept', '--keep-checkpoints', '--out', 'out',
+                   '--executor-options', 'timeout_min=5')
+    assert done.returncode == 0, done.stdout + done.stderr
+    record, = (tmp_path / 'kept').glob('toy-*/seed_0.json')
+    work_dir, = (tmp_path / 'out').glob('toy-*/seed_0')
+    summary = json.loads((work_dir / 'summary.json').read_text())
+    assert (work_dir / summary['checkpoint']).is_file()
+    # A store is enough: no work dir, no training.
+    done = compare('toy.py', '--seeds', 0, '--store', 'kept', '--out', 'new')
+    assert '1 runs, 1 finished before' in done.stdout
+    assert not list((tmp_path / 'new').glob('toy-*'))
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_and_started_again(compare, tmp_path):
+    args = ['toy.py', FAST, '--seeds', 0, 1, 2, '--jobs', 2, '--baseline',
+            'toy']
+    begin = time.monotonic()
+    assert compare(*args, '--out', 'whole').returncode == 0
+    length = time.monotonic() - begin
+
+    def start(*words, cwd, **env):
+        return subprocess.Popen([sys.executable, *words], cwd=cwd,
+                                env={**os.environ, **env})
+
+    moment = random.uniform(.3, .95) * length
+    process = compare(*args, '--out', 'cut', start=start)
+    time.sleep(moment)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    done = compare(*args, '--out', 'cut')
+    assert done.returncode == 0, (moment, length, done.stderr)
+    assert numbers(tmp_path / 'cut') == numbers(tmp_path / 'whole'), (
+        moment, length)
