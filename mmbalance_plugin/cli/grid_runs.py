@@ -173,7 +173,7 @@ def by_submitit(runs: Sequence[Run], jobs: int, cluster: str,
     waiting = dict(zip(executor.map_array(perform, runs), runs))
     for job in submitit.helpers.as_completed(list(waiting)):
         failure = job.exception()
-        yield waiting[job], failure and (
+        yield waiting[job], None if failure is None else (
             f'{str(failure).strip().splitlines()[-1]} '
             f'(see {job.paths.stderr})')
 
