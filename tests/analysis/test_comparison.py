@@ -17,8 +17,7 @@ from mmbalance_plugin.analysis.tables import (
     to_json,
     to_markdown,
 )
-
-from .records import write
+from tests.analysis.records import write
 
 N = 200
 TARGETS = np.arange(N) % 10

@@ -94,8 +94,8 @@ def test_it_is_where_the_config_says_so(copy, plain):
     cfg.overwrite = True
     train(cfg)
     assert set(files(folder)) == {
-        'epoch_1.pth', 'last_checkpoint', 'summary.json', 'best.pth',
-        'best_acc_top1_epoch_1.pth'}
+        'epoch_1.pth', 'last_checkpoint', 'summary.json', 'predictions.npz',
+        'best.pth', 'best_acc_top1_epoch_1.pth'}
 
 
 def test_an_interrupted_replacement_is_not_taken_for_finished(copy):
@@ -170,11 +170,12 @@ def test_a_loop_without_stages_goes_on_where_it_is_allowed_to(copy):
 
         def before_train_epoch(self, runner):
             seen.extend(os.path.lexists(folder / name)
-                        for name in ('summary.json', 'best.pth'))
+                        for name in ('summary.json', 'best.pth',
+                                     'predictions.npz'))
 
     runner.register_hook(Watch())
     runner.train()
-    assert runner.epoch == 3 and seen == [False, False]
+    assert runner.epoch == 3 and seen == 3 * [False]
     assert {'epoch_2.pth', 'best.pth'} <= set(files(folder))
 
 

@@ -1,6 +1,7 @@
 """``summary.json``: the contract, what is counted, what is selected."""
 import re
 
+import numpy as np
 import pytest
 import torch
 from mmengine.hooks import Hook
@@ -9,6 +10,7 @@ from mmengine.runner import Runner
 
 from mmbalance_plugin.compat import find_latest_checkpoint
 from mmbalance_plugin.engine.hooks.summary_hook import format_table
+from mmbalance_plugin.evaluation import load_predictions, top1_accuracy
 from tests.engine.digits import (
     assert_same,
     digits_cfg,
@@ -22,7 +24,8 @@ ALONE = [dict(name=m, train=[m]) for m in ('audio', 'visual')]
 KEYS = ['config', 'seed', 'commit', 'anchor', 'stages', 'val', 'test', 'cost']
 COST = [
     'optimizer_steps', 'estimator_steps', 'encoder_samples', 'wall_seconds',
-    'peak_memory_bytes', 'params_train', 'params_inference'
+    'peak_memory_bytes', 'params_train', 'params_inference',
+    'flops_inference'
 ]
 
 
@@ -75,6 +78,37 @@ def test_parameters_in_training_and_at_inference(udi):
         for p in udi.train_loop.guidance.complementarity.parameters())
     assert cost['params_inference'] == model
     assert cost['params_train'] == model + estimator > model
+
+
+def test_what_the_chosen_weights_said_of_each_sample(udi):
+    summary, kept = summary_of(udi), load_predictions(udi.work_dir)
+    assert list(kept) == ['val', 'test']
+    for split, scores in (('val', summary['val']['best']),
+                          ('test', summary['test'])):
+        dataset = getattr(udi, f'{split}_dataloader').dataset
+        seen = kept[split]
+        assert seen.targets.tolist() == dataset.labels.tolist()
+        assert seen.ids['recording'].tolist() == \
+            dataset.ids['recording'].tolist()
+        for suffix in ('', '_audio', '_visual'):
+            rows = seen.of_suffix(suffix)
+            np.testing.assert_allclose(rows.sum(axis=1), 1, atol=1e-5)
+            assert top1_accuracy(rows, seen.targets) == \
+                scores[f'acc/top1{suffix}']
+
+
+def test_operations_of_one_sample(udi):
+    def encoder(height, width):
+        flops = 0
+        for before, after in ((1, 8), (8, 16)):  # strides of two
+            height, width = -(-height // 2), -(-width // 2)
+            flops += 2 * height * width * 9 * before * after
+        return flops
+
+    # Asked for the fused prediction and for each alone.
+    heads = 2 * (2 * 2 * 16 * 10)
+    assert summary_of(udi)['cost']['flops_inference'] == (
+        encoder(13, 32) + encoder(28, 28) + heads)
 
 
 def test_time_and_memory_are_those_of_the_run(udi):
