@@ -8,7 +8,7 @@ from mmengine.dataset import pseudo_collate
 from torch.utils.data import DataLoader
 
 from mmbalance_plugin.datasets import ArrayDataset, Arrays
-from mmbalance_plugin.engine.udi import build_anchor_cache
+from mmbalance_plugin.engine.anchor_cache import build_anchor_cache
 from mmbalance_plugin.functional.gradient_noise import (
     add_noise,
     noise_stds,

@@ -7,7 +7,6 @@ from .alignment import (
 )
 from .calibration import ece, fit_temperature
 from .club import (
-    club_against,
     club_log_likelihood,
     club_log_likelihood_gradients,
     club_sampled,

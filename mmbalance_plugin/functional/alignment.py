@@ -1,4 +1,4 @@
-from typing import Dict, List, Optional, Sequence, Union
+from typing import Dict, List, Mapping, Optional, Sequence, Union
 
 import torch
 from torch import Tensor
@@ -9,7 +9,7 @@ Gradient = Union[Tensor, Sequence[Optional[Tensor]]]
 
 
 def gradient_alignments(g_task: Gradient,
-                        g_aux: Dict[str, Gradient],
+                        g_aux: Mapping[str, Gradient],
                         similarity: str = 'inner') -> Dict[str, Tensor]:
     r"""How well each auxiliary gradient points along the task's.
 
@@ -64,7 +64,7 @@ def gradient_alignments(g_task: Gradient,
 
 
 def alignment_weights(g_task: Gradient,
-                      g_aux: Dict[str, Gradient],
+                      g_aux: Mapping[str, Gradient],
                       similarity: str = 'inner') -> Dict[str, Tensor]:
     r"""Weights of auxiliary losses by how much they help the task.
 

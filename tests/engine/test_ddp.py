@@ -60,7 +60,7 @@ def run(work_dir, world, norm, epochs):
         alphas=loop.guidance.alphas,
         history=loop.records[-1]['history'],
         cache={
-            key: getattr(loop.guidance.cache, key)
+            key: getattr(loop.guidance.caches[loop.choice.anchor], key)
             for key in ('features', 'logits')
         },
         estimator={

@@ -3,7 +3,8 @@ import pytest
 import torch
 from mmengine.optim import OptimWrapper
 
-from mmbalance_plugin.engine.udi import AnchorCache, AnchorGuidance
+from mmbalance_plugin.engine.anchor_cache import AnchorCache
+from mmbalance_plugin.engine.udi import AnchorGuidance
 from mmbalance_plugin.models.losses import CLUBLoss, JSDivergenceLoss
 from mmbalance_plugin.models.objectives import UnimodalLoss
 from mmbalance_plugin.registry import MODELS

@@ -10,9 +10,9 @@ from mmengine.dist import broadcast, get_rank, is_distributed
 from ...models.objectives import ObjectiveTerm
 from ...registry import LOOPS
 from ...utils.streams import seed_everything
+from ..anchor_cache import AnchorCache, build_anchor_cache
 from ..features import FeatureBank, feature_bank
 from ..hooks.selected import forget_others
-from ..udi.anchor_cache import AnchorCache, build_anchor_cache
 from .accumulation import begin_accumulation, leftover
 from .excursion import excursion
 from .idle_encoders import watch_encoders

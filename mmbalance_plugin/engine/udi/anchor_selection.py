@@ -47,14 +47,13 @@ def choose_anchor(logits: Dict[str, torch.Tensor],
     Returns:
         AnchorChoice: The anchor with all accuracies and entropies.
     """
-    accuracy, entropy = dict(), dict()
+    accuracy, entropy = {}, {}
     for m, z in logits.items():
-        there = slice(None) if m not in (present or {}) else present[m]
-        if not len(targets[there]):
-            continue
-        hits = z[there].argmax(1) == targets[there]
-        accuracy[m] = float(hits.float().mean())
-        entropy[m] = float(predictive_entropy(z[there].float()).mean())
+        there = (present or {}).get(m, slice(None))
+        if len(targets[there]):
+            hits = z[there].argmax(1) == targets[there]
+            accuracy[m] = float(hits.float().mean())
+            entropy[m] = float(predictive_entropy(z[there].float()).mean())
     best = max(accuracy.values())
     similar = [m for m, acc in accuracy.items() if best - acc <= tolerance]
     anchor = min(similar, key=lambda m: entropy[m])

@@ -1,13 +1,13 @@
 """How much each interaction term weighs in the coming epoch."""
-from typing import Dict, Tuple
+from typing import Dict, Optional, Tuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ...functional import gradient_alignments, weights_from_alignments
 from ...models.modes import values_kept
 from ...models.objectives import BatchRecord
-from ...models.recognizers.labels import stack_labels
+from ...models.recognizers import MultimodalRecognizer
 from ...utils.streams import random_states_kept
 from ..steps.per_loss import average_gradients, per_loss_gradients
 
@@ -58,7 +58,7 @@ class AlphaController:
 
     def __init__(self,
                  dynamic: bool = True,
-                 start: Dict[str, float] = None,
+                 start: Optional[Dict[str, float]] = None,
                  similarity: str = 'inner',
                  parameters: str = 'encoder',
                  fallback: str = 'previous',
@@ -87,7 +87,7 @@ class AlphaController:
         self.task = task
         self.every = every
 
-    def check(self, model: nn.Module, follower: str) -> None:
+    def check(self, model: MultimodalRecognizer, follower: str) -> None:
         """Refuse a follower without gradients to compare.
 
         Raises:
@@ -112,7 +112,7 @@ class AlphaController:
         """Whether the weights change in a stage's epoch."""
         return self.dynamic and epoch >= self.begin
 
-    def update(self, model: nn.Module, guidance,
+    def update(self, model: MultimodalRecognizer, guidance,
                data_batch: dict) -> Dict[str, float]:
         """Set the guidance's weights from one mini-batch, without a trace.
 
@@ -127,17 +127,11 @@ class AlphaController:
             term, for the log.
         """
         data = model.data_preprocessor(data_batch, True)
-        present = data.get('present')
         # BatchNorm's statistics and random states are put back.
         with values_kept(model.buffers()), random_states_kept(), \
                 torch.enable_grad():
-            features = model.extract_feat(data['inputs'],
-                                          (guidance.follower, ), present)
-            targets = stack_labels(data['data_samples'],
-                                   model.head.num_classes,
-                                   features[guidance.follower].device)
-            record = BatchRecord(model, data['inputs'], data['data_samples'],
-                                 targets, features, present)
+            record = model.batch_record(
+                **data, modalities=(guidance.follower, ))
             terms = guidance.terms(record, update_estimator=False)
             aligned, weights = self.weigh(record, guidance, terms)
         names = list(terms)
@@ -189,9 +183,8 @@ class AlphaController:
             tuple[dict, dict]: Scalars on the device, by the terms' names.
         """
         model, follower = record.model, guidance.follower
-        part = model.modality_modules(follower)
-        if self.parameters == 'encoder':
-            part = model.encoders[follower]
+        part = model.modality_modules(follower) \
+            if self.parameters == 'all' else model.encoders[follower]
         parameters = [p for p in part.parameters() if p.requires_grad]
         names, logits = (follower, ), record.unimodal[follower]
         if self.task == 'fused':

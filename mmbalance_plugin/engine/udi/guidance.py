@@ -8,11 +8,12 @@ from torch import Tensor, nn
 
 from ...models.modes import evaluating
 from ...models.objectives import BatchRecord, ObjectiveTerm
+from ...models.recognizers import MultimodalRecognizer
 from ...registry import MODELS
 from ...utils.eager import eager
 from ...utils.run_state import run_seed
 from ...utils.streams import random_states_kept, stream_seed
-from .anchor_cache import AnchorCache
+from ..anchor_cache import AnchorCache
 from .controller import AlphaController
 
 _TRIED = 4  # rows
@@ -86,7 +87,7 @@ class AnchorGuidance(ObjectiveTerm):
         self._aligned: Dict[str, Any] = {}
         self._due = False
 
-    def bind(self, model: nn.Module) -> None:
+    def bind(self, model: MultimodalRecognizer) -> None:
         """Build the losses; see :class:`ObjectiveTerm`."""
         for name, cfg in self._cfgs.items():
             if name == 'com' and len(self.teachers) > 1:
@@ -96,8 +97,10 @@ class AnchorGuidance(ObjectiveTerm):
             else:
                 self.losses[name] = self._build(model, cfg, self.teachers[0])
         self.losses.to(next(model.parameters()).device)
+        self.estimators = tuple(self.losses.values())
 
-    def _build(self, model: nn.Module, cfg: dict, teacher: str) -> nn.Module:
+    def _build(self, model: MultimodalRecognizer, cfg: dict,
+               teacher: str) -> nn.Module:
         """A loss, given what its class asks for."""
         kind = cfg['type']
         kind = MODELS.get(kind) if isinstance(kind, str) else kind
@@ -112,7 +115,7 @@ class AnchorGuidance(ObjectiveTerm):
         filled = {k: v for k, v in known.items() if k in asked}
         return MODELS.build({**filled, **cfg})
 
-    def check(self, model: nn.Module) -> None:
+    def check(self, model: MultimodalRecognizer) -> None:
         """Try the losses on features of chance; see :class:`ObjectiveTerm`.
 
         Raises:
@@ -145,8 +148,8 @@ class AnchorGuidance(ObjectiveTerm):
                     f'fails on features of chance: {error}') from error
         for name, term in terms.items():
             if not isinstance(term, Tensor) or term.ndim:
-                found = tuple(term.shape) if isinstance(term, Tensor) else \
-                    type(term).__name__
+                found = tuple(getattr(term, 'shape', ())) or type(
+                    term).__name__
                 raise ValueError(
                     f'{type(self.losses[name]).__name__} gives {found} where '
                     'a scalar is needed (see its reduction)')
@@ -163,20 +166,18 @@ class AnchorGuidance(ObjectiveTerm):
         return self.losses['com'] if 'com' in self.losses else None
 
     @property
-    def cache(self) -> Optional[AnchorCache]:
-        """AnchorCache | None: The first teacher's, if there is one."""
-        return self.caches.get(self.teachers[0])
+    def _bounds(self) -> Dict[str, nn.Module]:
+        """The complementarity losses by their teachers."""
+        loss = self.complementarity
+        if isinstance(loss, nn.ModuleDict):
+            return dict(loss.items())
+        return {} if loss is None else {self.teachers[0]: loss}
 
-    @property
-    def estimators(self) -> Tuple[nn.Module, ...]:
-        """See :class:`ObjectiveTerm`."""
-        return tuple(self.losses.values())
-
-    def needs(self, model: nn.Module) -> Tuple[str, ...]:
+    def needs(self, model: MultimodalRecognizer) -> Tuple[str, ...]:
         """Only the follower; see :class:`ObjectiveTerm`."""
         return (self.follower, )
 
-    def loads(self, model: nn.Module) -> Tuple[str, ...]:
+    def loads(self, model: MultimodalRecognizer) -> Tuple[str, ...]:
         """The teachers too, unless caches know all of them."""
         if not self.losses:
             return (self.follower, )
@@ -187,11 +188,10 @@ class AnchorGuidance(ObjectiveTerm):
     def start_stage(self, loop) -> None:
         """Cache the teachers' outputs, now that their weights are in place.
         """
-        if not self.losses:
-            return
-        self.caches = loop.cached_outputs(
-            [m for m in self.teachers if m not in loop.model.trained],
-            self.cache_mode, self.cache_device)
+        if self.losses:
+            self.caches = loop.cached_outputs(
+                [m for m in self.teachers if m not in loop.model.trained],
+                self.cache_mode, self.cache_device)
 
     def before_batch(self, loop, index: int, data_batch: dict) -> None:
         """On an epoch's first batch, update the weights."""
@@ -219,35 +219,35 @@ class AnchorGuidance(ObjectiveTerm):
             the others consistency is 0; the bound knows nothing of them.
         """
         terms = {}
-        if self.consistency is not None:
-            terms['con'] = self._consistency(record)
-        if self.complementarity is not None:
-            loss = self.complementarity
-            each = loss if isinstance(loss, nn.ModuleDict) else {
-                self.teachers[0]: loss}
-            bounds = [
-                self._bound(record, teacher, bound, update_estimator)
-                for teacher, bound in each.items()
-            ]
-            terms['com'] = bounds[0] if len(bounds) == 1 else \
-                torch.stack(bounds).mean()
+        if 'con' in self.losses:
+            terms['con'] = self._consistency(record, self.losses['con'])
+        bounds = [
+            self._bound(record, teacher, loss, update_estimator)
+            for teacher, loss in self._bounds.items()
+        ]
+        if bounds:
+            terms['com'] = sum(bounds[1:], bounds[0]) / len(bounds)
         return terms
 
-    def _consistency(self, record: BatchRecord) -> Tensor:
-        logits = [self._outputs(record, m)[1] for m in self.teachers]
-        teacher = logits[0] if len(logits) == 1 else record.model.head.fuse(
-            dict(zip(self.teachers, logits)))
-        loss, present = self.consistency, record.present
+    def _consistency(self, record: BatchRecord, loss: nn.Module) -> Tensor:
+        known = self._known_logits(record)
+        teacher = known[self.teachers[0]] if len(known) == 1 else \
+            record.model.head.fuse(known)
         pair = teacher, record.unimodal[self.follower]
+        present = record.present
         if present is None or getattr(loss, 'reduction', 'mean') != 'sum':
             return record.mean(loss, self.members, *pair)
         return loss(*(present.take(value, *self.members) for value in pair))
 
     def fused(self, record: BatchRecord) -> Tensor:
         """What the head makes of the teachers and the follower, (B, C)."""
-        logits = {m: self._outputs(record, m)[1] for m in self.teachers}
-        logits[self.follower] = record.unimodal[self.follower]
-        return record.model.head.fuse(logits)
+        return record.model.head.fuse({
+            **self._known_logits(record),
+            self.follower: record.unimodal[self.follower]
+        })
+
+    def _known_logits(self, record: BatchRecord) -> Dict[str, Tensor]:
+        return {m: self._outputs(record, m)[1] for m in self.teachers}
 
     def _bound(self, record: BatchRecord, teacher: str, loss: nn.Module,
                update_estimator: bool) -> Tensor:
@@ -301,14 +301,11 @@ class AnchorGuidance(ObjectiveTerm):
             f'alpha_{k}': float(v)
             for k, v in self.alphas.items() if k in self.losses
         })
-        club = self.complementarity
-        several = isinstance(club, nn.ModuleDict)
-        for teacher, bound in (club.items() if several else ((None, club), )):
-            if hasattr(bound, 'end_epoch'):
-                log.update({
-                    f'club_{k}_{teacher}' if several else f'club_{k}': v
-                    for k, v in bound.end_epoch().items()
-                })
+        for teacher, bound in self._bounds.items():
+            teacher = f'_{teacher}' if len(self._bounds) > 1 else ''
+            average = getattr(bound, 'end_epoch', dict)
+            log.update({f'club_{k}{teacher}': v
+                        for k, v in average().items()})
         return {f'{key}_{self.follower}': v for key, v in log.items()}
 
     def state_dict(self) -> Dict[str, Any]:

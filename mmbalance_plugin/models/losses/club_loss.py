@@ -7,8 +7,8 @@ from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from mmbalance_plugin.functional import (
-    club_against,
     club_log_likelihood,
+    club_sampled,
     club_upper_bound,
     standardize,
 )
@@ -16,7 +16,6 @@ from mmbalance_plugin.registry import MODELS
 from mmbalance_plugin.utils.device_means import DeviceMeans
 from mmbalance_plugin.utils.dist import broadcast_tensors, gather_with_grad
 from mmbalance_plugin.utils.streams import seeded, stream, stream_seed
-from mmbalance_plugin.utils.transfer import to_device
 
 from .gaussian_estimator import GaussianEstimator
 
@@ -205,11 +204,9 @@ class CLUBLoss(nn.Module):
         if self.variant == 'exact':
             bound = club_upper_bound(mu, logvar, y)
         else:
-            order = torch.randperm(
-                len(y),
-                generator=stream(self._seed, 'permutation', self._calls))
-            bound = club_against(mu, logvar, y,
-                                 y[to_device(order, y.device)])
+            bound = club_sampled(
+                mu, logvar, y,
+                stream(self._seed, 'permutation', self._calls))
         estimate = self._scale * bound
         with torch.no_grad():
             likelihood = self._scale * club_log_likelihood(mu, logvar, y)

@@ -133,8 +133,8 @@ def test_the_visualisation_backend_gets_each_epochs_record(udi):
 
 def test_cached_and_fresh_anchor_agree(udi, tmp_path):
     fresh = train(digits_cfg(tmp_path, dict(UDI, cache_anchor=False)))
-    assert udi[0].train_loop.guidance.cache is not None
-    assert fresh.train_loop.guidance.cache is None
+    assert udi[0].train_loop.guidance.caches
+    assert not fresh.train_loop.guidance.caches
     for key, value in weights(udi[0]).items():
         torch.testing.assert_close(
             value, weights(fresh)[key], rtol=1e-3, atol=1e-4)
@@ -148,7 +148,7 @@ def test_a_cache_that_augmentation_makes_wrong_is_refused(tmp_path):
         train(cfg)
     loop['cache_anchor'] = 'auto'
     runner = train(augmented(digits_cfg(tmp_path / 'b', loop), 'visual'))
-    assert runner.train_loop.guidance.cache is None
+    assert not runner.train_loop.guidance.caches
 
 
 @pytest.mark.parametrize('start, same', [('unimodal', True),

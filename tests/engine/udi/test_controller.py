@@ -6,6 +6,7 @@ from torch import nn
 
 from mmbalance_plugin.engine.udi import AlphaController, AnchorGuidance
 from mmbalance_plugin.models.losses import CLUBLoss, JSDivergenceLoss
+from mmbalance_plugin.models.recognizers import MultimodalRecognizer
 
 
 class Sample(dict):
@@ -21,6 +22,7 @@ class Model(nn.Module):
     """Two linear encoders with linear classifiers: small enough to check."""
 
     num_classes = 2
+    batch_record = MultimodalRecognizer.batch_record
 
     def __init__(self):
         super().__init__()

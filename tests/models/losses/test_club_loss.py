@@ -123,7 +123,9 @@ def test_q_is_two_plain_networks(layers):
         torch.manual_seed(0)
         networks = plain_q(5, 3, 7, layers)
         torch.manual_seed(0)
-        q = GaussianEstimator(5, 3, 7, hidden_layers=layers)
+        # Whose first step keeps the gradient.
+        optimizer = dict(type='SGD', lr=1., momentum=.9)
+        q = GaussianEstimator(5, 3, 7, optimizer, layers)
     x, y = torch.linspace(-1, 1, 40).view(8, 5), torch.ones(8, 3)
     mean, logvar = networks[0](x), networks[1](x).tanh()
     torch.testing.assert_close(q(x), (mean, logvar))
@@ -132,7 +134,9 @@ def test_q_is_two_plain_networks(layers):
     for network in networks:
         for parameter in network.parameters():
             parameter.data = parameter.grad
-    torch.testing.assert_close(q.likelihood_gradient(x, y), flat(networks))
+    q.fit(x, y, 1, .5)
+    (state, ), = (s.values() for s in q.get_extra_state()['state'].values())
+    torch.testing.assert_close(state, -.5 * flat(networks))
 
 
 # ---- the fit -----------------------------------------------------------

@@ -6,7 +6,10 @@ from mmengine.dataset import ConcatDataset, RepeatDataset, pseudo_collate
 from torch.utils.data import DataLoader
 
 from mmbalance_plugin.datasets import ArrayDataset, Arrays
-from mmbalance_plugin.engine.udi import AnchorCache, build_anchor_cache
+from mmbalance_plugin.engine.anchor_cache import (
+    AnchorCache,
+    build_anchor_cache,
+)
 from mmbalance_plugin.utils.sample_batch import sample_ids
 from tests.models.recognizers import toy
 from tests.pretended_card import CARD, waits_for_the_card
@@ -75,8 +78,8 @@ def test_outputs_are_those_of_the_samples(wrap):
 ])
 def test_else_it_is_refused_before_anything_is_run(dataset, reason,
                                                    monkeypatch):
-    monkeypatch.setattr('mmbalance_plugin.engine.udi.anchor_cache.'
-                        'feature_bank', None)
+    monkeypatch.setattr('mmbalance_plugin.engine.anchor_cache.feature_bank',
+                        None)
     assert cache_of(dataset)[2] is None
     with pytest.raises(ValueError, match=f'cache_anchor=True, but .*{reason}'):
         cache_of(dataset, True)

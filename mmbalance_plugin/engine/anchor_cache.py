@@ -1,4 +1,4 @@
-"""The frozen anchor's outputs, computed once per sample."""
+"""A frozen encoder's outputs, computed once per sample."""
 from typing import NamedTuple, Optional, Tuple, Union
 
 import torch
@@ -6,14 +6,15 @@ from mmengine.logging import print_log
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from ...datasets.determinism import (
+from ..datasets.determinism import (
     AMBIGUOUS,
     source_of,
     why_random,
     why_unnamed,
 )
-from ...utils.transfer import to_device
-from ..features import feature_bank
+from ..models.recognizers import MultimodalRecognizer
+from ..utils.transfer import to_device
+from .features import feature_bank
 
 
 class AnchorCache(NamedTuple):
@@ -46,7 +47,7 @@ class AnchorCache(NamedTuple):
             torch.index_select(table, 0, index, out=rows), self.device)
 
 
-def build_anchor_cache(model: torch.nn.Module,
+def build_anchor_cache(model: MultimodalRecognizer,
                        dataloader: DataLoader,
                        anchor: str,
                        mode: Union[str, bool] = 'auto',
