@@ -13,7 +13,7 @@ CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 EPOCHS = dict(
     av_digits=6, multiple_features=20, multiple_features_hard=20,
     multiple_features_pair=20, multiple_features_six=20, mnist_halves=10,
-    watch=10, htad=20)
+    watch=15, htad=20)
 ARRAYS = tuple(EPOCHS)
 CLIPS = ('crema_d', 'kinetics_sounds', 'vggsound', 'ucf101')
 SETS = ARRAYS + CLIPS

@@ -5,7 +5,8 @@ _base_ = [
     '../datasets/in_memory.py', '../models/branches.py',
     '../schedules/sgd_cosine.py', '../default_runtime.py'
 ]
-max_epochs = 10
+max_epochs = 15
+optim_wrapper = dict(optimizer=dict(weight_decay=0.03))
 
 modalities = ('accelerometer', 'gyroscope')
 num_classes = 7
@@ -26,13 +27,13 @@ train_dataloader = dict(dataset=dict(**dataset, split='train'))
 val_dataloader = dict(dataset=dict(**dataset, split='val'))
 test_dataloader = dict(dataset=dict(**dataset, split='test'))
 
-# Three convolutions over time each.
+# Four convolutions over time each.
 encoders = {
     m: dict(
         backbone=dict(
             type='mmbalance_plugin.SmallConvNet',
             in_channels=3,
-            channels=(16, 32, 64)),
+            channels=(16, 32, 64, 64)),
         feat_channels=64)
     for m in modalities
 }
