@@ -44,7 +44,7 @@ def batch_scores(head: nn.Module, features: Dict[str, Tensor],
     if head.linear:
         found['split'] = {
             m: score(value)
-            for m, value in head.split_logits(features).items()
+            for m, value in head.unimodal_logits(features).items()
         }
     found['zero_out'] = {
         m: score(value) for m, value in head.zero_out_logits(features).items()

@@ -8,17 +8,7 @@ below, when it first meets the prefix.
 """
 from typing import Any, Optional
 
-from mmengine.registry import DATA_SAMPLERS as MMENGINE_DATA_SAMPLERS
-from mmengine.registry import DATASETS as MMENGINE_DATASETS
-from mmengine.registry import FUNCTIONS as MMENGINE_FUNCTIONS
-from mmengine.registry import HOOKS as MMENGINE_HOOKS
-from mmengine.registry import LOOPS as MMENGINE_LOOPS
-from mmengine.registry import METRICS as MMENGINE_METRICS
-from mmengine.registry import MODEL_WRAPPERS as MMENGINE_MODEL_WRAPPERS
-from mmengine.registry import MODELS as MMENGINE_MODELS
-from mmengine.registry import OPTIM_WRAPPERS as MMENGINE_OPTIM_WRAPPERS
-from mmengine.registry import TASK_UTILS as MMENGINE_TASK_UTILS
-from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
+from mmengine import registry as mmengine
 from mmengine.registry import Registry
 
 from .compat import apply_shims, import_failure
@@ -72,7 +62,6 @@ class PluginRegistry(Registry):
             f'"{self.name}" registry of {SCOPE}: '
             f'{type(cause).__name__}: {cause}') from cause
 
-
     def build(self, cfg: dict, *args, **kwargs) -> Any:
         """Build a component, as MMEngine's registries do.
 
@@ -94,31 +83,27 @@ class PluginRegistry(Registry):
             raise
 
 
-def _registry(name: str, parent: Registry, *locations: str) -> PluginRegistry:
+def _registry(parent: Registry, *locations: str) -> PluginRegistry:
     return PluginRegistry(
-        name,
+        parent.name,
         parent=parent,
         scope=SCOPE,
         locations=[f'{SCOPE}.{location}' for location in locations])
 
 
 # Training steps and the terms of an objective are built like parts of models.
-MODELS = _registry('model', MMENGINE_MODELS, 'models', 'engine.steps',
-                   'engine.udi')
-MODEL_WRAPPERS = _registry('model_wrapper', MMENGINE_MODEL_WRAPPERS,
-                           'engine.steps')
-DATASETS = _registry('dataset', MMENGINE_DATASETS, 'datasets')
-DATA_SAMPLERS = _registry('data sampler', MMENGINE_DATA_SAMPLERS, 'datasets')
-FUNCTIONS = _registry('function', MMENGINE_FUNCTIONS, 'datasets')
-TRANSFORMS = _registry('transform', MMENGINE_TRANSFORMS,
-                       'datasets.transforms')
-METRICS = _registry('metric', MMENGINE_METRICS, 'evaluation')
-LOOPS = _registry('loop', MMENGINE_LOOPS, 'engine.loops')
-HOOKS = _registry('hook', MMENGINE_HOOKS, 'engine.hooks', 'engine.gradients')
-OPTIM_WRAPPERS = _registry('optim wrapper', MMENGINE_OPTIM_WRAPPERS,
-                           'engine.gradients')
+MODELS = _registry(mmengine.MODELS, 'models', 'engine.steps', 'engine.udi')
+MODEL_WRAPPERS = _registry(mmengine.MODEL_WRAPPERS, 'engine.steps')
+DATASETS = _registry(mmengine.DATASETS, 'datasets')
+DATA_SAMPLERS = _registry(mmengine.DATA_SAMPLERS, 'datasets')
+FUNCTIONS = _registry(mmengine.FUNCTIONS, 'datasets')
+TRANSFORMS = _registry(mmengine.TRANSFORMS, 'datasets.transforms')
+METRICS = _registry(mmengine.METRICS, 'evaluation')
+LOOPS = _registry(mmengine.LOOPS, 'engine.loops')
+HOOKS = _registry(mmengine.HOOKS, 'engine.hooks', 'engine.gradients')
+OPTIM_WRAPPERS = _registry(mmengine.OPTIM_WRAPPERS, 'engine.gradients')
 # Gradient methods.
-TASK_UTILS = _registry('task util', MMENGINE_TASK_UTILS, 'engine.gradients')
+TASK_UTILS = _registry(mmengine.TASK_UTILS, 'engine.gradients')
 
 __all__ = [
     'DATASETS', 'DATA_SAMPLERS', 'FUNCTIONS', 'HOOKS', 'LOOPS', 'METRICS',

@@ -21,7 +21,7 @@ from pathlib import Path
 from mmbalance_plugin.cli import launch
 from mmbalance_plugin.cli.arguments import add_cfg_options, add_verbose
 from mmbalance_plugin.cli.command import command
-from mmbalance_plugin.cli.custom_modules import import_custom_modules
+from mmbalance_plugin.cli.config_keys import import_custom_modules
 
 REPORT_SECONDS = 5.
 

@@ -12,6 +12,7 @@ from mmbalance_plugin.datasets.transforms.per_modality import (
     all_transforms,
 )
 from mmbalance_plugin.media import MediaError, MissingStreamError
+from mmbalance_plugin.utils.choices import require_choice
 
 from .building import default_scope
 from .clip import Clip, ClipError, load_arrays, present_inputs, to_tensor
@@ -19,18 +20,12 @@ from .clip import Clip, ClipError, load_arrays, present_inputs, to_tensor
 Path = Union[str, os.PathLike]
 ClipSource = Union[Path, Mapping[str, Any]]
 
-POLICIES = ('error', 'mask')
 # Where the decoding transforms look for the file of what they decode.
 FILE_OF = dict(imgs='filename', audios='audio_path')
 
 
 def clip_name(source: ClipSource, index: int) -> str:
-    """What a clip is called in results and messages.
-
-    Args:
-        source (str | PathLike | Mapping): The clip.
-        index (int): Its number, which names a clip without a path.
-    """
+    """What a clip is called in results and messages; see ``read``."""
     if isinstance(source, (str, os.PathLike)):
         return os.fspath(source)
     if isinstance(source, Mapping):
@@ -67,9 +62,7 @@ class ClipReader:
         if missing is None:
             stated = self.dataset.get('missing')
             missing = 'mask' if stated == 'mask' else 'error'
-        if missing not in POLICIES:
-            raise ValueError(f'missing must be one of {POLICIES}, but got '
-                             f'{missing!r}')
+        require_choice('missing', missing, ('error', 'mask'))
         self.missing = missing
 
     def read(self, source: ClipSource, index: int) -> Clip:

@@ -25,6 +25,7 @@ from torch import Tensor
 
 from mmbalance_plugin.functional.shapley import coalitions, shapley_values
 from mmbalance_plugin.media import MediaError
+from mmbalance_plugin.utils.choices import require_choice
 
 from .building import build_recognizer, default_scope, load_config
 from .checkpoint import load_weights, unfinished_stages
@@ -34,8 +35,6 @@ from .coalitions import coalition_log_probabilities
 from .dataset_info import class_names as find_class_names
 from .dataset_info import find_dataset
 from .prediction import ClipFailure, ClipPrediction, assemble_predictions
-
-VALUES = ('probability', 'log_probability')
 
 
 class MultimodalInferencer:
@@ -104,9 +103,7 @@ class MultimodalInferencer:
                  value: str = 'probability',
                  missing: Optional[str] = None,
                  cfg_options: Optional[dict] = None) -> None:
-        if value not in VALUES:
-            raise ValueError(f'value must be one of {VALUES}, but got '
-                             f'{value!r}')
+        require_choice('value', value, ('probability', 'log_probability'))
         self.value = value
         self.config = load_config(config, cfg_options)
         self.device = _usable(device or get_device())
@@ -173,9 +170,7 @@ class MultimodalInferencer:
         """
         if batch_size < 1:
             raise ValueError(f'batch_size must be positive, got {batch_size}')
-        if on_error not in ('raise', 'return'):
-            raise ValueError("on_error must be 'raise' or 'return', got "
-                             f'{on_error!r}')
+        require_choice('on_error', on_error, ('raise', 'return'))
         if isinstance(clips, (str, os.PathLike, dict)):
             clips = [clips]
         source = enumerate(clips)

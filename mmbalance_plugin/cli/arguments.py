@@ -25,11 +25,7 @@ class ConfigOptions(DictAction):
 
 
 def add_verbose(parser: argparse.ArgumentParser) -> None:
-    """Add the flag that :func:`~mmbalance_plugin.cli.command` looks for.
-
-    Args:
-        parser (ArgumentParser): Changed in place.
-    """
+    """Add the flag that :func:`~mmbalance_plugin.cli.command` looks for."""
     parser.add_argument(
         '--verbose',
         action='store_true',
@@ -37,11 +33,7 @@ def add_verbose(parser: argparse.ArgumentParser) -> None:
 
 
 def add_cfg_options(parser: argparse.ArgumentParser) -> None:
-    """Add the flag that overrides parts of a config.
-
-    Args:
-        parser (ArgumentParser): Changed in place.
-    """
+    """Add the flag that overrides parts of a config."""
     parser.add_argument(
         '--cfg-options',
         nargs='+',
@@ -52,11 +44,7 @@ def add_cfg_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_runner_args(parser: argparse.ArgumentParser) -> None:
-    """Add the flags that every tool with a runner has.
-
-    Args:
-        parser (ArgumentParser): Changed in place.
-    """
+    """Add the flags that every tool with a runner has."""
     parser.add_argument(
         '--work-dir', help='folder for logs, checkpoints and results')
     add_cfg_options(parser)

@@ -18,7 +18,6 @@ from typing import (
 from mmengine.config import Config
 
 from .command import UsageError
-from .custom_modules import import_custom_modules
 from .near import near
 
 # What reads a config besides the arguments of MMEngine's runner: its other
@@ -109,6 +108,21 @@ def refuse_near_misses(cfg: Config, options: dict) -> None:
                     raise UsageError(f'--cfg-options {option}: ' + _sentence(
                         path, key, owner, meant))
             path = f'{path}.{key}' if path else key
+
+
+def import_custom_modules(cfg: Config) -> None:
+    """Import what a config names in ``custom_imports``.
+
+    Raises:
+        UsageError: An import fails, with its reason.
+    """
+    from mmengine.utils import import_modules_from_strings
+    try:
+        import_modules_from_strings(
+            **cfg.get('custom_imports') or dict(imports=None))
+    except ImportError as error:
+        raise UsageError(
+            f'custom_imports: {error}: {error.__context__}') from error
 
 
 def _sentence(path: str, key: str, owner: str, meant: str) -> str:

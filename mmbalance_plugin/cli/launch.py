@@ -13,8 +13,11 @@ from mmbalance_plugin.shipped import find_config
 from mmbalance_plugin.utils.work_dir import refuse_finished
 
 from .command import Interrupted, UsageError
-from .config_keys import refuse_near_misses, unread_keys
-from .custom_modules import import_custom_modules
+from .config_keys import (
+    import_custom_modules,
+    refuse_near_misses,
+    unread_keys,
+)
 from .environment import (
     quiet_console,
     require_deterministic_cublas,

@@ -3,7 +3,7 @@ from typing import Dict, Sequence
 
 import numpy as np
 
-from mmbalance_plugin.utils import stream_seed
+from mmbalance_plugin.utils.streams import stream_seed
 
 PAIRINGS = ('real', 'within_class')
 

@@ -4,7 +4,7 @@ from typing import Dict, Optional, Sequence, Tuple
 import numpy as np
 import torch
 
-from mmbalance_plugin.utils import stream_seed
+from mmbalance_plugin.utils.streams import stream_seed
 
 from .array_dataset import ArrayDataset, Arrays
 from .av_digits_synthesis import add_noise

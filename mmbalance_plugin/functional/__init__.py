@@ -47,7 +47,7 @@ from .qmf import qmf_confidence, qmf_fuse, qmf_rank_loss
 from .reconboost import reconboost_loss
 from .relearning import cluster_purity, relearning_strength
 from .shapley import coalitions, shapley_values
-from .standardization import feature_moments, standardize
+from .standardization import standardize
 from .tcmax import tcmax_from_sums, tcmax_loss, tcmax_sums
 from .umt import umt_distillation
 

@@ -3,6 +3,8 @@ from typing import Dict, List, Mapping, Optional, Sequence, Union
 import torch
 from torch import Tensor
 
+from mmbalance_plugin.utils.choices import require_choice
+
 from ._tensors import at_least_float32
 
 Gradient = Union[Tensor, Sequence[Optional[Tensor]]]
@@ -40,9 +42,7 @@ def gradient_alignments(g_task: Gradient,
         DDP average the gradients over the ranks *before* calling this: the
         mean of local products is not the product of the mean gradients.
     """
-    if similarity not in ('inner', 'cosine'):
-        raise ValueError(
-            f"similarity must be 'inner' or 'cosine', got {similarity!r}")
+    require_choice('similarity', similarity, ('inner', 'cosine'))
     task = _as_list(g_task)
     zero = next((g.new_zeros(()) for g in task if g is not None), None)
     if zero is None:

@@ -3,8 +3,9 @@ from typing import List, Optional, Tuple
 import torch
 from torch import Tensor
 
+from mmbalance_plugin.utils.transfer import to_device
+
 from ._tensors import at_least_float32
-from .standardization import feature_moments
 
 
 def club_upper_bound(mu: Tensor, logvar: Tensor, y: Tensor) -> Tensor:
@@ -40,11 +41,12 @@ def club_upper_bound(mu: Tensor, logvar: Tensor, y: Tensor) -> Tensor:
         ValueError: The shapes differ or are not (N, D) with N >= 1.
     """
     mu, logvar, y = _checked(mu, logvar, y)
-    mean, var = feature_moments(y)
     # About the mean, the squares of mu cancel on paper instead of in floating
     # point: var + r^2 - (r - c)^2 = var + 2 r c - c^2.
+    mean = y.mean(dim=0)
     centred, residual = y - mean, mu - mean
-    contrast = var + centred * (2 * residual - centred)
+    contrast = centred.square().mean(dim=0) + centred * (2 * residual -
+                                                         centred)
     return _mean_over_samples(0.5 * contrast * torch.exp(-logvar))
 
 
@@ -69,7 +71,7 @@ def club_sampled(mu: Tensor,
     mu, logvar, y = _checked(mu, logvar, y)
     device = y.device if generator is None else generator.device
     order = torch.randperm(len(y), generator=generator, device=device)
-    partners = y[order.to(y.device, non_blocking=True)]
+    partners = y[to_device(order, y.device)]
     # (n - mu)^2 - (y - mu)^2 as one product, for the same reason as above.
     contrast = (partners - y) * (partners + y - 2 * mu)
     return _mean_over_samples(0.5 * contrast * torch.exp(-logvar))

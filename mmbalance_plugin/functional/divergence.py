@@ -3,6 +3,8 @@ import math
 import torch
 from torch import Tensor
 
+from mmbalance_plugin.utils.choices import require_choice
+
 from ._tensors import at_least_float32
 
 # Log-probability of "never": exp of it is zero, and differences of two such
@@ -51,9 +53,7 @@ def js_divergence(logits_p: Tensor,
         raise ValueError(
             'js_divergence needs logits of equal shape, got '
             f'{tuple(logits_p.shape)} and {tuple(logits_q.shape)}')
-    if reduction not in ('mean', 'sum', 'none'):
-        raise ValueError("reduction must be 'mean', 'sum' or 'none', got "
-                         f'{reduction!r}')
+    require_choice('reduction', reduction, ('mean', 'sum', 'none'))
     log_p, log_q = _log_probabilities(logits_p), _log_probabilities(logits_q)
     gap = log_q - log_p
     zero = torch.zeros_like(gap)

@@ -22,6 +22,8 @@ import torch.nn.functional as F
 from scipy.optimize import minimize
 from torch import Tensor
 
+from mmbalance_plugin.utils.choices import require_choice
+
 from ._tensors import at_least_float32
 
 POOLS = ('probs', 'log_probs')
@@ -94,6 +96,7 @@ def pool_weighted(logits: Dict[str, Tensor],
             'log_probs' for ``log_softmax(sum_m w_m log p^m)`` (logarithmic
             pool). Defaults to 'probs'.
     """
+    require_choice('pool', pool, POOLS)
     stacked = _stack(silence_absent(logits, present))
     log_probs = F.log_softmax(stacked, dim=-1)
     weights = torch.as_tensor(weights).to(log_probs)
@@ -109,9 +112,7 @@ def pool_weighted(logits: Dict[str, Tensor],
     if pool == 'probs':
         # log 0 = -inf drops the modality out of the sum, as it should.
         return (log_probs + weights.log()).logsumexp(dim=0)
-    if pool == 'log_probs':
-        return F.log_softmax((weights * log_probs).sum(dim=0), dim=-1)
-    raise ValueError(f"pool must be one of {POOLS}, but got '{pool}'")
+    return F.log_softmax((weights * log_probs).sum(dim=0), dim=-1)
 
 
 def _shared_out(weights: Tensor, names: List[str],
@@ -149,8 +150,6 @@ def fit_pool_weights(logits: Dict[str, Tensor],
         Tensor: Weights of shape (M, ), float64 on the CPU, in the order of
         ``logits``; at least about 1e-6 each, summing to 1.
     """
-    if pool not in POOLS:
-        raise ValueError(f"pool must be one of {POOLS}, but got '{pool}'")
     names = list(logits)
     stacked = _stack(logits).detach().to('cpu', torch.float64)
     labels = targets.detach().cpu().reshape(-1)

@@ -3,6 +3,8 @@ from typing import Dict
 import torch
 from torch import Tensor
 
+from mmbalance_plugin.utils.choices import require_choice
+
 from ._tensors import at_least_float32
 
 
@@ -53,10 +55,7 @@ def ogm_coefficients(ratios: Dict[str, Tensor],
         raise ValueError(
             f'alpha must not be negative, got {alpha}: it would speed up the '
             'modality that is ahead')
-    if form not in ('cvpr', 'tpami'):
-        raise ValueError(
-            f"form must be 'cvpr' or 'tpami', got {form!r}")
-
+    require_choice('form', form, ('cvpr', 'tpami'))
     stacked = torch.stack([at_least_float32(r) for r in ratios.values()])
     if form == 'cvpr':
         slowed = 1 - torch.tanh(alpha * stacked)

@@ -5,6 +5,8 @@ from typing import Callable, List, Optional, Sequence
 import torch
 from torch import Tensor
 
+from mmbalance_plugin.utils.choices import require_choice
+
 from ._tensors import at_least_float32
 
 DISTRIBUTIONS = ('normal', 'uniform', 'rademacher')
@@ -33,6 +35,7 @@ def unit_noise(size: int,
     Raises:
         ValueError: Unknown ``distribution``.
     """
+    require_choice('distribution', distribution, DISTRIBUTIONS)
     if out is None:
         device = 'cpu' if generator is None else generator.device
         out = torch.empty(size, device=device)
@@ -42,10 +45,7 @@ def unit_noise(size: int,
     if distribution == 'uniform':
         bound = math.sqrt(3)
         return noise.uniform_(-bound, bound, generator=generator)
-    if distribution == 'rademacher':
-        return noise.random_(0, 2, generator=generator).mul_(2).sub_(1)
-    raise ValueError(f'distribution must be one of {DISTRIBUTIONS}, got '
-                     f'{distribution!r}')
+    return noise.random_(0, 2, generator=generator).mul_(2).sub_(1)
 
 
 def noise_stds(grads: Sequence[Tensor]) -> Tensor:

@@ -31,7 +31,7 @@ def mimo_loss(fused: Tensor, unimodal: Dict[str, Tensor], weight: float,
 
     Note:
         Under DDP pass losses that are means over all ranks
-        (:func:`all_reduce_mean_with_grad`), or the weights are those of the
+        (:func:`all_reduce_sum_with_grad`), or the weights are those of the
         local batch.
     """
     if mu <= 0:

@@ -3,9 +3,9 @@ from typing import Optional, Sequence
 import torch
 from torch import Tensor
 
-from ._tensors import at_least_float32
+from mmbalance_plugin.utils.choices import require_choice
 
-_NORMS = ('encoder', 'tensor')
+from ._tensors import at_least_float32
 
 
 def mmpareto_direction(g_fused: Tensor,
@@ -50,8 +50,7 @@ def mmpareto_direction(g_fused: Tensor,
         with 'tensor' it can be. Homogeneous of degree 1: a common loss scale
         passes through. Under DDP average both gradients first.
     """
-    if norm not in _NORMS:
-        raise ValueError(f'norm must be one of {_NORMS}, got {norm!r}')
+    require_choice('norm', norm, ('encoder', 'tensor'))
     if g_fused.shape != g_unimodal.shape or g_fused.ndim != 1:
         raise ValueError('mmpareto_direction needs two flat gradients of the '
                          f'same encoder, got shapes {tuple(g_fused.shape)} '

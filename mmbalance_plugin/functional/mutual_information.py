@@ -5,6 +5,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mmbalance_plugin.utils.choices import require_choice
+
 from ._tensors import at_least_float32
 from .club import club_upper_bound
 
@@ -136,9 +138,7 @@ def feature_mutual_information(x: Tensor,
     Raises:
         ValueError: Unknown ``estimator``.
     """
-    if estimator not in ESTIMATORS:
-        raise ValueError(f'estimator must be one of {ESTIMATORS}, got '
-                         f'{estimator!r}')
+    require_choice('estimator', estimator, ESTIMATORS)
     x, y = (_principal(part, components) for part in (x, y))
     if len(x) <= neighbors or not x.shape[1] or not y.shape[1]:
         return 0.

@@ -1,30 +1,9 @@
-from typing import Optional, Tuple
-
 from torch import Tensor
 
 from ._tensors import at_least_float32
 
 
-def feature_moments(features: Tensor) -> Tuple[Tensor, Tensor]:
-    """Mean and biased variance of each feature over the batch.
-
-    Args:
-        features (Tensor): Features of shape (N, D).
-
-    Returns:
-        Tuple[Tensor, Tensor]: Mean and variance, each of shape (D,),
-        differentiable. The variance is taken about the mean, hence exact for
-        features far away from zero; both are float32 or better.
-    """
-    features = at_least_float32(features)
-    mean = features.mean(dim=0)
-    return mean, (features - mean).square().mean(dim=0)
-
-
-def standardize(features: Tensor,
-                mean: Optional[Tensor] = None,
-                var: Optional[Tensor] = None,
-                eps: float = 1e-6) -> Tensor:
+def standardize(features: Tensor, eps: float = 1e-6) -> Tensor:
     r"""Bring every feature to mean 0 and variance 1 over the batch.
 
     The moments are part of the graph: the gradient with respect to the
@@ -34,22 +13,14 @@ def standardize(features: Tensor,
 
     Args:
         features (Tensor): Features of shape (N, D), N >= 1.
-        mean (Tensor, optional): Mean of shape (D,), for example that of the
-            global batch. Defaults to None: the mean of ``features``.
-        var (Tensor, optional): Biased variance of shape (D,). Defaults to
-            None: the variance of ``features``.
         eps (float): Added to the variance. A feature that does not vary
             becomes 0, with a finite gradient. Defaults to 1e-6.
 
     Returns:
-        Tensor: :math:`(x - mean) / \sqrt{var + eps}`, shape (N, D).
-
-    Raises:
-        ValueError: Only one of ``mean`` and ``var`` is given.
+        Tensor: :math:`(x - mean) / \sqrt{var + eps}` with the biased variance,
+        shape (N, D), in float32 or better. The variance is taken about the
+        mean, hence exact for features far away from zero.
     """
-    if (mean is None) != (var is None):
-        raise ValueError('standardize needs both mean and var, or neither')
     features = at_least_float32(features)
-    if mean is None or var is None:
-        mean, var = feature_moments(features)
-    return (features - mean) * (var + eps).rsqrt()
+    centred = features - features.mean(dim=0)
+    return centred * (centred.square().mean(dim=0) + eps).rsqrt()

@@ -1,5 +1,5 @@
 """Batches of which some samples lack a modality."""
-from typing import Callable, Dict, Iterable, List, Mapping, Sequence, Tuple
+from typing import Dict, Iterable, List, Mapping, Sequence, Tuple
 
 import torch
 from torch import Tensor
@@ -78,29 +78,6 @@ class Presence:
             return value
         zeros = value.new_zeros(self.size, *value.shape[1:])
         return zeros.index_copy(0, self._on_device(self._rows[name]), value)
-
-    def mean(self, loss: Callable[..., Tensor], names: Sequence[str],
-             *values: Tensor) -> Tensor:
-        """Mean loss over the batch, of samples that have some modalities.
-
-        The other samples contribute 0 and are counted: so the mean over
-        batches of one size, on ranks or in micro-batches, is that of the
-        whole.
-
-        Args:
-            loss (Callable): Takes rows of each value, returns their mean
-                loss, 0-d.
-            names (Sequence[str]): The modalities.
-            values (Tensor): Shape (B, ...) each.
-
-        Returns:
-            Tensor: 0-d, with a gradient of 0 where no sample has them.
-        """
-        count = self.count(*names)
-        if not count:
-            return torch.cat([v.flatten()[:0] for v in values]).sum()
-        rows = [self.take(value, *names) for value in values]
-        return loss(*rows) * (count / self.size)
 
     def mask(self, name: str) -> Tensor:
         """Where a modality is there: bool, (B, ), on the device."""

@@ -4,7 +4,7 @@ Each of them does nothing but return its input where no process group of more
 than one rank exists. All ranks must call them in the same order, and those
 with gradients call a collective in the backward pass as well.
 """
-from typing import Dict, Sequence, Tuple
+from typing import Dict, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -63,21 +63,6 @@ def all_reduce_sum_with_grad(tensor: Tensor, agreed: bool = False) -> Tensor:
     return _AllReduceSum.apply(tensor, agreed)
 
 
-def all_reduce_mean_with_grad(tensor: Tensor) -> Tensor:
-    """Average a tensor over all ranks, differentiably.
-
-    See :func:`all_reduce_sum_with_grad`. Every rank counts the same,
-    however many samples it holds.
-
-    Args:
-        tensor (Tensor): Of the same shape on all ranks.
-
-    Returns:
-        Tensor: The mean, bit-identical on all ranks.
-    """
-    return all_reduce_sum_with_grad(tensor) / dist.get_world_size()
-
-
 def gather_with_grad(tensor: Tensor, agreed: bool = False) -> Tensor:
     """Concatenate the ranks' tensors along the first axis, differentiably.
 
@@ -122,17 +107,6 @@ def global_scores(
     dist.all_reduce(packed, op='sum')
     totals, sizes = packed.chunk(2)
     return dict(zip(sums, totals)), dict(zip(sums, sizes))
-
-
-def broadcast_tensors(tensors: Sequence[Tensor], src: int = 0) -> None:
-    """Overwrite tensors in place with those of one rank.
-
-    Args:
-        tensors (Sequence[Tensor]): Tensors of the same shapes on all ranks.
-        src (int): The rank whose values all get. Defaults to 0.
-    """
-    for tensor in tensors:
-        dist.broadcast(tensor.detach(), src=src)
 
 
 def draws_agree(device: torch.device) -> bool:

@@ -1,6 +1,6 @@
 """The samples of a batch, without an object for each."""
 from functools import cached_property
-from typing import Any, Dict, Iterator, List, Sequence
+from typing import Any, Dict, Iterator, List, Optional, Sequence
 
 import torch
 from mmaction.structures import ActionDataSample
@@ -52,6 +52,14 @@ class SampleBatch:
 
     def __iter__(self) -> Iterator[ActionDataSample]:
         return iter(self._samples)
+
+
+def name_of(samples: Optional[Sequence], index: int) -> str:
+    """What messages call a sample of a batch: by its id, if it has one."""
+    number = None if samples is None else getattr(samples[index],
+                                                  'sample_idx', None)
+    return f'sample {index} of the batch' if number is None else (
+        f'the sample with sample_idx={number}')
 
 
 def sample_ids(samples: Sequence) -> Tensor:

@@ -84,7 +84,7 @@ def test_exchanged_averages_over_partners():
             expected.append(head(mixed).softmax(1)[0, targets[i]].item())
     assert found['exchanged']['a'] == pytest.approx(
         sum(expected) / len(expected), abs=1e-6)
-    split = head.split_logits(value)['b'].softmax(1)
+    split = head.unimodal_logits(value)['b'].softmax(1)
     assert found['split']['b'] == pytest.approx(
         split[range(9), targets].mean().item(), abs=1e-6)
 

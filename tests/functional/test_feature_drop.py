@@ -3,7 +3,10 @@ import math
 import pytest
 import torch
 
-from mmbalance_plugin.functional.feature_drop import drop_features, keep_masks
+from mmbalance_plugin.functional.prediction_modulation import (
+    drop_features,
+    keep_masks,
+)
 
 
 def generator(seed=0):

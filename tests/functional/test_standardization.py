@@ -1,7 +1,6 @@
-import pytest
 import torch
 
-from mmbalance_plugin.functional import feature_moments, standardize
+from mmbalance_plugin.functional import standardize
 
 
 def features(n=40, d=6, dtype=torch.float64, seed=0):
@@ -9,18 +8,12 @@ def features(n=40, d=6, dtype=torch.float64, seed=0):
     return torch.randn(n, d, generator=generator, dtype=dtype)
 
 
-def test_moments():
-    x = features() * 3 + 5
-    mean, var = feature_moments(x)
-    torch.testing.assert_close(mean, x.mean(0))
-    torch.testing.assert_close(var, x.var(0, correction=0))
-
-
-def test_moments_are_exact_far_from_zero():
-    x = features() + 1e4
-    _, var = feature_moments(x.float())
-    expected = x.float().double().var(0, correction=0)
-    torch.testing.assert_close(var.double(), expected, rtol=1e-5, atol=0)
+def test_the_variance_is_exact_far_from_zero():
+    x = features().float() + 1e4
+    slow = x.double() - x.double().mean(0)
+    slow = slow / (x.double().var(0, correction=0) + 1e-6).sqrt()
+    torch.testing.assert_close(
+        standardize(x).double(), slow, rtol=1e-4, atol=2e-3)
 
 
 def test_result_has_mean_zero_and_variance_one():
@@ -32,7 +25,7 @@ def test_result_has_mean_zero_and_variance_one():
 
 def test_eps_enters_the_variance():
     x = features()
-    _, var = feature_moments(x)
+    var = x.var(0, correction=0)
     z = standardize(x, eps=.5)
     torch.testing.assert_close(z.var(0, correction=0), var / (var + .5))
 
@@ -74,19 +67,7 @@ def test_one_sample_is_finite():
     assert torch.equal(z, torch.zeros(1, 4)) and x.grad.isfinite().all()
 
 
-def test_moments_of_a_larger_batch():
-    whole = features()
-    mean, var = feature_moments(whole)
-    parts = [standardize(part, mean, var) for part in whole.split([13, 27])]
-    torch.testing.assert_close(torch.cat(parts), standardize(whole))
-
-
 def test_half_precision_is_lifted():
     x = features(dtype=torch.float32).half()
     assert standardize(x).dtype == torch.float32
     torch.testing.assert_close(standardize(x), standardize(x.float()))
-
-
-def test_one_moment_alone_is_refused():
-    with pytest.raises(ValueError, match='both mean and var'):
-        standardize(features(), mean=torch.zeros(6))

@@ -1,4 +1,4 @@
-import importlib.util
+"""Runs by the tools, and the one line with which those end that cannot be."""
 import json
 import os
 import pickle
@@ -9,207 +9,20 @@ from unittest import mock
 
 import pytest
 import torch
-from mmengine.config import Config
 
 import mmbalance_plugin.registry  # noqa: F401  reads what was saved
 from mmbalance_plugin import shipped
-from mmbalance_plugin.cli import arguments, launch
+from mmbalance_plugin.cli import launch
 from mmbalance_plugin.cli.environment import require_writable
 from tests.datasets.unprivileged import open_folder, unprivileged
 
 HERE = Path(__file__).parent
-
-# As a user of MMAction2 writes it: the toolkit's scope, plugin types by
-# their prefix, nothing imported by hand.
-CONFIG = """
-default_scope = 'mmaction'
-
-
-def encoder(channels):
-    return dict(
-        backbone=dict(
-            type='mmbalance_plugin.MLPBackbone', in_channels=channels,
-            channels=(8, ), norm_cfg=None),
-        feat_channels=8)
-
-
-model = dict(
-    type='mmbalance_plugin.MultimodalRecognizer',
-    encoders=dict(first=encoder(4), second=encoder(3)),
-    head=dict(type='mmbalance_plugin.ConcatHead', num_classes=2))
-del encoder
-train_dataloader = dict(
-    batch_size=4,
-    num_workers=0,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(type='cli_toy.ToyDataset'))
-val_dataloader = test_dataloader = train_dataloader
-val_evaluator = test_evaluator = dict(
-    type='mmbalance_plugin.MultimodalMetric')
-val_cfg = dict()
-test_cfg = dict()
-train_cfg = dict(by_epoch=True, max_epochs=2)
-optim_wrapper = dict(optimizer=dict(type='SGD', lr=0.1))
-default_hooks = dict(
-    checkpoint=dict(type='CheckpointHook', interval=1, save_best='acc/top1'))
-randomness = dict(seed=7)
-"""
-
-
-@pytest.fixture
-def config(tmp_path, monkeypatch):
-    """A small config; its folder is the current one."""
-    path = tmp_path / 'toy.py'
-    path.write_text(CONFIG)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(HERE)
-    monkeypatch.delenv('LOCAL_RANK', raising=False)
-    return path
-
-
-def tool(root, name):
-    spec = importlib.util.spec_from_file_location(
-        f'tools_{name}', root / 'tools' / f'{name}.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture
-def main(root, monkeypatch):
-    """Call a tool with a command line, in this process."""
-
-    def call(name, *args):
-        monkeypatch.setattr(sys, 'argv', [f'{name}.py', *map(str, args)])
-        tool(root, name).main()
-
-    return call
-
-
-@pytest.fixture
-def train_cfg_of(root):
-    """The config that a command line of train.py leads to."""
-
-    def parse(*args):
-        parsed = arguments.parse_args(
-            tool(root, 'train').build_parser(), [*map(str, args)])
-        cfg = launch.load_config(parsed.config, parsed.cfg_options)
-        return launch.apply_train_args(cfg, parsed)
-
-    return parse
 
 
 def losses(work_dir):
     log, = Path(work_dir).glob('*/vis_data/scalars.json')
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     return [line for line in lines if 'acc/top1' in line]
-
-
-def test_no_flags(config, train_cfg_of):
-    cfg = train_cfg_of('toy.py')
-    assert cfg.work_dir == os.path.join('.', 'work_dirs', 'toy')
-    assert cfg.launcher == 'none'
-    assert cfg.randomness.seed == 7
-    assert 'resume' not in cfg
-    assert os.environ['LOCAL_RANK'] == '0'
-
-
-def test_flags(config, train_cfg_of):
-    cfg = train_cfg_of(
-        'toy.py', '--work-dir', 'elsewhere', '--seed', 3, '--deterministic',
-        '--no-validate', '--cfg-options', 'train_cfg.max_epochs=5',
-        'auto_scale_lr.base_batch_size=8', '--auto-scale-lr', '--launcher',
-        'pytorch', '--local-rank', 1)
-    assert cfg.work_dir == 'elsewhere'
-    assert cfg.randomness == dict(seed=3, deterministic=True)
-    assert cfg.val_cfg is cfg.val_dataloader is cfg.val_evaluator is None
-    assert cfg.train_cfg.max_epochs == 5
-    assert cfg.auto_scale_lr == dict(base_batch_size=8, enable=True)
-    assert cfg.launcher == 'pytorch'
-    assert os.environ['LOCAL_RANK'] == '1'
-
-
-@pytest.mark.parametrize('flags, load_from', [
-    (['--resume'], None),
-    (['--resume', 'a.pth'], 'a.pth'),
-])
-def test_resume(config, train_cfg_of, flags, load_from):
-    cfg = train_cfg_of('toy.py', *flags)
-    assert cfg.resume is True
-    assert cfg.load_from == load_from
-
-
-@pytest.mark.parametrize('there, resume, load_from', [
-    (False, False, 'start.pth'),
-    (True, True, None),
-])
-def test_resume_of_a_run_that_starts_from_a_file(config, train_cfg_of, there,
-                                                 resume, load_from):
-    """Before the first checkpoint it starts from the file once more."""
-    folder = Path('work_dirs/toy')
-    if there:
-        folder.mkdir(parents=True)
-        (folder / 'epoch_1.pth').write_text('')
-        (folder / 'last_checkpoint').write_text('epoch_1.pth')
-    cfg = train_cfg_of('toy.py', '--resume', '--cfg-options',
-                       'load_from=start.pth')
-    assert (cfg.resume, cfg.load_from) == (resume, load_from)
-
-
-@pytest.mark.parametrize('flags, word', [
-    ([], '--overwrite'), (['--overwrite'], None), (['--resume'], None),
-    (['--work-dir', 'other'], None), (['--cfg-options', 'overwrite=True'],
-                                      None)])
-def test_the_work_dir_of_a_finished_run(config, train_cfg_of, flags, word):
-    """Refused before anything is built."""
-    folder = Path('work_dirs/toy')
-    folder.mkdir(parents=True)
-    (folder / 'summary.json').write_text('{}')
-    if word is None:
-        cfg = train_cfg_of('toy.py', *flags)
-        assert bool(cfg.get('overwrite')) == ('overwrite' in str(flags))
-    else:
-        with pytest.raises(ValueError, match=f'finished run.*{word}'):
-            train_cfg_of('toy.py', *flags)
-
-
-@pytest.mark.parametrize('flags, seed', [([], None), (['--seed', 3], 3)])
-def test_a_config_that_says_nothing_of_randomness(config, train_cfg_of, flags,
-                                                  seed):
-    config.write_text(CONFIG.replace('randomness = dict(seed=7)', ''))
-    cfg = train_cfg_of('toy.py', *flags)
-    assert cfg.randomness == dict(seed=seed)
-
-
-@pytest.mark.parametrize('before, after', [
-    (None, 'AmpOptimWrapper'),
-    ('OptimWrapper', 'AmpOptimWrapper'),
-    ('AmpOptimWrapper', 'AmpOptimWrapper'),
-    ('mmbalance_plugin.OGMOptimWrapper',
-     'mmbalance_plugin.OGMAmpOptimWrapper'),
-])
-def test_amp(config, train_cfg_of, before, after):
-    options = [f'optim_wrapper.type={before}'] if before else ['a=1']
-    cfg = train_cfg_of('toy.py', '--amp', '--cfg-options', *options)
-    assert cfg.optim_wrapper.type == after
-    assert cfg.optim_wrapper.loss_scale == 'dynamic'
-    assert cfg.optim_wrapper.optimizer.lr == 0.1
-
-
-def test_amp_of_a_stage_with_its_own_wrapper():
-    cfg = Config(
-        dict(
-            optim_wrapper=dict(type='OptimWrapper'),
-            train_cfg=dict(stages=[
-                dict(name='first'),
-                dict(optim_wrapper=dict(optimizer=dict(lr=1))),
-                dict(optim_wrapper=dict(type='OptimWrapper')),
-            ])))
-    launch.enable_amp(cfg)
-    plain, partial, own = cfg.train_cfg.stages
-    assert 'optim_wrapper' not in plain
-    assert 'type' not in partial.optim_wrapper
-    assert own.optim_wrapper.type == 'AmpOptimWrapper'
 
 
 @pytest.mark.parametrize('args, message', [
@@ -365,7 +178,8 @@ def test_test_refuses_weights_that_do_not_fit(config, main, capsys, spoil,
 
 
 def test_mistyped_keys_of_a_file_are_warned_of(config, main, capsys):
-    config.write_text(CONFIG + """
+    plain = config.read_text()
+    config.write_text(plain + """
 modle = dict()
 model['head']['num_clases'] = 2
 """)
@@ -380,7 +194,7 @@ model['head']['num_clases'] = 2
     assert told[-1].startswith('error: ')
     assert "unexpected keyword argument 'num_clases'" in told[-1]
     # What breaks nothing is warned of in the log.
-    config.write_text(CONFIG + 'modle = dict()\n')
+    config.write_text(plain + 'modle = dict()\n')
     with mock.patch('mmengine.runner.Runner.train'):
         main('train', 'toy.py')
     told = 'the runner does not read modle; did you mean model?'
@@ -405,7 +219,7 @@ def test_a_run_that_cannot_begin_ends_with_one_line(config, main, capsys):
 
 
 def test_ctrl_c_says_how_to_go_on(config, main, capsys):
-    config.write_text(CONFIG + """
+    config.write_text(config.read_text() + """
 custom_imports = dict(imports=['cli_toy'])
 custom_hooks = [dict(type='cli_toy.PressCtrlC', epoch=0)]
 """)
@@ -503,8 +317,8 @@ def test_training_entry_of_mmaction(config, root, run_python, repaired):
         # MMAction2 1.2.0 as published cannot import its own models. The
         # shim must come first, which is one line.
         config.write_text(
-            CONFIG + "custom_imports = dict(imports='mmbalance_plugin."
-            "registry')\n")
+            config.read_text()
+            + "custom_imports = dict(imports='mmbalance_plugin.registry')\n")
     done = run_python(
         '-c', MMACTION_TRAIN.format(repaired=repaired), cwd=config.parent,
         PYTHONPATH=os.pathsep.join([str(root), str(HERE)]))

@@ -3,9 +3,7 @@ import torch
 from mmengine import dist
 
 from mmbalance_plugin.utils.dist import (
-    all_reduce_mean_with_grad,
     all_reduce_sum_with_grad,
-    broadcast_tensors,
     gather_with_grad,
 )
 from tests.dist_utils import run_ranks
@@ -28,9 +26,7 @@ def local(whole):
 def test_one_process_is_left_alone():
     x = batch().requires_grad_()
     assert all_reduce_sum_with_grad(x) is x
-    assert torch.equal(all_reduce_mean_with_grad(x), x)
     assert gather_with_grad(x) is x
-    broadcast_tensors([x.detach()])
 
 
 # ---- two ranks ---------------------------------------------------------
@@ -38,16 +34,16 @@ def _sums():
     rank = dist.get_rank()
     x = torch.tensor([1. + rank, 10. * rank], requires_grad=True)
     kept = x.detach().clone()
-    total, mean = all_reduce_sum_with_grad(x), all_reduce_mean_with_grad(x)
+    total = all_reduce_sum_with_grad(x)
     # Each rank weighs its copy differently; the gradient is the sum.
     ((rank + 1) * total.square().sum()).backward()
     assert torch.equal(x.detach(), kept), 'the input was overwritten'
-    return total, mean, x.grad
+    return total, x.grad
 
 
-def test_sum_and_mean_with_gradients():
-    for total, mean, grad in run_ranks(_sums, 2):
-        assert total.tolist() == [3., 10.] and mean.tolist() == [1.5, 5.]
+def test_sum_with_gradients():
+    for total, grad in run_ranks(_sums, 2):
+        assert total.tolist() == [3., 10.]
         # d/dx of (1 + 2) * total^2
         assert grad.tolist() == [18., 60.]
 
@@ -68,17 +64,3 @@ def test_gather_with_gradients(agreed, factor):
     weights = torch.arange(11.).double()[:, None].expand(11, 3)
     assert torch.equal(
         torch.cat([grad for _, grad in results]), factor * weights)
-
-
-def _broadcast():
-    layer = torch.nn.Linear(2, 2)
-    torch.nn.init.constant_(layer.weight, dist.get_rank() + 1.)
-    step = torch.tensor([dist.get_rank() + 7])
-    broadcast_tensors([step, layer.weight], src=1)
-    return step, layer.weight
-
-
-def test_broadcast():
-    for step, weight in run_ranks(_broadcast, 2):
-        assert step.tolist() == [8]
-        assert torch.equal(weight, torch.full((2, 2), 2.))

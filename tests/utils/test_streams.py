@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from mmbalance_plugin.utils import seeded, stream, stream_seed
+from mmbalance_plugin.utils.streams import seeded, stream, stream_seed
 from tests.dist_utils import run_ranks
 
 

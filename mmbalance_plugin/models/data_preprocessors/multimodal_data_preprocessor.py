@@ -8,6 +8,7 @@ from torch import Tensor
 
 from mmbalance_plugin.registry import MODELS
 from mmbalance_plugin.utils.eager import eager
+from mmbalance_plugin.utils.sample_batch import name_of
 from mmbalance_plugin.utils.transfer import stack_for, to_device
 
 from ..modalities import check_modality_names
@@ -115,7 +116,7 @@ class MultimodalDataPreprocessor(MultiModalDataPreprocessor):
                 for index in range(size):
                     if not any(index in there for there in rows.values()):
                         raise ValueError(
-                            f'{_name(samples, index)} has none of the '
+                            f'{name_of(samples, index)} has none of the '
                             f'modalities {list(self.modalities)}; leave it '
                             'out')
             data['present'] = Presence(size, rows, self.device)
@@ -173,7 +174,7 @@ class MultimodalDataPreprocessor(MultiModalDataPreprocessor):
         for index, value in enumerate(values):
             if not isinstance(value, Tensor):
                 raise ValueError(
-                    f"'{name}' of {_name(samples, index)} is a "
+                    f"'{name}' of {name_of(samples, index)} is a "
                     f'{type(value).__name__}, not a tensor')
             if value.shape[:1] == (0, ):
                 continue
@@ -182,8 +183,8 @@ class MultimodalDataPreprocessor(MultiModalDataPreprocessor):
             if value.shape != first.shape:
                 raise ValueError(
                     f"'{name}' has unequal shapes in one batch: "
-                    f'{tuple(first.shape)} of {_name(samples, there[0])}, '
-                    f'{tuple(value.shape)} of {_name(samples, index)}; '
+                    f'{tuple(first.shape)} of {name_of(samples, there[0])}, '
+                    f'{tuple(value.shape)} of {name_of(samples, index)}; '
                     'crop, pad or resample it in the pipeline')
         if not there:
             return values[0], there
@@ -201,18 +202,11 @@ class MultimodalDataPreprocessor(MultiModalDataPreprocessor):
             index = int(wrong[0])
             if there is not None:
                 index = there[index]
-            raise ValueError(f"'{name}' of {_name(samples, index)} holds NaN "
-                             'or infinity')
+            raise ValueError(f"'{name}' of {name_of(samples, index)} holds "
+                             'NaN or infinity')
 
 
 def _sums_up(batch: Tensor) -> bool:
     """Whether the sum is finite: then every value is, in one quick pass."""
     dtype = torch.float32 if batch.element_size() < 4 else None
     return math.isfinite(batch.sum(dtype=dtype).item())
-
-
-def _name(samples: Optional[list], index: int) -> str:
-    number = None if samples is None else getattr(samples[index],
-                                                  'sample_idx', None)
-    return f'item {index} of the batch' if number is None else (
-        f'the sample with sample_idx={number}')

@@ -6,9 +6,8 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmbalance_plugin.registry import MODELS
+from mmbalance_plugin.utils.choices import require_choice
 
-POOLS = ('avg', 'max', 'cls')
-SEQUENCES = ('BLD', 'BDL')
 _LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
 
 
@@ -68,17 +67,10 @@ class ModalityEncoder(BaseModule):
                  channels_last: Union[str, bool] = 'auto',
                  init_cfg: Optional[Union[dict, list]] = None) -> None:
         super().__init__(init_cfg)
-        if pool not in POOLS:
-            raise ValueError(f"pool must be one of {POOLS}, but got '{pool}'")
-        if sequence not in SEQUENCES:
-            raise ValueError(f'sequence must be one of {SEQUENCES}, but got '
-                             f"'{sequence}'")
-        if fold not in ('auto', True, False):
-            raise ValueError("fold must be 'auto', True or False, but got "
-                             f'{fold!r}')
-        if channels_last not in ('auto', True, False):
-            raise ValueError("channels_last must be 'auto', True or False, "
-                             f'but got {channels_last!r}')
+        require_choice('pool', pool, ('avg', 'max', 'cls'))
+        require_choice('sequence', sequence, ('BLD', 'BDL'))
+        require_choice('fold', fold, ('auto', True, False))
+        require_choice('channels_last', channels_last, ('auto', True, False))
         # Set by the recognizer, so that errors can say whose encoder it is.
         self.modality: Optional[str] = None
         self.feat_channels = feat_channels

@@ -1,10 +1,9 @@
 """Encoding what is there of a batch."""
-from contextlib import contextmanager
-from typing import Iterator
-
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+
+from ..modes import evaluating
 
 
 def encode_some(encoder: nn.Module, inputs: Tensor, channels: int) -> Tensor:
@@ -29,25 +28,11 @@ def encode_some(encoder: nn.Module, inputs: Tensor, channels: int) -> Tensor:
     if len(inputs) > 1 or synced:
         return encoder(inputs)
     if len(inputs) == 1:
-        with _running_statistics(encoder):
+        norms = [m for m in encoder.modules() if isinstance(m, _BatchNorm)]
+        with evaluating(nn.ModuleList(norms)):
             return encoder(inputs)
     nothing = inputs.new_zeros((), dtype=torch.float32)
     for weight in encoder.parameters():
         if weight.requires_grad:
             nothing = nothing + weight.flatten()[:0].sum()
     return nothing.expand(0, channels)
-
-
-@contextmanager
-def _running_statistics(module: nn.Module) -> Iterator[None]:
-    norms = [
-        part for part in module.modules()
-        if isinstance(part, _BatchNorm) and part.training
-    ]
-    try:
-        for norm in norms:
-            norm.training = False
-        yield
-    finally:
-        for norm in norms:
-            norm.training = True

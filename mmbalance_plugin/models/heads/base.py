@@ -162,36 +162,14 @@ class MultimodalHead(BaseModule, metaclass=ABCMeta):
             self,
             features: Dict[str, Tensor],
             modalities: Optional[Iterable[str]] = None) -> Dict[str, Tensor]:
-        """Logits of each modality alone, see :meth:`own_logits`.
+        """Logits (B, C) of each modality alone, see :meth:`own_logits`.
 
-        Args:
-            features (dict[str, Tensor]): Features (B, D_m), of the wanted
-                modalities at least.
-            modalities (Iterable[str], optional): The wanted modalities.
-                Defaults to None: those in ``features``.
-
-        Returns:
-            dict[str, Tensor]: Logits (B, C) of each wanted modality.
+        ``modalities`` are the wanted ones; None for those in ``features``.
         """
         return {
             name: self.own_logits(name, feature)
             for name, feature in self.select(features, modalities).items()
         }
-
-    def split_logits(
-            self,
-            features: Dict[str, Tensor],
-            modalities: Optional[Iterable[str]] = None) -> Dict[str, Tensor]:
-        """Shares of the modalities, which add up to the fused logits.
-
-        Raises:
-            ValueError: The head is not linear in the features.
-        """
-        if not self.linear:
-            raise ValueError(
-                f'{type(self).__name__} is not linear in the features, so '
-                "its logits have no split; use 'zero_out' or 'auto'")
-        return self.unimodal_logits(features, modalities)
 
     def zero_out_logits(
             self,
@@ -238,15 +216,10 @@ class MultimodalHead(BaseModule, metaclass=ABCMeta):
             self,
             features: Dict[str, Tensor],
             modalities: Optional[Iterable[str]] = None) -> Dict[str, Tensor]:
-        """Pick features by name, checking names and widths.
-
-        Args:
-            features (dict[str, Tensor]): Features by modality.
-            modalities (Iterable[str], optional): The wanted ones. Defaults
-                to None: those in ``features``.
+        """Pick the wanted features (None: all), checking names and widths.
 
         Returns:
-            dict[str, Tensor]: The wanted features, in the order asked for.
+            dict[str, Tensor]: Features in the order asked for.
         """
         wanted = tuple(features if modalities is None else modalities)
         for name in wanted:

@@ -15,6 +15,7 @@ from mmbalance_plugin.functional.fusion import (
     sum_logits,
 )
 from mmbalance_plugin.registry import MODELS
+from mmbalance_plugin.utils.choices import require_choice
 
 from .base import MultimodalHead
 
@@ -66,11 +67,8 @@ class DecisionHead(MultimodalHead):
                  pool: str = 'probs',
                  **kwargs) -> None:
         super().__init__(num_classes, in_channels, **kwargs)
-        if combine not in (*RULES, 'fitted'):
-            raise ValueError(f'combine must be fitted or one of '
-                             f"{tuple(RULES)}, but got '{combine}'")
-        if pool not in POOLS:
-            raise ValueError(f"pool must be one of {POOLS}, but got '{pool}'")
+        require_choice('combine', combine, (*RULES, 'fitted'))
+        require_choice('pool', pool, POOLS)
         self.combine = combine
         self.pool = pool
         self.needs_fit = combine in ('fitted', 'calibrated')

@@ -56,14 +56,12 @@ class MLAHead(MultimodalHead):
             features: Dict[str, Tensor],
             present: Optional[Dict[str, Tensor]] = None) -> Tensor:
         """Log-probabilities of the mixture."""
-        logits = {
-            m: at_least_float32(z)
-            for m, z in self.unimodal_logits(features, self.modalities).items()
-        }
+        logits = self.unimodal_logits(features, self.modalities)
         with torch.no_grad():
-            weights = mla_weights(
-                {m: z.softmax(dim=1)
-                 for m, z in logits.items()})
+            weights = mla_weights({
+                m: at_least_float32(z).softmax(dim=1)
+                for m, z in logits.items()
+            })
         return pool_weighted(logits, torch.stack(list(weights.values())),
                              'probs', present)
 

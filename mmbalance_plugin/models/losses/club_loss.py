@@ -2,7 +2,7 @@ import logging
 from typing import Any, Dict, List, Optional
 
 import torch
-from mmengine.dist import get_world_size
+from mmengine.dist import broadcast, get_world_size
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
@@ -14,7 +14,7 @@ from mmbalance_plugin.functional import (
 )
 from mmbalance_plugin.registry import MODELS
 from mmbalance_plugin.utils.device_means import DeviceMeans
-from mmbalance_plugin.utils.dist import broadcast_tensors, gather_with_grad
+from mmbalance_plugin.utils.dist import gather_with_grad
 from mmbalance_plugin.utils.streams import seeded, stream, stream_seed
 
 from .gaussian_estimator import GaussianEstimator
@@ -205,8 +205,7 @@ class CLUBLoss(nn.Module):
             bound = club_upper_bound(mu, logvar, y)
         else:
             bound = club_sampled(
-                mu, logvar, y,
-                stream(self._seed, 'permutation', self._calls))
+                mu, logvar, y, stream(self._seed, 'permutation', self._calls))
         estimate = self._scale * bound
         with torch.no_grad():
             likelihood = self._scale * club_log_likelihood(mu, logvar, y)
@@ -261,7 +260,8 @@ class CLUBLoss(nn.Module):
         if not self._agreed:
             weights = self.estimator.weights
             seed = torch.tensor([self._seed], device=weights.device)
-            broadcast_tensors([seed, weights])
+            for tensor in (seed, weights):
+                broadcast(tensor.detach())
             self._seed = int(seed)
             self._agreed = True
 

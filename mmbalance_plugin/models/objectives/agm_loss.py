@@ -40,19 +40,10 @@ class AGMLoss(ObjectiveTerm):
         limit (float): Bound on the exponent before alpha. Defaults to 10
             (released code).
 
-    Note:
-        * Zeros are encoded in eval mode, and the head is in eval mode where
-          something is absent: no statistics and no random stream move.
-          (The released code encodes the batch once more in eval mode.)
-        * **DDP**: cross-entropies are those of the global batch (one
-          collective of 2 M numbers).
-        * **AMP**: shares are float32; a batch whose logits are not finite
-          does not enter the means.
-        * **Accumulation**: a micro-batch is an iteration.
-        * **Resume**: the means are in the checkpoint, in a
-          :class:`StagedTrainLoop`. They start at 0, as in the released code.
-        * A sample that lacks a modality has no part in its cross-entropy.
-        * Log: ``agm_ce_<m>`` and ``agm_coefficient_<m>``.
+    Zeros are encoded in eval mode, and the head is in eval mode where
+    something is absent: no statistics and no random stream move.
+
+    DDP, AMP, accumulation, resume and log: docs/methods.md, AGM.
 
     Raises:
         ValueError: An option is out of range.

@@ -28,17 +28,12 @@ class CMLLoss(ObjectiveTerm):
     each sample one after the other, in a random order of its own, until one
     is left; where the fused prediction (the largest probability) becomes
     surer, the difference is a loss:
-    :func:`~mmbalance_plugin.functional.cml_loss`. M - 1 more passes through
-    the head, none through encoders.
+    :func:`~mmbalance_plugin.functional.cml_loss`.
 
     Args:
         weight (float): lambda. Defaults to 0.1 (paper).
 
-    Note:
-        What is taken away is left out as the head leaves out what a sample
-        lacks. Those passes leave normalisation statistics and dropout alone.
-        What a sample lacks counts as taken before all else, at no loss. The
-        orders depend on seed, epoch, iteration and rank.
+    DDP, AMP, accumulation, resume and log: docs/methods.md, CML.
 
     Raises:
         ValueError: ``weight`` is negative.

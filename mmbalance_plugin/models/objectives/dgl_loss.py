@@ -18,20 +18,17 @@ class DGLLoss(ObjectiveTerm):
     The encoders learn from the head's prediction of each modality alone,
     alpha sum_m CE(head(0, .., phi^m, .., 0), y) with the head held fixed, as
     ``loss_cls_<modality>``; the head learns from CE(head(phi), y) with the
-    features held fixed, as ``loss_cls``. The gradients are those of the
-    released code's two backward passes, whatever the optimiser and DDP.
+    features held fixed, as ``loss_cls``. It stands in for
+    :class:`FusedLoss`.
 
     Args:
         alpha (float): Factor on the encoders' losses: 4 or 5 on CREMA-D, 2
             or 3 on Kinetics-Sounds (released code). Defaults to 4.
 
-    Note:
-        Decoupled late fusion with a shared head that is trained on the fused
-        prediction: compare it with that. It stands in for
-        :class:`FusedLoss`. Normalisation layers of the head keep their
-        statistics in the passes of one modality. A sample that lacks a
-        modality has no loss of it. With alpha 0 the encoders stay as they
-        began.
+    A sample that lacks a modality has no loss of it. With alpha 0 the encoders
+    stay as they began.
+
+    DDP, AMP, accumulation, resume and log: docs/methods.md, DGL.
 
     Raises:
         ValueError: ``alpha`` is negative.

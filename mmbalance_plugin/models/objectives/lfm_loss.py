@@ -8,6 +8,7 @@ from torch import Tensor
 from mmbalance_plugin.functional import info_nce, js_divergence, lfm_share
 from mmbalance_plugin.functional._tensors import at_least_float32
 from mmbalance_plugin.registry import MODELS
+from mmbalance_plugin.utils.choices import require_choice
 from mmbalance_plugin.utils.dist import gather_with_grad
 from mmbalance_plugin.utils.eager import eager
 from mmbalance_plugin.utils.run_state import current_epoch
@@ -17,8 +18,6 @@ from .term import ObjectiveTerm
 
 if TYPE_CHECKING:
     from ..recognizers import MultimodalRecognizer
-
-_MATCHING = ('info_nce', 'js')
 
 
 @MODELS.register_module()
@@ -40,15 +39,7 @@ class LFMLoss(ObjectiveTerm):
         temperature (float): Of InfoNCE. Defaults to 0.5 (a choice of this
             project).
 
-    Note:
-        * **DDP**: the negatives are those of all ranks, gathered once per
-          pair of modalities; the sizes of local batches pass through the
-          host.
-        * **Accumulation**: each micro-batch has its own negatives.
-        * **AMP**: the matching loss is float32.
-        * **Resume**: a follows from the epoch of the stage.
-        * Pairs are matched in the samples that have both.
-        * a learned by hypergradient, the paper's other form, is left out.
+    DDP, AMP, accumulation, resume and log: docs/methods.md, LFM.
 
     Raises:
         ValueError: An unknown option, or features of unequal width.
@@ -60,9 +51,7 @@ class LFMLoss(ObjectiveTerm):
     def __init__(self,
                  matching: str = 'info_nce',
                  temperature: float = 0.5) -> None:
-        if matching not in _MATCHING:
-            raise ValueError(f'LFMLoss: matching must be one of {_MATCHING}, '
-                             f'got {matching!r}')
+        require_choice('LFMLoss: matching', matching, ('info_nce', 'js'))
         if temperature <= 0:
             raise ValueError('LFMLoss: temperature must be positive, got '
                              f'{temperature}')
@@ -92,10 +81,8 @@ class LFMLoss(ObjectiveTerm):
             lfm_share=share)
 
     def _features(self, record: BatchRecord, pair) -> Tensor:
-        both = at_least_float32(
-            torch.stack([record.features[m] for m in pair], dim=1))
-        if record.present is not None:
-            both = record.present.take(both, *pair)
+        both = record.take(at_least_float32(torch.stack(
+            [record.features[m] for m in pair], dim=1)), *pair)
         everywhere = gather_with_grad(both)
         if not len(everywhere):
             return both.sum()

@@ -2,11 +2,12 @@
 from typing import Dict
 
 import torch
+from mmengine.dist import get_world_size
 from torch import Tensor
 
 from mmbalance_plugin.functional import mimo_loss
 from mmbalance_plugin.registry import MODELS
-from mmbalance_plugin.utils.dist import all_reduce_mean_with_grad
+from mmbalance_plugin.utils.dist import all_reduce_sum_with_grad
 
 from .record import BatchRecord
 from .unimodal_loss import UnimodalLoss
@@ -28,10 +29,7 @@ class MIMOLoss(UnimodalLoss):
             lambda / M. Defaults to 0.2 (the paper's toy).
         kwargs: ``modalities`` and ``heads`` of :class:`UnimodalLoss`.
 
-    Note:
-        Under DDP the weights are those of the mean losses of all ranks (one
-        collective), and DDP's average is that loss's gradient. A micro-batch
-        has weights of its own.
+    DDP, AMP, accumulation, resume and log: docs/methods.md, MIMO.
 
     Raises:
         ValueError: ``mu`` is not positive.
@@ -49,7 +47,8 @@ class MIMOLoss(UnimodalLoss):
             name.replace('loss_cls_', ''): loss
             for name, loss in super().__call__(record).items()
         }
-        means = all_reduce_mean_with_grad(torch.stack(list(own.values())))
+        means = all_reduce_sum_with_grad(
+            torch.stack(list(own.values()))) / get_world_size()
         loss = mimo_loss(
             means.new_zeros(()), dict(zip(own, means.unbind())), self.factor,
             self.mu)

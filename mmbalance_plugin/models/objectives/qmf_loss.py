@@ -33,14 +33,7 @@ class QMFLoss(ObjectiveTerm):
         weight (float): lambda; 0.1 for RGB and depth (paper). Defaults to 1
             (paper).
 
-    Note:
-        * Samples need ``sample_idx``, their position in the training set.
-        * **DDP**: neighbours are those of a rank's batch; what the ranks
-          have seen is added once per epoch.
-        * **Accumulation**: neighbours are those of a micro-batch.
-        * **AMP**: losses that are not finite are left out of the history.
-        * **Resume**: the history is in the checkpoint.
-        * A sample that lacks a modality has no history of it.
+    DDP, AMP, accumulation, resume and log: docs/methods.md, QMF.
 
     Raises:
         ValueError: ``weight`` is negative, or, when the stage starts,

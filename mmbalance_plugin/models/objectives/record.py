@@ -2,6 +2,7 @@
 from functools import cached_property
 from typing import TYPE_CHECKING, Callable, Dict, Optional, Sequence, Tuple
 
+import torch
 from torch import Tensor
 
 from mmbalance_plugin.utils.dist import global_scores
@@ -75,29 +76,37 @@ class BatchRecord:
              *values: Tensor) -> Tensor:
         """Mean loss over the batch, of the samples that have modalities.
 
+        The others contribute 0 and are counted: so the mean over batches of
+        one size, on ranks or in micro-batches, is that of the whole.
+
         Args:
             loss (Callable): Takes rows of each value, returns their mean.
-            modalities (Sequence[str]): What a sample must have; the others
-                contribute 0 and are counted.
+            modalities (Sequence[str]): What a sample must have.
             values (Tensor): (B, ...) each.
 
         Returns:
-            Tensor: 0-d.
+            Tensor: 0-d, with a gradient of 0 where no sample has them.
         """
-        if self.present is None or not any(
-                map(self.present.lacks, modalities)):
+        present = self.present
+        if present is None or not any(map(present.lacks, modalities)):
             return loss(*values)
-        return self.present.mean(loss, modalities, *values)
+        count = present.count(*modalities)
+        if not count:
+            return torch.cat([v.flatten()[:0] for v in values]).sum()
+        rows = [present.take(value, *modalities) for value in values]
+        return loss(*rows) * (count / present.size)
+
+    def take(self, value: Tensor, *names: str) -> Tensor:
+        """Rows of ``value`` (B, ...), of the samples that have modalities."""
+        return value if self.present is None else self.present.take(
+            value, *names)
 
     def global_sums(
         self, values: Dict[str, Tensor]
     ) -> Tuple[Dict[str, Tensor], Dict[str, Tensor]]:
         """Sums of a value (B, ) per modality, over the samples that have it
         on all ranks, and how many those are; see :func:`global_scores`."""
-        there = {
-            m: value if self.present is None else self.present.take(value, m)
-            for m, value in values.items()
-        }
+        there = {m: self.take(value, m) for m, value in values.items()}
         return global_scores({m: v.sum() for m, v in there.items()},
                              {m: len(v) for m, v in there.items()})
 

@@ -37,13 +37,7 @@ class TCMaxLoss(ObjectiveTerm):
         samples (int): Random tuples for heads that are not additive: 1024
             on CREMA-D, 256 on UCF101 (paper). Defaults to 1024.
 
-    Note:
-        * **DDP**: the exact form is the loss of the global batch, whose
-          negatives are all ranks' (two collectives of M C numbers, three of
-          them one number more). Sampled negatives are each rank's own.
-        * **Accumulation**: each micro-batch has its own negatives.
-        * **Resume**: the tuples depend on seed, epoch, iteration and rank.
-        * A sample that lacks a modality is left out.
+    DDP, AMP, accumulation, resume and log: docs/methods.md, TCMax.
 
     Raises:
         ValueError: ``samples`` is below 1.
@@ -61,7 +55,7 @@ class TCMaxLoss(ObjectiveTerm):
         additive = self._additive_logits(record)
         if additive is None:
             return dict(loss_tcmax=self._sampled(record))
-        logits, targets = self._complete(record, additive)
+        logits, targets = _complete(record, additive)
         true, log_sums = tcmax_sums(logits, targets)
         count: Union[int, Tensor] = len(targets)
         if dist.get_world_size() > 1:
@@ -78,19 +72,8 @@ class TCMaxLoss(ObjectiveTerm):
             return head.unimodal_logits(record.fusion_features)
         return None
 
-    @staticmethod
-    def _complete(record: BatchRecord, values: Dict[str, Tensor]
-                  ) -> Tuple[Dict[str, Tensor], Tensor]:
-        """The rows of samples that have every modality."""
-        present, targets = record.present, record.targets
-        if present is None:
-            return values, targets
-        names = tuple(values)
-        return {m: present.take(v, *names) for m, v in values.items()
-                }, present.take(targets, *names)
-
     def _sampled(self, record: BatchRecord) -> Tensor:
-        features, targets = self._complete(record, record.fusion_features)
+        features, targets = _complete(record, record.fusion_features)
         head, size = record.model.head, len(targets)
         generator = stream(
             run_seed(), 'tcmax', current_epoch(), current_iter(),
@@ -107,6 +90,13 @@ class TCMaxLoss(ObjectiveTerm):
         true = true.gather(1, targets[:, None]).mean()
         return negative.logsumexp(dim=(0, 1)) - math.log(
             negative.numel()) - true
+
+
+def _complete(record: BatchRecord, values: Dict[str, Tensor]
+              ) -> Tuple[Dict[str, Tensor], Tensor]:
+    """The rows of samples that have every modality."""
+    rows = {m: record.take(v, *values) for m, v in values.items()}
+    return rows, record.take(record.targets, *values)
 
 
 def _over_ranks(true: Tensor, log_sums: Tensor,

@@ -12,6 +12,7 @@ from typing import (
 from torch import Tensor, nn
 
 from mmbalance_plugin.registry import MODELS
+from mmbalance_plugin.utils.choices import require_choice
 from mmbalance_plugin.utils.streams import seeded
 
 from .record import BatchRecord
@@ -19,8 +20,6 @@ from .term import ObjectiveTerm
 
 if TYPE_CHECKING:
     from ..recognizers import MultimodalRecognizer
-
-_HEADS = ('shared', 'own')
 
 
 @MODELS.register_module()
@@ -53,9 +52,7 @@ class UnimodalLoss(ObjectiveTerm):
                  modalities: Optional[Iterable[str]] = None,
                  weight: Union[float, Mapping[str, float]] = 1.,
                  heads: str = 'shared') -> None:
-        if heads not in _HEADS:
-            raise ValueError(f'UnimodalLoss: heads must be one of {_HEADS}, '
-                             f'got {heads!r}')
+        require_choice('UnimodalLoss: heads', heads, ('shared', 'own'))
         self.modalities = None if modalities is None else tuple(modalities)
         self.weight = weight
         self.heads = heads

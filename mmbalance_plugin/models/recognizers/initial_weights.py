@@ -53,10 +53,8 @@ class InitialWeights(SeededParts):
     def initial_weights(self, parts: Iterable[str]) -> Dict[str, Tensor]:
         """The weights from which the run started, or would start.
 
-        Under distributed training every rank must call this.
-
-        Args:
-            parts (Iterable[str]): See :meth:`note_initial_weights`.
+        Under distributed training every rank must call this, for parts as in
+        :meth:`note_initial_weights`.
 
         Returns:
             dict[str, Tensor]: Name to value of parameters and buffers.
@@ -81,9 +79,6 @@ class InitialWeights(SeededParts):
 
         Values are copied, so parameters keep their identity and may be in an
         optimiser or in DDP.
-
-        Args:
-            parts (Iterable[str]): See :meth:`note_initial_weights`.
         """
         mine = named_values(self)
         for name, value in self.initial_weights(parts).items():

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from mmbalance_plugin.utils.eager import eager
-from mmbalance_plugin.utils.sample_batch import SampleBatch
+from mmbalance_plugin.utils.sample_batch import SampleBatch, name_of
 from mmbalance_plugin.utils.transfer import to_device
 
 #: What a class number may be; others would be cut to one.
@@ -47,12 +47,12 @@ def stack_labels(data_samples: Optional[Sequence],
             found = 'no gt_label' if label is None else (
                 f'a gt_label of shape {tuple(label.shape)}')
             raise ValueError(
-                f'{_name(sample, index)} has {found}; one class index is '
-                'needed (multi-label targets and label mixing are not '
+                f'{name_of(data_samples, index)} has {found}; one class index '
+                'is needed (multi-label targets and label mixing are not '
                 'supported)')
         if label.dtype not in INTEGERS:
             raise ValueError(
-                f'{_name(sample, index)} has label {label.item():g} '
+                f'{name_of(data_samples, index)} has label {label.item():g} '
                 f'({label.dtype}); a class number is an integer')
         labels.append(label.reshape(1))
     targets = torch.cat(labels).long()
@@ -67,13 +67,7 @@ def _checked(targets: Tensor, data_samples: Sequence, num_classes: int,
             wrong = (targets < 0) | (targets >= num_classes)
             index = int(wrong.nonzero()[0])
             raise ValueError(
-                f'{_name(data_samples[index], index)} has label '
+                f'{name_of(data_samples, index)} has label '
                 f'{int(targets[index])}, but the head has '
                 f'num_classes={num_classes}')
     return targets if device is None else to_device(targets, device)
-
-
-def _name(sample, index: int) -> str:
-    number = getattr(sample, 'sample_idx', None)
-    return f'sample {index} of the batch' if number is None else (
-        f'the sample with sample_idx={number}')

@@ -5,6 +5,7 @@ from mmaction.structures import ActionDataSample
 from torch import Tensor, nn
 
 from mmbalance_plugin.registry import MODELS
+from mmbalance_plugin.utils.choices import require_choice
 from mmbalance_plugin.utils.eager import eager
 
 from ..data_preprocessors import MultimodalDataPreprocessor
@@ -167,10 +168,8 @@ class MultimodalRecognizer(InitialWeights, UnimodalScores, Stepping):
             return self.loss(inputs, data_samples, present)
         if mode == 'predict':
             return self.predict(inputs, data_samples, present)
-        if mode == 'tensor':
-            return self._forward(inputs, present)
-        raise ValueError("mode must be 'loss', 'predict' or 'tensor', but "
-                         f"got '{mode}'")
+        require_choice('mode', mode, ('loss', 'predict', 'tensor'))
+        return self._forward(inputs, present)
 
     def _forward(self,
                  inputs: Dict[str, Tensor],
@@ -263,7 +262,8 @@ class MultimodalRecognizer(InitialWeights, UnimodalScores, Stepping):
             list[ActionDataSample]: With ``pred_scores``, a dict of the
             probabilities (C, ) of each active modality that the sample has,
             and, if all modalities are active, ``pred_score`` (C, ) and
-            ``pred_label`` (1, ) of the fused prediction; all on the CPU.
+            ``pred_label`` (1, ) of the fused prediction; all on the CPU. If
+            one of them lacks something, all have a ``modality_mask``.
         """
         outputs = self._forward(inputs, present)
         return write_predictions(outputs['unimodal'], outputs['logits'],

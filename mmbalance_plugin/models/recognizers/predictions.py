@@ -20,16 +20,10 @@ def write_predictions(
         unimodal (dict[str, Tensor]): Logits (B, C) of each modality alone;
             anything where a sample lacks it.
         fused (Tensor, optional): Fused logits (B, C).
-        data_samples (list[ActionDataSample], optional): Samples to be
-            completed. Defaults to None: new ones.
-        present (Presence, optional): Who has what. Defaults to None: every
-            sample has everything.
+        data_samples, present: See :meth:`MultimodalRecognizer.forward`.
 
     Returns:
-        list[ActionDataSample]: With ``pred_scores``, a dict of the
-        probabilities (C, ) of each modality that the sample has, and, given
-        fused logits, ``pred_score`` (C, ) and ``pred_label`` (1, ). If a
-        sample of the batch lacks something, all have a ``modality_mask``.
+        list[ActionDataSample]: See :meth:`MultimodalRecognizer.predict`.
     """
     logits = list(unimodal.values()) + ([] if fused is None else [fused])
     scores = torch.stack([value.float() for value in logits])

@@ -5,6 +5,8 @@ from typing import ContextManager, Dict, NamedTuple, Optional
 import torch
 from torch import Tensor
 
+from mmbalance_plugin.utils.choices import require_choice
+
 from ...functional._tensors import at_least_float32
 from ...utils.dist import global_scores
 from ...utils.eager import eager
@@ -13,10 +15,7 @@ from ..presence import Presence
 from .parts import TrainedParts
 from .score_log import ScoreLog
 
-# Methods of the head.
-_LOGITS = dict(
-    split='split_logits', zero_out='zero_out_logits', auto='unimodal_logits')
-SCORE_MODES = tuple(_LOGITS)
+SCORE_MODES = (None, 'split', 'zero_out', 'auto')
 
 
 class Scores(NamedTuple):
@@ -128,9 +127,7 @@ class UnimodalScores(TrainedParts):
 
     @score_mode.setter
     def score_mode(self, mode: Optional[str]) -> None:
-        if mode is not None and mode not in SCORE_MODES:
-            raise ValueError(f'score must be None or one of {SCORE_MODES}, '
-                             f'but got {mode!r}')
+        require_choice('score', mode, SCORE_MODES)
         if mode == 'split' and not self.head.linear:
             raise ValueError(
                 f"score='split' needs a head that is linear in the features, "
@@ -179,7 +176,8 @@ class UnimodalScores(TrainedParts):
             dict[str, Tensor]: A scalar a modality, on the device, without
             gradient.
         """
-        score = getattr(self.head, _LOGITS[self._score_mode or 'auto'])
+        score = self.head.zero_out_logits if self._score_mode == \
+            'zero_out' else self.head.unimodal_logits
         device = targets.device.type
         autocast: ContextManager = nullcontext()
         if torch.is_autocast_enabled(device):
@@ -198,9 +196,8 @@ class UnimodalScores(TrainedParts):
             scores = (stacked - stacked.gather(2, true)).exp_()
             scores = scores.sum(dim=2).reciprocal_()
             if present is not None:
-                everywhere = scores.new_ones(scores.shape[1], dtype=torch.bool)
-                there = [present.masks.get(m, everywhere) for m in logits]
-                scores = scores.where(torch.stack(there), 0.)
+                there = torch.stack([present.mask(m) for m in logits])
+                scores = scores.where(there, 0.)
             return dict(zip(logits, scores.sum(dim=1).unbind()))
 
     @eager

@@ -8,12 +8,15 @@ from mmengine.dist import get_rank
 from mmengine.logging import MessageHub, print_log
 from torch import Tensor, nn
 
-from ...functional import (
-    discrepancy_ratios,
+from mmbalance_plugin.utils.choices import require_choice
+
+from ...functional import discrepancy_ratios
+from ...functional.prediction_modulation import (
+    drop_features,
+    keep_masks,
     opm_drop_probabilities,
     opm_rescale_factor,
 )
-from ...functional.feature_drop import drop_features, keep_masks
 from ...registry import MODELS
 from ...utils.deferred_scalars import DeferredScalars
 from ...utils.dist import global_scores
@@ -21,10 +24,8 @@ from ...utils.eager import eager
 from ...utils.run_state import current_epoch, current_iter, run_seed
 from ...utils.streams import stream, stream_seed
 from ..objectives import BatchRecord
-from ..presence import Presence
 from .recognizer_wrapper import RecognizerWrapper, recognizer_of
 
-_SOURCES = ('current', 'previous')
 # Seed, epoch, iteration, and which batch of the iteration.
 Position = Tuple[int, int, int, int]
 _PREVIOUS = 'opm_previous_ratios'
@@ -69,24 +70,7 @@ class OPM(RecognizerWrapper):
             and 'rates' (the last realised on this rank), each a dict of
             scalars on the device.
 
-    Note:
-        * The modality with the lowest ratio is never dropped, so no sample
-          loses every modality. A sample that lacks modalities keeps what it
-          has where nothing would be left.
-        * Ratios come from the undropped features, also for OGM beside it,
-          whose schedule is its own.
-        * **DDP**: ratios are those of the global batch (one collective a
-          batch), so every rank has the same probabilities; masks differ.
-        * **Accumulation**: it acts in each forward, on the ratios of that
-          micro-batch. k micro-batches therefore do not equal one large one.
-        * **AMP**: scores and probabilities are float32; features keep their
-          dtype.
-        * **Resume**: coins and masks depend on the seed, epoch, iteration
-          and rank only. The previous batch's ratios are kept in the message
-          hub, which checkpoints carry.
-        * Log: ``opm_ratio_<m>``, ``opm_drop_probability_<m>`` (0 for a
-          batch that is not modulated) and ``opm_drop_rate_<m>`` (realised;
-          rank 0's), means over ``log_interval`` batches.
+    DDP, AMP, accumulation, resume and log: docs/methods.md, OPM.
 
     Raises:
         ValueError: An option is out of range, or there are fewer than two
@@ -114,9 +98,7 @@ class OPM(RecognizerWrapper):
         if lam < 0 or warmup_epochs < 0:
             raise ValueError(f'OPM: lam={lam} and warmup_epochs='
                              f'{warmup_epochs} must not be negative')
-        if ratio_from not in _SOURCES:
-            raise ValueError(f'OPM: ratio_from must be one of {_SOURCES}, '
-                             f'got {ratio_from!r}')
+        require_choice('OPM: ratio_from', ratio_from, ('current', 'previous'))
         inner: Any = MODELS.build(recognizer) if isinstance(
             recognizer, dict) else recognizer
         if len(inner.modalities) < 2:
@@ -151,20 +133,36 @@ class OPM(RecognizerWrapper):
         Returns:
             dict[str, Tensor]: Features for the head, of the same shapes.
         """
-        position = self._advance()
-        model = record.model
-        ratios = discrepancy_ratios(*global_scores(model.batch_scores,
-                                                   model.batch_counts))
+        seed, *place = self._advance()
+        ratios = discrepancy_ratios(*global_scores(
+            record.model.batch_scores, record.model.batch_counts))
         used: Optional[Dict[str, Tensor]] = ratios
         if self.ratio_from == 'previous':
             used = self._exchange_previous(ratios)
         probabilities = {m: torch.zeros_like(r) for m, r in ratios.items()}
-        if used is not None and self._executes(position):
+        rates = probabilities
+        if used is not None and self._executes(seed, *place):
             probabilities = opm_drop_probabilities(used, self.q_base,
                                                    self.lam)
-            return self._drop(features, ratios, probabilities, position,
-                              record.present)
-        self._record(ratios, probabilities, probabilities)
+            some = next(iter(features.values()))
+            generator = stream(
+                seed, 'opm-mask', *place, get_rank(), device=some.device)
+            keep = keep_masks(probabilities, len(some), generator,
+                              record.masks)
+            rates = {m: (~kept).float().mean() for m, kept in keep.items()}
+            factor = None
+            if self.rescale:
+                widths = {m: value.shape[1] for m, value in features.items()}
+                factor = opm_rescale_factor(probabilities, widths)
+            features = drop_features(features, keep, factor)
+        self.last = dict(
+            ratios=ratios, probabilities=probabilities, rates=rates)
+        names = 'ratio', 'drop_probability', 'drop_rate'
+        self.log.add({
+            f'opm_{name}_{m}': value
+            for name, values in zip(names, self.last.values())
+            for m, value in values.items()
+        })
         return features
 
     def _advance(self) -> Position:
@@ -198,8 +196,7 @@ class OPM(RecognizerWrapper):
                 logger='current',
                 level=logging.WARNING)
 
-    def _executes(self, position: Position) -> bool:
-        seed, *place = position
+    def _executes(self, seed: int, *place: int) -> bool:
         if place[0] < self.warmup_epochs:
             return False
         # Drawn on the host, alike on all ranks: no need to ask a device.
@@ -219,33 +216,3 @@ class OPM(RecognizerWrapper):
         if not saved or saved['iter'] not in (step - 1, step):
             return None
         return {m: saved['ratios'][m].to(r) for m, r in ratios.items()}
-
-    def _drop(self, features: Dict[str, Tensor], ratios: Dict[str, Tensor],
-              probabilities: Dict[str, Tensor],
-              position: Position,
-              present: Optional[Presence]) -> Dict[str, Tensor]:
-        feature = next(iter(features.values()))
-        seed, *place = position
-        generator = stream(
-            seed, 'opm-mask', *place, get_rank(), device=feature.device)
-        keep = keep_masks(probabilities, len(feature), generator,
-                          None if present is None else present.masks)
-        self._record(ratios, probabilities,
-                     {m: (~kept).float().mean() for m, kept in keep.items()})
-        factor = None
-        if self.rescale:
-            widths = {m: value.shape[1] for m, value in features.items()}
-            factor = opm_rescale_factor(probabilities, widths)
-        return drop_features(features, keep, factor)
-
-    def _record(self, ratios: Dict[str, Tensor],
-                probabilities: Dict[str, Tensor],
-                rates: Dict[str, Tensor]) -> None:
-        self.last = dict(
-            ratios=ratios, probabilities=probabilities, rates=rates)
-        names = 'ratio', 'drop_probability', 'drop_rate'
-        self.log.add({
-            f'opm_{name}_{m}': value
-            for name, values in zip(names, self.last.values())
-            for m, value in values.items()
-        })

@@ -8,7 +8,7 @@ from mmengine.logging import MessageHub
 from mmengine.model import MMDistributedDataParallel
 
 from mmbalance_plugin.engine.gradients import ogm as ogm_file
-from mmbalance_plugin.utils import stream
+from mmbalance_plugin.utils.streams import stream
 from tests.dist_utils import run_ranks
 from tests.engine.modulation_toy import (
     assert_close,

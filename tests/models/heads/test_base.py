@@ -143,8 +143,6 @@ def test_a_head_of_ones_own():
     torch.testing.assert_close(
         alone['rgb'],
         torch.maximum(head.branches['rgb'](features()['rgb']), bias))
-    with pytest.raises(ValueError, match='MaxHead is not linear'):
-        head.split_logits(features())
     with pytest.raises(ValueError, match='nothing to fit'):
         head.fit({}, torch.zeros(0))
 

@@ -64,8 +64,8 @@ def test_attributions_are_those_of_zeroed_inputs(head, names):
     shares = agm_attributions(found, names)
     torch.testing.assert_close(sum(shares.values()), record.fused)
     if head == 'ConcatHead':  # they need no coalition where shares add
-        alone = model.head.split_logits(record.features)
-        nothing = model.head.split_logits(model.extract_feat(
+        alone = model.head.unimodal_logits(record.features)
+        nothing = model.head.unimodal_logits(model.extract_feat(
             {m: torch.zeros_like(x) for m, x in inputs.items()}))
         common = sum(nothing.values()) / len(names)
         for m in names:

@@ -50,7 +50,7 @@ def test_unimodal_losses_of_a_head_without_branches():
     inputs, samples = batch(ALL)
     losses = model.loss(inputs, samples)
     assert list(losses) == [f'loss_cls_{m}' for m in ALL]
-    alone = model.head.split_logits(model.extract_feat(inputs))
+    alone = model.head.unimodal_logits(model.extract_feat(inputs))
     for m in ALL:
         torch.testing.assert_close(losses[f'loss_cls_{m}'],
                                    F.cross_entropy(alone[m], targets()))

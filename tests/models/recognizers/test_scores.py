@@ -150,7 +150,7 @@ def test_scoring_under_autocast_is_in_float32():
     loss.backward()
     assert model.head.fc.weight.grad.abs().sum() > 0
     # The features are what they are; the scores of them are in float32.
-    logits = model.head.split_logits(
+    logits = model.head.unimodal_logits(
         {m: value.detach().float() for m, value in features.items()})
     sums = reader.read().sums
     for m, value in logits.items():
