@@ -1,28 +1,11 @@
 """Run one module of another package differently when it is imported."""
 import sys
-from importlib.abc import Loader, MetaPathFinder
+from importlib.abc import MetaPathFinder
 from importlib.machinery import PathFinder
 from types import ModuleType
-from typing import Callable
+from typing import Any, Callable
 
 Execute = Callable[[Callable[[ModuleType], None], ModuleType], None]
-
-
-class _HookedLoader(Loader):
-
-    def __init__(self, loader: Loader, execute: Execute) -> None:
-        self.loader = loader
-        self.execute = execute
-
-    def create_module(self, spec):
-        return self.loader.create_module(spec)
-
-    def exec_module(self, module) -> None:
-        self.execute(self.loader.exec_module, module)
-
-    def __getattr__(self, name):
-        # get_source, get_filename, is_package ... for tracebacks and tools.
-        return getattr(self.__dict__['loader'], name)
 
 
 class _HookedFinder(MetaPathFinder):
@@ -35,8 +18,11 @@ class _HookedFinder(MetaPathFinder):
         if fullname != self.name:
             return None
         spec = PathFinder.find_spec(fullname, path, target)
-        if spec is not None and spec.loader is not None:
-            spec.loader = _HookedLoader(spec.loader, self.execute)
+        loader: Any = None if spec is None else spec.loader
+        if loader is not None:
+            # On the loader itself, which tracebacks and tools ask as well.
+            run = loader.exec_module
+            loader.exec_module = lambda module: self.execute(run, module)
         return spec
 
 

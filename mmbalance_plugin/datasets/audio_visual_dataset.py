@@ -15,6 +15,7 @@ from mmengine.logging import print_log
 from mmbalance_plugin.media import MediaError, MissingStreamError
 from mmbalance_plugin.media.file_names import find_file, unreadable
 from mmbalance_plugin.registry import DATASETS
+from mmbalance_plugin.utils.choices import require_choice
 from mmbalance_plugin.utils.threads import in_threads
 
 from .av_annotation import read_annotation
@@ -97,9 +98,7 @@ class AudioVisualDataset(SelectiveLoading, BaseActionDataset):
                  missing: str = 'error',
                  streams: Sequence[str] = ('video', 'audio'),
                  **kwargs) -> None:
-        if missing not in _POLICIES:
-            raise ValueError(
-                f'missing must be one of {_POLICIES}, got {missing!r}')
+        require_choice('missing', missing, _POLICIES)
         unknown = set(streams) - set(_KEYS)
         if unknown or not streams:
             raise ValueError(

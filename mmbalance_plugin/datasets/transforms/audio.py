@@ -5,6 +5,7 @@ import numpy as np
 
 from mmbalance_plugin.media import MissingStreamError, decode_audio, fit_length
 from mmbalance_plugin.registry import TRANSFORMS
+from mmbalance_plugin.utils.choices import require_choice
 
 from .base import Transform
 from .media_results import is_masked, mask_or_raise, open_media
@@ -72,9 +73,7 @@ class PyAVAudioDecode(Transform):
             ('window', window, ('clip', 'frames')),
             ('crop', crop, ('start', 'center', 'random')),
             ('pad', pad, ('repeat', 'zero', 'none'))):
-            if value not in known:
-                raise ValueError(
-                    f'{name} must be one of {known}, got {value!r}')
+            require_choice(name, value, known)
         if duration is not None and duration <= 0:
             raise ValueError(f'duration must be positive, got {duration}')
         if per_clip and window != 'frames':

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ...functional.gradient_noise import DISTRIBUTIONS, noise_stds
+from ...utils.choices import require_choice
 
 _SCOPES = ('all', 'modulated')
 _STDS = ('gradient', 'lost')
@@ -39,10 +40,8 @@ class GeneralizationEnhancement:
     def __post_init__(self) -> None:
         for key, allowed in (('scope', _SCOPES), ('std', _STDS),
                              ('distribution', DISTRIBUTIONS)):
-            if getattr(self, key) not in allowed:
-                raise ValueError(
-                    f'generalization_enhancement.{key} must be one of '
-                    f'{allowed}, got {getattr(self, key)!r}')
+            require_choice(f'generalization_enhancement.{key}',
+                           getattr(self, key), allowed)
         if self.scale < 0:
             raise ValueError('generalization_enhancement.scale must not be '
                              f'negative, got {self.scale}')

@@ -10,6 +10,7 @@ from ...functional import cluster_purity, relearning_strength
 from ...models.recognizers import MultimodalRecognizer
 from ...models.wrappers import recognizer_of
 from ...registry import HOOKS
+from ...utils.choices import require_choice
 from ...utils.run_state import current_epoch
 from ..features import feature_bank
 
@@ -56,9 +57,7 @@ class RelearningHook(Hook):
             raise ValueError(
                 'RelearningHook: interval must be at least 1, times and lam '
                 f'not negative, got {interval}, {times} and {lam}')
-        if momentum not in _MOMENTA:
-            raise ValueError(f'RelearningHook: momentum must be one of '
-                             f'{_MOMENTA}, got {momentum!r}')
+        require_choice('RelearningHook: momentum', momentum, _MOMENTA)
         self.lam = lam
         self.interval = interval
         self.times = times

@@ -3,6 +3,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Dict, Optional, Tuple
 
 from ...models.recognizers import MultimodalRecognizer
+from ...utils.choices import require_choice
 
 
 @dataclass
@@ -130,9 +131,8 @@ class Stage:
         for key, allowed in (('keep', ('best', 'last')),
                              ('init', ('keep', 'scratch')),
                              ('rule', ('greater', 'less'))):
-            if getattr(self, key) not in allowed:
-                raise ValueError(f'stage {self.name!r}: {key} must be one of '
-                                 f'{allowed}, got {getattr(self, key)!r}')
+            require_choice(f'stage {self.name!r}: {key}', getattr(self, key),
+                           allowed)
         if self.epochs < 1:
             raise ValueError(f'stage {self.name!r}: epochs must be at least '
                              f'1, got {self.epochs}')

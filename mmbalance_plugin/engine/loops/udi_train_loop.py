@@ -4,6 +4,7 @@ from typing import Any, Dict, List, Optional, Sequence, Union
 from torch.utils.data import DataLoader
 
 from ...registry import LOOPS
+from ...utils.choices import require_choice
 from ..features import feature_bank
 from ..udi import AnchorChoice, AnchorGuidance, choose_anchor
 from ..udi.presets import preset as find_preset
@@ -100,9 +101,7 @@ class UDITrainLoop(StagedTrainLoop):
                 ('cache_anchor', cache_anchor, ('auto', True, False)),
                 ('cache_device', cache_device, (None, 'cpu')),
                 ('order', self.order, ('star', 'progressive'))):
-            if value not in known:
-                raise ValueError(f'{key} must be one of {known}, got '
-                                 f'{value!r}')
+            require_choice(key, value, known)
         if anchor == 'auto' and runner._val_loop is None and \
                 anchor_dataloader is None:
             raise ValueError("anchor='auto' needs validation: drop "
@@ -143,10 +142,7 @@ class UDITrainLoop(StagedTrainLoop):
             raise ValueError('follower_epochs must be at least 1, got '
                              f'{self.follower_epochs}; without consistency '
                              'and complementarity phase 2 repeats phase 1')
-        if self.wanted_anchor not in ('auto', *modalities):
-            raise ValueError(f"anchor must be 'auto' or one of "
-                             f'{list(modalities)}, got '
-                             f'{self.wanted_anchor!r}')
+        require_choice('anchor', self.wanted_anchor, ('auto', *modalities))
         alone = [
             self._stage(f'unimodal_{m}', m, self.default_epochs)
             for m in modalities

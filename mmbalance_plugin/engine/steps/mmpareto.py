@@ -7,6 +7,7 @@ from torch import Tensor
 from ...functional import mmpareto_direction
 from ...models.recognizers import MultimodalRecognizer
 from ...registry import MODELS
+from ...utils.choices import require_choice
 from .combined_gradient_step import CombinedGradientStep, Gradients
 from .train_step import Losses
 
@@ -36,9 +37,7 @@ mmpareto_direction`; everything else gets their sum. The objective must hold
 
     def __init__(self, gamma: float = 1.5, norm: str = 'encoder') -> None:
         super().__init__()
-        if norm not in ('encoder', 'tensor'):
-            raise ValueError("MMPareto: norm must be 'encoder' or 'tensor', "
-                             f'got {norm!r}')
+        require_choice('MMPareto: norm', norm, ('encoder', 'tensor'))
         if gamma <= 0:
             raise ValueError(f'MMPareto: gamma must be positive, got {gamma}')
         self.gamma = gamma

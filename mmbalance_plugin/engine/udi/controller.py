@@ -8,6 +8,7 @@ from ...functional import gradient_alignments, weights_from_alignments
 from ...models.modes import values_kept
 from ...models.objectives import BatchRecord
 from ...models.recognizers import MultimodalRecognizer
+from ...utils.choices import require_choice
 from ...utils.streams import random_states_kept
 from ..steps.per_loss import average_gradients, per_loss_gradients
 
@@ -71,9 +72,7 @@ class AlphaController:
                                     ('fallback', fallback, _FALLBACKS),
                                     ('similarity', similarity,
                                      ('inner', 'cosine'))):
-            if value not in allowed:
-                raise ValueError(f'controller.{key} must be one of {allowed},'
-                                 f' got {value!r}')
+            require_choice(f'controller.{key}', value, allowed)
         unknown = sorted(set(start or ()) - set(_TERMS))
         if unknown:
             raise ValueError(f'controller.start names {unknown}, but the '

@@ -2,6 +2,8 @@
 import copy
 from typing import Any, Dict
 
+from ...utils.choices import require_choice
+
 _PAPER = dict(
     task='fused', parameters='all', fallback='zero', begin=0, every='epoch')
 
@@ -46,7 +48,5 @@ def preset(name: str) -> Dict[str, Any]:
     Raises:
         ValueError: There is none of this name.
     """
-    if name not in PRESETS:
-        raise ValueError(f'preset must be one of {tuple(PRESETS)}, got '
-                         f'{name!r}')
+    require_choice('preset', name, PRESETS)
     return copy.deepcopy(PRESETS[name])

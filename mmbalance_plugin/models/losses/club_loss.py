@@ -13,6 +13,7 @@ from mmbalance_plugin.functional import (
     standardize,
 )
 from mmbalance_plugin.registry import MODELS
+from mmbalance_plugin.utils.choices import require_choice
 from mmbalance_plugin.utils.device_means import DeviceMeans
 from mmbalance_plugin.utils.dist import gather_with_grad
 from mmbalance_plugin.utils.streams import seeded, stream, stream_seed
@@ -118,12 +119,8 @@ class CLUBLoss(nn.Module):
                  seed: Optional[int] = None,
                  loss_weight: float = 1.0) -> None:
         super().__init__()
-        if variant not in ('exact', 'sampled'):
-            raise ValueError(
-                f"variant must be 'exact' or 'sampled', got {variant!r}")
-        if reduction not in ('mean', 'sum'):
-            raise ValueError(
-                f"reduction must be 'mean' or 'sum', got {reduction!r}")
+        require_choice('variant', variant, ('exact', 'sampled'))
+        require_choice('reduction', reduction, ('mean', 'sum'))
         for key, count in (('steps', steps), ('hidden_layers', hidden_layers)):
             if count < 0:
                 raise ValueError(f'{key} must not be negative, got {count}')

@@ -2,6 +2,7 @@ from torch import Tensor, nn
 
 from mmbalance_plugin.functional import js_divergence
 from mmbalance_plugin.registry import MODELS
+from mmbalance_plugin.utils.choices import require_choice
 
 
 @MODELS.register_module()
@@ -32,9 +33,7 @@ class JSDivergenceLoss(nn.Module):
                  loss_weight: float = 1.0,
                  reduction: str = 'mean') -> None:
         super().__init__()
-        if reduction not in ('mean', 'sum', 'none'):
-            raise ValueError("reduction must be 'mean', 'sum' or 'none', got "
-                             f'{reduction!r}')
+        require_choice('reduction', reduction, ('mean', 'sum', 'none'))
         self.loss_weight = loss_weight
         self.reduction = reduction
 

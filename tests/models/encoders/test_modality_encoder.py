@@ -190,7 +190,7 @@ def test_left_to_itself_it_is_so_for_maps_on_a_card(channels_last, shape,
     with mock.patch.object(torch.Tensor, 'is_cuda', True):
         net(torch.randn(shape))
     assert net.backbone.seen.is_contiguous() is not last
-    with pytest.raises(ValueError, match="'auto', True or False"):
+    with pytest.raises(ValueError, match="'auto', True, False"):
         encoder(3, channels_last='never')
 
 
