@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from ..functional._tensors import at_least_float32
+from .streams import generator_kind
 
 
 class _AllReduceSum(torch.autograd.Function):
@@ -112,16 +113,9 @@ def global_scores(
 def draws_agree(device: torch.device) -> bool:
     """Whether generators with one seed give the same numbers on all ranks.
 
-    Not so on unlike devices: CUDA deals its draws out over a grid that
-    depends on the card, and CPUs round by their vector instructions. A
-    gather of objects: for the start, not for every step.
+    A gather of objects: for the start, not for every step.
 
     Args:
         device (torch.device): Where this rank draws.
     """
-    if device.type == 'cuda':
-        card = torch.cuda.get_device_properties(device)
-        kind = card.name, str(card.multi_processor_count)
-    else:
-        kind = device.type, torch.backends.cpu.get_cpu_capability()
-    return len(set(dist.all_gather_object(kind))) == 1
+    return len(set(dist.all_gather_object(generator_kind(device)))) == 1

@@ -89,6 +89,21 @@ def random_states_kept() -> Iterator[None]:
         np.random.set_state(states[1])
 
 
+def generator_kind(device: torch.device) -> str:
+    """What the numbers of a stream depend on, but for its seed.
+
+    CUDA deals its draws out over a grid that depends on the card, and CPUs
+    round by their vector instructions.
+    """
+    name = device.type
+    if name == 'cuda':
+        card = torch.cuda.get_device_properties(device)
+        name = f'{card.name} ({card.multi_processor_count} units)'
+    elif name == 'cpu':
+        name = f'CPU ({torch.backends.cpu.get_cpu_capability()})'
+    return f'{name}, torch {torch.__version__}'
+
+
 def _cuda_in_use() -> List[int]:
     if torch.cuda.is_available() and torch.cuda.is_initialized():
         return [torch.cuda.current_device()]

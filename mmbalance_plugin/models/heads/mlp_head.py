@@ -1,12 +1,11 @@
 """Fusion by a multi-layer perceptron."""
-from typing import Dict, Sequence, Union
+from typing import Dict, List, Sequence, Union
 
 import torch
 from torch import Tensor, nn
 
 from mmbalance_plugin.registry import MODELS
 
-from ..backbones import MLPBackbone
 from .base import MultimodalHead
 
 
@@ -37,11 +36,17 @@ class MLPHead(MultimodalHead):
         if not widths:
             raise ValueError('MLPHead needs at least one hidden layer; '
                              'ConcatHead has none')
-        hidden = MLPBackbone(
-            sum(self.in_channels.values()), widths,
-            dict(type='BN1d') if norm else None, dropout=dropout)
-        self.mlp = nn.Sequential(
-            *hidden.layers, nn.Linear(hidden.out_channels, num_classes))
+        layers: List[nn.Module] = []
+        channels = sum(self.in_channels.values())
+        for width in widths:
+            layers.append(nn.Linear(channels, width))
+            if norm:
+                layers.append(nn.BatchNorm1d(width))
+            layers.append(nn.ReLU(inplace=True))
+            if dropout:
+                layers.append(nn.Dropout(dropout))
+            channels = width
+        self.mlp = nn.Sequential(*layers, nn.Linear(channels, num_classes))
 
     def forward(self, features: Dict[str, Tensor]) -> Tensor:
         chosen = self.select(features, self.modalities)

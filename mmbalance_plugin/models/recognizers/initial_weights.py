@@ -7,6 +7,8 @@ import torch
 from mmengine.logging import print_log
 from torch import Tensor
 
+from mmbalance_plugin.utils.streams import generator_kind
+
 from ..modes import named_values
 from .seeded_parts import SeededParts
 
@@ -47,7 +49,7 @@ class InitialWeights(SeededParts):
             given=given,
             seed=self.init_seed,
             digest=_digest(fresh),
-            built_on=_builder(fresh))
+            built_on=_drawn_on(fresh))
 
     @torch.no_grad()
     def initial_weights(self, parts: Iterable[str]) -> Dict[str, Tensor]:
@@ -112,7 +114,7 @@ class InitialWeights(SeededParts):
 def _check(noted: Mapping[str, Any], fresh: Mapping[str, Tensor]) -> None:
     if _digest(fresh) == noted['digest']:
         return
-    before, now = noted['built_on'], _builder(fresh)
+    before, now = noted['built_on'], _drawn_on(fresh)
     if before == now:
         raise RuntimeError(
             'the initial weights of this run cannot be built again: a file '
@@ -135,13 +137,5 @@ def _digest(values: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def _builder(values: Mapping[str, Tensor]) -> str:
-    """What the numbers of a random stream depend on, but for the seed."""
-    device = next(iter(values.values())).device
-    if device.type == 'cuda':
-        name = torch.cuda.get_device_name(device)
-    elif device.type == 'cpu':
-        name = f'CPU ({torch.backends.cpu.get_cpu_capability()})'
-    else:
-        name = device.type
-    return f'{name}, torch {torch.__version__}'
+def _drawn_on(values: Mapping[str, Tensor]) -> str:
+    return generator_kind(next(iter(values.values())).device)

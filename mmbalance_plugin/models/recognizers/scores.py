@@ -50,13 +50,7 @@ class ScoreReader:
         self._counts: Dict[str, int] = dict()
 
     def add(self, scores: Dict[str, Tensor], counts: Dict[str, int]) -> None:
-        """Take in a batch: the model calls this.
-
-        Args:
-            scores (dict[str, Tensor]): Summed scores, 0-d, of the same
-                modalities each time.
-            counts (dict[str, int]): Samples in each.
-        """
+        """Take in a batch's ``batch_scores`` and ``batch_counts``."""
         sums = torch.stack(list(scores.values()))
         self._sums = sums if self._sums is None else self._sums + sums
         self._counts = {

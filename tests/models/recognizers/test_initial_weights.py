@@ -99,7 +99,7 @@ def test_another_device_that_draws_other_numbers_is_told(monkeypatch, capfd):
     model.note_initial_weights([''])
     state = model.initial_state()
     other = build(ALL)
-    monkeypatch.setattr(initial_weights, '_builder', lambda _: 'Card X')
+    monkeypatch.setattr(initial_weights, '_drawn_on', lambda _: 'Card X')
     monkeypatch.setattr(initial_weights, '_digest', lambda _: 'another')
     other.load_initial_state(state)
     text = capfd.readouterr().out
