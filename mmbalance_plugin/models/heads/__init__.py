@@ -2,11 +2,10 @@ from .base import MultimodalHead
 from .branched_concat_head import BranchedConcatHead
 from .concat_head import ConcatHead
 from .decision_head import DecisionHead
-from .film_head import FiLMHead
-from .gated_head import GatedHead
 from .mla_head import MLAHead
 from .mlp_head import MLPHead
 from .mmcosine_head import MMCosineHead
+from .pairwise_heads import FiLMHead, GatedHead
 from .qmf_head import QMFHead
 from .sum_head import SumHead
 

@@ -1,5 +1,5 @@
 """Reading the labels of a batch."""
-from typing import Optional, Sequence
+from typing import List, Optional, Sequence
 
 import torch
 from torch import Tensor
@@ -36,10 +36,24 @@ def stack_labels(data_samples: Optional[Sequence],
     if not data_samples:
         raise ValueError('the loss needs data_samples with labels, but got '
                          f'{data_samples!r}')
-    if isinstance(data_samples, SampleBatch) and data_samples.untouched:
-        targets = data_samples.labels
-        if targets.dtype in INTEGERS:
-            return _checked(targets.long(), data_samples, num_classes, device)
+    if (isinstance(data_samples, SampleBatch) and data_samples.untouched
+            and data_samples.labels.dtype in INTEGERS):
+        targets = data_samples.labels.long()
+    else:
+        targets = torch.cat(_integers(data_samples)).long()
+    if targets.device.type == 'cpu':
+        lowest, highest = targets.aminmax()
+        if lowest < 0 or highest >= num_classes:
+            wrong = (targets < 0) | (targets >= num_classes)
+            index = int(wrong.nonzero()[0])
+            raise ValueError(
+                f'{name_of(data_samples, index)} has label '
+                f'{int(targets[index])}, but the head has '
+                f'num_classes={num_classes}')
+    return targets if device is None else to_device(targets, device)
+
+
+def _integers(data_samples: Sequence) -> List[Tensor]:
     labels = []
     for index, sample in enumerate(data_samples):
         label = getattr(sample, 'gt_label', None)
@@ -55,19 +69,4 @@ def stack_labels(data_samples: Optional[Sequence],
                 f'{name_of(data_samples, index)} has label {label.item():g} '
                 f'({label.dtype}); a class number is an integer')
         labels.append(label.reshape(1))
-    targets = torch.cat(labels).long()
-    return _checked(targets, data_samples, num_classes, device)
-
-
-def _checked(targets: Tensor, data_samples: Sequence, num_classes: int,
-             device: Optional[torch.device]) -> Tensor:
-    if targets.device.type == 'cpu':
-        lowest, highest = targets.aminmax()
-        if lowest < 0 or highest >= num_classes:
-            wrong = (targets < 0) | (targets >= num_classes)
-            index = int(wrong.nonzero()[0])
-            raise ValueError(
-                f'{name_of(data_samples, index)} has label '
-                f'{int(targets[index])}, but the head has '
-                f'num_classes={num_classes}')
-    return targets if device is None else to_device(targets, device)
+    return labels
