@@ -61,15 +61,8 @@ def add_runner_args(parser: argparse.ArgumentParser) -> None:
 
 def parse_args(parser: argparse.ArgumentParser,
                argv: Optional[List[str]] = None) -> argparse.Namespace:
-    """Parse, and leave the local rank where MMEngine looks for it.
-
-    Args:
-        parser (ArgumentParser): One with the flags of a runner.
-        argv (List[str], optional): Defaults to None, the command line.
-
-    Returns:
-        Namespace: The arguments.
-    """
+    """Parse (None: the command line) by a parser with the flags of a runner,
+    and leave the local rank where MMEngine looks for it."""
     args = parser.parse_args(argv)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return args

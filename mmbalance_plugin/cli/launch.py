@@ -212,13 +212,7 @@ def require_supported(cfg: Config) -> None:
 
 @contextlib.contextmanager
 def runner_of(cfg: Config) -> Iterator['Runner']:
-    """Build a runner, and leave the process group when it has run.
-
-    Args:
-        cfg (Config): See :func:`build_runner`.
-
-    Yields:
-        Runner: Ready to train or test.
+    """:func:`build_runner`, leaving the process group when it has run.
 
     Raises:
         Interrupted: Ctrl-C, with what a training run can go on from.
@@ -235,16 +229,8 @@ def runner_of(cfg: Config) -> Iterator['Runner']:
 
 
 def how_to_resume(runner: Optional['Runner']) -> str:
-    """What to do after an interruption.
-
-    Args:
-        runner (Runner, optional): The one that was interrupted, if it was
-            built.
-
-    Returns:
-        str: What there is to go on from, and how; empty if no training was
-        interrupted.
-    """
+    """What an interrupted run, if it was built, can go on from, and how;
+    empty if no training was interrupted."""
     if runner is None or runner._train_loop is None:
         return ''
     last = find_latest_checkpoint(runner.work_dir)

@@ -3,15 +3,7 @@ from typing import Iterable, Optional
 
 
 def edits(one: str, other: str) -> int:
-    """Letters to insert, drop, replace or swap with the next to get there.
-
-    Args:
-        one (str): A word.
-        other (str): Another.
-
-    Returns:
-        int: 0 if they are the same.
-    """
+    """Letters to insert, drop, replace or swap with the next to get there."""
     before: list = []
     row = list(range(len(other) + 1))
     for i, a in enumerate(one):
@@ -26,10 +18,6 @@ def edits(one: str, other: str) -> int:
 
 def near(name: str, known: Iterable[str]) -> Optional[str]:
     """The known name that a mistyped one was meant to be.
-
-    Args:
-        name (str): As it was written.
-        known (Iterable[str]): Names that mean something.
 
     Returns:
         str: The nearest within two edits, within one if either name is

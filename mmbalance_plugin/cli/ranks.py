@@ -29,8 +29,7 @@ def speaks(line: str) -> bool:
 def first_of_machine() -> bool:
     """Whether this is the first process of a machine, or the only one.
 
-    Returns:
-        bool: As the launcher's variables say; torch need not be imported.
+    As the launcher's variables say; torch need not be imported.
     """
     ranks = [os.environ[name] for name in LOCAL_RANKS if name in os.environ]
     return not ranks or ranks[0] == '0'

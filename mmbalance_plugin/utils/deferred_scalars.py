@@ -1,10 +1,18 @@
 """Scalars that stay on the device until it is time to log them."""
-from typing import Dict, Optional
+from typing import Any, Dict, Mapping, Optional
 
 from mmengine.logging import MessageHub
 from torch import Tensor
 
 from .device_means import DeviceMeans
+
+
+def per_modality(**kinds: Mapping[str, Any]) -> Dict[str, Any]:
+    """Numbers of modalities by the names they are logged under."""
+    return {
+        f'{kind}_{m}': value
+        for kind, values in kinds.items() for m, value in values.items()
+    }
 
 
 class DeferredScalars:

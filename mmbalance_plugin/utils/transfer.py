@@ -11,13 +11,6 @@ def to_device(tensor: Tensor, device: Union[str, torch.device]) -> Tensor:
     A copy is asynchronous only from pinned memory, so the tensor goes
     through it. Its memory may be reused at once: torch's allocator of pinned
     memory keeps a block until the copies from it are done.
-
-    Args:
-        tensor (Tensor): On any device.
-        device (str | torch.device): Where to.
-
-    Returns:
-        Tensor: The same one if it is there already.
     """
     device = torch.device(device)
     if tensor.device.type != 'cpu' or device.type == 'cpu':

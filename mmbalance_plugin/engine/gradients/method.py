@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ...models.recognizers import MultimodalRecognizer
 from ...models.wrappers import recognizer_of
-from ...utils.deferred_scalars import DeferredScalars
+from ...utils.deferred_scalars import DeferredScalars, per_modality
 from ...utils.eager import eager
 from ...utils.run_state import current_epoch
 from ..support import require_wrapper
@@ -180,11 +180,10 @@ class GradientMethod(metaclass=ABCMeta):
         self._check_schedule()
         self.last = self.modulate(
             Update(number, self.when(current_epoch()), overflow))
-        self.log.add({
-            f'{self.name.lower()}_{kind[:-1]}_{m}': value
+        self.log.add(per_modality(**{
+            f'{self.name.lower()}_{kind[:-1]}': values
             for kind, values in self.last.items()
-            for m, value in values.items()
-        })
+        }))
 
     def _check_schedule(self) -> None:
         """Warn, once, where no epoch of the run will be modulated."""

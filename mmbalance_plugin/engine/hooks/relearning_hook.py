@@ -11,6 +11,7 @@ from ...models.recognizers import MultimodalRecognizer
 from ...models.wrappers import recognizer_of
 from ...registry import HOOKS
 from ...utils.choices import require_choice
+from ...utils.deferred_scalars import per_modality
 from ...utils.run_state import current_epoch
 from ..features import feature_bank
 
@@ -85,14 +86,11 @@ class RelearningHook(Hook):
             return
         self.done += 1
         gaps = self.diagnose(runner, model)
-        strengths = relearning_strength(
-            torch.tensor(list(gaps.values())), self.lam).tolist()
-        self.set_back(runner, model, dict(zip(gaps, strengths)))
-        record = {f'relearning_gap_{m}': gap for m, gap in gaps.items()}
-        record.update({
-            f'relearning_strength_{m}': a
-            for m, a in zip(gaps, strengths)
-        })
+        strengths = dict(zip(gaps, relearning_strength(
+            torch.tensor(list(gaps.values())), self.lam).tolist()))
+        self.set_back(runner, model, strengths)
+        record = per_modality(
+            relearning_gap=gaps, relearning_strength=strengths)
         runner.visualizer.add_scalars(record, step=runner.epoch + 1)
         text = ', '.join(f'{k} {v:.4g}' for k, v in record.items())
         runner.logger.info(f'Diagnosis {self.done}: {text}')

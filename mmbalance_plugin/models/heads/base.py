@@ -71,12 +71,7 @@ class MultimodalHead(BaseModule, metaclass=ABCMeta):
         self.branches: Optional[nn.ModuleDict] = None
 
     def build_branches(self, build: Callable[[int], nn.Module]) -> None:
-        """Build ``self.branches``, each under its own stream.
-
-        Args:
-            build (Callable[[int], nn.Module]): Called with D_m, returns the
-                classifier of a modality.
-        """
+        """Build ``self.branches``, each from its D_m under its own stream."""
         branches = nn.ModuleDict()
         for name, channels in self.in_channels.items():
             with seeded(self.init_seed, 'init', f'branch/{name}'):

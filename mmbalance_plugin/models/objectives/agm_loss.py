@@ -11,6 +11,7 @@ from mmbalance_plugin.functional import (
     coalitions,
 )
 from mmbalance_plugin.registry import MODELS
+from mmbalance_plugin.utils.deferred_scalars import per_modality
 from mmbalance_plugin.utils.eager import eager
 
 from ..modes import evaluating
@@ -74,13 +75,9 @@ class AGMLoss(ObjectiveTerm):
         logits = record.fused + sum(
             (coefficients[m] - 1) * (share - share.detach())
             for m, share in shares.items())
-        logged = {f'agm_ce_{m}': value for m, value in losses.items()}
-        logged.update({
-            f'agm_coefficient_{m}': value
-            for m, value in coefficients.items()
-        })
         return dict(
-            loss_cls=model.head.criterion(logits, record.targets), **logged)
+            loss_cls=model.head.criterion(logits, record.targets),
+            **per_modality(agm_ce=losses, agm_coefficient=coefficients))
 
     @staticmethod
     def logits(record: BatchRecord) -> Dict[Collection[str], Tensor]:

@@ -11,6 +11,7 @@ from mmbalance_plugin.functional import (
     prototype_log_probs,
 )
 from mmbalance_plugin.registry import MODELS
+from mmbalance_plugin.utils.deferred_scalars import per_modality
 from mmbalance_plugin.utils.eager import eager
 from mmbalance_plugin.utils.run_state import current_epoch, run_seed
 from mmbalance_plugin.utils.streams import stream
@@ -139,12 +140,11 @@ pmr_entropy_weights`. A class that was not drawn keeps its prototype; one
         for m, weight in held_back.items():
             entropy = record.mean(_entropy, (m, ), own[m])
             loss = loss - self.mu * weight * entropy
-        logged = {f'pce_{m}': value.detach() for m, value in losses.items()}
-        logged.update({
-            f'pmr_coefficient_{m}': value
-            for m, value in coefficients.items()
-        })
-        return dict(loss_pmr=loss, **logged)
+        return dict(
+            loss_pmr=loss,
+            **per_modality(
+                pce={m: value.detach() for m, value in losses.items()},
+                pmr_coefficient=coefficients))
 
     @eager
     @torch.no_grad()

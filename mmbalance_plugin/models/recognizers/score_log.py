@@ -1,6 +1,6 @@
 """The log of the unimodal scores, in every joint training."""
 from ...functional import discrepancy_ratios
-from ...utils.deferred_scalars import DeferredScalars
+from ...utils.deferred_scalars import DeferredScalars, per_modality
 
 INTERVAL = 10
 
@@ -11,10 +11,8 @@ class ScoreLog:
     ``score_<m>`` is the mean true-class probability of a modality alone,
     ``ratio_<m>`` its discrepancy ratio, both over the batches of all ranks
     since they were last logged: at the first batch of a stage and at every
-    tenth. Only then is anything reduced or copied to the host.
-
-    Args:
-        reader (ScoreReader): Its own.
+    tenth. Only then is anything reduced or copied to the host. The reader is
+    its own.
     """
 
     def __init__(self, reader) -> None:
@@ -28,12 +26,8 @@ class ScoreLog:
         if self._batches > 1 and self._batches % INTERVAL:
             return
         scores = self._reader.read()
-        kinds = dict(score=scores.means, ratio=discrepancy_ratios(*scores))
-        self._scalars.add({
-            f'{kind}_{m}': value
-            for kind, values in kinds.items()
-            for m, value in values.items()
-        })
+        self._scalars.add(per_modality(
+            score=scores.means, ratio=discrepancy_ratios(*scores)))
 
     def clear(self) -> None:
         """Begin anew, and take what was logged out of the message hub."""

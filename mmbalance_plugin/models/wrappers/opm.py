@@ -18,7 +18,7 @@ from ...functional.prediction_modulation import (
     opm_rescale_factor,
 )
 from ...registry import MODELS
-from ...utils.deferred_scalars import DeferredScalars
+from ...utils.deferred_scalars import DeferredScalars, per_modality
 from ...utils.dist import global_scores
 from ...utils.eager import eager
 from ...utils.run_state import current_epoch, current_iter, run_seed
@@ -157,12 +157,9 @@ class OPM(RecognizerWrapper):
             features = drop_features(features, keep, factor)
         self.last = dict(
             ratios=ratios, probabilities=probabilities, rates=rates)
-        names = 'ratio', 'drop_probability', 'drop_rate'
-        self.log.add({
-            f'opm_{name}_{m}': value
-            for name, values in zip(names, self.last.values())
-            for m, value in values.items()
-        })
+        self.log.add(per_modality(
+            opm_ratio=ratios, opm_drop_probability=probabilities,
+            opm_drop_rate=rates))
         return features
 
     def _advance(self) -> Position:
