@@ -1,8 +1,12 @@
-"""Terms of batches of which samples lack the anchor or the follower."""
+"""Terms of batches of which samples lack the anchor or the follower, and
+under a loss scale."""
+import copy
+
 import pytest
 import torch
 from mmengine.model import MMDistributedDataParallel
 from mmengine.optim import OptimWrapper
+from torch.amp import GradScaler
 
 from mmbalance_plugin.engine.udi import AlphaController, AnchorGuidance
 from mmbalance_plugin.functional import js_divergence
@@ -111,3 +115,53 @@ def test_two_ranks_follow_one_process():
             torch.testing.assert_close(
                 found[key], value, rtol=1e-4, atol=1e-5)
             assert torch.equal(found[key], same[key])
+
+
+def scaled(scale, overflow=None):
+    """Weights, Q and scale after each of four steps of the follower."""
+    model, guide = guided()
+    trained = [p for p in model.parameters() if p.requires_grad]
+    optimizer = torch.optim.SGD(trained, lr=.1)
+    scaler = GradScaler('cpu', init_scale=scale, enabled=scale > 0)
+    steps = []
+    for step in range(4):
+        given = model.data_preprocessor(data(lacks=LACKS), True)
+        if step == overflow:
+            given['inputs']['flow'][1] = torch.inf
+        optimizer.zero_grad()
+        losses = model(**given, mode='loss')
+        scaler.scale(sum(losses.values())).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        q = guide.complementarity.state_dict()
+        steps.append(([p.detach().clone() for p in trained],
+                      copy.deepcopy(q), scaler.get_scale()))
+    return steps
+
+
+def test_the_loss_scale_does_not_matter():
+    plain = scaled(0)
+    for scale in (1., 65536.):
+        for expected, found in zip(plain, scaled(scale)):
+            torch.testing.assert_close(found[:2], expected[:2])
+    first, last = plain[0], plain[-1]
+    assert not torch.equal(first[1]['estimator.weights'],
+                           last[1]['estimator.weights'])
+    assert any(not torch.equal(a, b) for a, b in zip(first[0], last[0]))
+
+
+def test_an_overflow_skips_the_follower_and_leaves_q_finite():
+    steps = scaled(1024., overflow=1)
+    assert [scale for _, _, scale in steps] == [1024., 512., 512., 512.]
+    for before, after in zip(steps[0][0], steps[1][0]):
+        assert torch.equal(before, after)
+    assert any(not torch.equal(a, b) for a, b in zip(steps[1][0],
+                                                     steps[2][0]))
+    for weights, q, _ in steps:
+        assert all(w.isfinite().all() for w in weights)
+        state, = q['estimator._extra_state']['state'].values()
+        for value in (q['estimator.weights'], q['epoch_average.sums'],
+                      *state.values()):
+            assert value.isfinite().all()
+    # The step that was lost is in no average.
+    assert steps[-1][1]['epoch_average.sums'][-1] == 3
