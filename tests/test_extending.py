@@ -70,7 +70,7 @@ def test_a_head_and_a_loss_from_ones_own_file(my_parts, tmp_path):
         consistency=dict(type='mmbalance_plugin.CosineConsistency'))
     runner = train(digits_cfg(tmp_path / 'udi', loop))
     guidance = runner.train_loop.guidance
-    assert type(guidance.consistency).__module__ == my_parts
+    assert type(guidance.losses['con']).__module__ == my_parts
 
 
 def test_a_data_set_from_ones_own_file(my_parts, tmp_path):

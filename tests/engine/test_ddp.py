@@ -65,7 +65,7 @@ def run(work_dir, world, norm, epochs):
         },
         estimator={
             k: v
-            for k, v in loop.guidance.complementarity.state_dict().items()
+            for k, v in loop.guidance.losses['com'].state_dict().items()
             if torch.is_tensor(v)
         },
         samples=dict(cost.samples))

@@ -52,6 +52,8 @@ class AnchorGuidance(ObjectiveTerm):
 
     Attributes:
         alphas (dict[str, float]): Weights of 'con' and 'com'.
+        losses (nn.ModuleDict): 'con' and 'com', where in use, once bound;
+            under 'com' a dict by teacher where there are several.
 
     Raises:
         ValueError: Anchor and follower are one, or an unknown option.
@@ -88,7 +90,6 @@ class AnchorGuidance(ObjectiveTerm):
         self._due = False
 
     def bind(self, model: MultimodalRecognizer) -> None:
-        """Build the losses; see :class:`ObjectiveTerm`."""
         for name, cfg in self._cfgs.items():
             if name == 'com' and len(self.teachers) > 1:
                 self.losses[name] = nn.ModuleDict(
@@ -116,7 +117,7 @@ class AnchorGuidance(ObjectiveTerm):
         return MODELS.build({**filled, **cfg})
 
     def check(self, model: MultimodalRecognizer) -> None:
-        """Try the losses on features of chance; see :class:`ObjectiveTerm`.
+        """Try the losses on features of chance.
 
         Raises:
             ValueError: A loss fails or gives no scalar, has no start weight,
@@ -155,26 +156,15 @@ class AnchorGuidance(ObjectiveTerm):
                     'a scalar is needed (see its reduction)')
 
     @property
-    def consistency(self) -> Optional[nn.Module]:
-        """nn.Module | None: The consistency loss, once built."""
-        return self.losses['con'] if 'con' in self.losses else None
-
-    @property
-    def complementarity(self) -> Optional[nn.Module]:
-        """nn.Module | None: The complementarity loss, once built; those of
-        several teachers by their names."""
-        return self.losses['com'] if 'com' in self.losses else None
-
-    @property
     def _bounds(self) -> Dict[str, nn.Module]:
         """The complementarity losses by their teachers."""
-        loss = self.complementarity
-        if isinstance(loss, nn.ModuleDict):
-            return dict(loss.items())
-        return {} if loss is None else {self.teachers[0]: loss}
+        if 'com' not in self.losses:
+            return {}
+        loss = self.losses['com']
+        return dict(loss.items()) if isinstance(loss, nn.ModuleDict) else {
+            self.teachers[0]: loss}
 
     def needs(self, model: MultimodalRecognizer) -> Tuple[str, ...]:
-        """Only the follower; see :class:`ObjectiveTerm`."""
         return (self.follower, )
 
     def loads(self, model: MultimodalRecognizer) -> Tuple[str, ...]:
@@ -284,7 +274,6 @@ class AnchorGuidance(ObjectiveTerm):
 
     @eager
     def __call__(self, record: BatchRecord) -> Dict[str, Tensor]:
-        """See :class:`ObjectiveTerm`."""
         terms = self.terms(record)
         if self._due and self.controller.every == 'batch' and \
                 torch.is_grad_enabled():
@@ -314,6 +303,5 @@ class AnchorGuidance(ObjectiveTerm):
         return dict(alphas=alphas, losses=self.losses.state_dict())
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """See :class:`ObjectiveTerm`."""
         self.alphas = dict(state['alphas'])
         self.losses.load_state_dict(state['losses'])

@@ -75,7 +75,7 @@ def test_parameters_in_training_and_at_inference(udi):
     model = sum(p.numel() for p in udi.model.parameters())
     estimator = sum(
         p.numel()
-        for p in udi.train_loop.guidance.complementarity.parameters())
+        for p in udi.train_loop.guidance.losses['com'].parameters())
     assert cost['params_inference'] == model
     assert cost['params_train'] == model + estimator > model
 

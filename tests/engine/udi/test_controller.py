@@ -112,7 +112,7 @@ def test_weights_equal_a_computation_by_hand(parameters, similarity):
     losses = dict(
         cls=F.cross_entropy(feat @ v.T, targets),
         con=js_by_hand(anchor_logits, feat @ v.T),
-        com=club_by_hand(guide.complementarity, anchor, feat))
+        com=club_by_hand(guide.losses['com'], anchor, feat))
     grads = {}
     for name, loss in losses.items():
         gs = torch.autograd.grad(
@@ -173,7 +173,7 @@ def test_the_pass_leaves_no_trace():
         assert torch.equal(before[key], value), key
     for key, value in guide.losses.named_parameters():
         assert torch.equal(q[key], value), key
-    assert guide.complementarity.fit_steps == 0
+    assert guide.losses['com'].fit_steps == 0
     assert all(p.grad is None for p in model.parameters())
 
 

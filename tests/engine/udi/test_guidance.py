@@ -47,7 +47,7 @@ def test_terms_are_about_samples_that_have_both():
     con = js_divergence(*logits) * len(BOTH) / 8
     torch.testing.assert_close(losses['loss_con_flow'], .3 * con)
     # After its steps on these samples.
-    com = guide.complementarity(rgb, flow, update_estimator=False)
+    com = guide.losses['com'](rgb, flow, update_estimator=False)
     torch.testing.assert_close(losses['loss_com_flow'], .7 * com)
     twin = CLUBLoss(8, 9, seed=0, clamp=False)
     torch.testing.assert_close(
@@ -75,7 +75,7 @@ def test_the_controller_sees_the_same_terms():
     weight = list(model.encoders['flow'].parameters())
     guide.alphas = dict(con=1., com=1.)
     given = model.data_preprocessor(data(lacks=LACKS), True)
-    guide.complementarity.eval()
+    guide.losses['com'].eval()
     losses = model(**given, mode='loss')
     assert set(losses) == {
         'loss_cls_flow', 'loss_con_flow', 'loss_com_flow'}
@@ -133,7 +133,7 @@ def scaled(scale, overflow=None):
         scaler.scale(sum(losses.values())).backward()
         scaler.step(optimizer)
         scaler.update()
-        q = guide.complementarity.state_dict()
+        q = guide.losses['com'].state_dict()
         steps.append(([p.detach().clone() for p in trained],
                       copy.deepcopy(q), scaler.get_scale()))
     return steps

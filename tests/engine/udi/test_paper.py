@@ -74,7 +74,7 @@ def test_terms_towards_two_teachers_by_hand():
     pair = sum_logits({m: logits[m] for m in ('rgb', 'flow')})
     torch.testing.assert_close(
         losses['loss_con_sound'], .5 * js_divergence(pair, logits['sound']))
-    bounds = guide.complementarity
+    bounds = guide.losses['com']
     assert list(bounds) == ['rgb', 'flow']
     expected = sum(
         bounds[m](features[m], sound, update_estimator=False)
@@ -131,7 +131,7 @@ def test_weights_of_every_batch_are_those_of_that_batch(fallback):
                             dict(inputs=inputs, data_samples=samples))
     guide._due = True
     # The same Q: one that has not taken its steps.
-    for bound in guide.complementarity.values():
+    for bound in guide.losses['com'].values():
         bound.steps = 0
     losses = model(inputs, samples, mode='loss')
     for name, alpha in other.alphas.items():
