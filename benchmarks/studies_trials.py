@@ -65,7 +65,6 @@ def trial_config(trial: Trial, size: Size, seed: int, work_dir: str) -> Config:
         else:
             dataset.indices = list(range(min(count, _LENGTHS[split])))
     cfg.test_cfg = cfg.test_dataloader = cfg.test_evaluator = None
-    cfg.default_hooks.summary.test = False
     # Nothing is resumed or loaded, and each checkpoint costs as much as
     # dozens of these steps. Without the key MMEngine would add its own hook.
     cfg.default_hooks.checkpoint = None
