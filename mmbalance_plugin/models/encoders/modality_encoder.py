@@ -21,8 +21,9 @@ class ModalityEncoder(BaseModule):
     and vectors (B, D) go in as they are.
 
     The backbone may return a vector (B, D), tokens (B, L, D), a feature map
-    (B, C, H, W) or (B, C, T, H, W), or a tuple or list of them, of which the
-    last one is taken.
+    (B, C, H, W) or (B, C, T, H, W), or several of them: a tuple or list, see
+    ``outputs``, or an object with ``last_hidden_state``, or else
+    ``pooler_output``, as Hugging Face's models return.
 
     Args:
         backbone (dict): Config of the backbone, of any registry that MMEngine
@@ -37,6 +38,9 @@ class ModalityEncoder(BaseModule):
         sequence (str): How to read a backbone's three-dimensional output:
             'BLD' (tokens) or 'BDL' (the map of a 1D convolution).
             Defaults to 'BLD'.
+        outputs (str): What is taken of a backbone's tuple or list: 'last',
+            or 'all' of them, pooled and concatenated (the two pathways of
+            SlowFast). Defaults to 'last'.
         fold (str | bool): Whether dimension 1 of the input counts frames,
             clips or segments to be folded into the batch. 'auto' folds
             inputs of five and six dimensions; set False for a backbone that
@@ -63,12 +67,14 @@ class ModalityEncoder(BaseModule):
                  proj_channels: Optional[int] = None,
                  pool: str = 'avg',
                  sequence: str = 'BLD',
+                 outputs: str = 'last',
                  fold: Union[str, bool] = 'auto',
                  channels_last: Union[str, bool] = 'auto',
                  init_cfg: Optional[Union[dict, list]] = None) -> None:
         super().__init__(init_cfg)
         require_choice('pool', pool, ('avg', 'max', 'cls'))
         require_choice('sequence', sequence, ('BLD', 'BDL'))
+        require_choice('outputs', outputs, ('last', 'all'))
         require_choice('fold', fold, ('auto', True, False))
         require_choice('channels_last', channels_last, ('auto', True, False))
         # Set by the recognizer, so that errors can say whose encoder it is.
@@ -76,6 +82,7 @@ class ModalityEncoder(BaseModule):
         self.feat_channels = feat_channels
         self.pool = pool
         self.sequence = sequence
+        self.outputs = outputs
         self.fold = fold
         self.channels_last = channels_last
         self.backbone = MODELS.build(backbone)
@@ -119,35 +126,50 @@ class ModalityEncoder(BaseModule):
 
     def _pool(self, outputs, batch: int) -> Tensor:
         """Pool what the backbone returned to (batch, feat_channels)."""
-        if isinstance(outputs, (tuple, list)) and outputs:
-            outputs = outputs[-1]
-        if not isinstance(outputs, Tensor) or not 2 <= outputs.ndim <= 5:
-            found = tuple(outputs.shape) if isinstance(
-                outputs, Tensor) else type(outputs).__name__
+        for name in ('last_hidden_state', 'pooler_output'):
+            if getattr(outputs, name, None) is not None:
+                outputs = getattr(outputs, name)
+        if not isinstance(outputs, (tuple, list)) or not outputs:
+            outputs = [outputs]
+        elif self.outputs == 'last':
+            outputs = outputs[-1:]
+        pooled = [self._pool_one(output, batch) for output in outputs]
+        channels = sum(feature.shape[1] for feature in pooled)
+        if channels != self.feat_channels:
+            sequences = [o for o in outputs if o.ndim == 3]
+            hint = " (or sequence='BDL')" \
+                if sequences and self.sequence == 'BLD' else ''
+            raise ValueError(
+                f'{self._name()} returned '
+                f'{" and ".join(f"shape {tuple(o.shape)}" for o in outputs)}'
+                f' for a batch of {batch}, that is {channels} channels, but '
+                f'feat_channels={self.feat_channels}; set '
+                f'feat_channels={channels}{hint}')
+        return pooled[0] if len(pooled) == 1 else torch.cat(pooled, 1)
+
+    def _pool_one(self, output, batch: int) -> Tensor:
+        if not isinstance(output, Tensor) or not 2 <= output.ndim <= 5:
+            found = tuple(output.shape) if isinstance(
+                output, Tensor) else type(output).__name__
             raise ValueError(
                 f'{self._name()} returned {found}; a vector (B, D), tokens '
                 '(B, L, D), a feature map (B, C, H, W) or (B, C, T, H, W), '
                 'or a tuple that ends with one of them is needed')
-        tokens = outputs.ndim == 3 and self.sequence == 'BLD'
-        channels = outputs.shape[-1 if tokens else 1]
-        if outputs.shape[0] != batch or channels != self.feat_channels:
-            hint = " (or sequence='BDL')" if tokens else ''
-            raise ValueError(
-                f'{self._name()} returned shape {tuple(outputs.shape)} for a '
-                f'batch of {batch}, that is {channels} channels, but '
-                f'feat_channels={self.feat_channels}; set '
-                f'feat_channels={channels}{hint}')
-        if outputs.ndim == 2:
-            return outputs
+        if output.shape[0] != batch:
+            raise ValueError(f'{self._name()} returned shape '
+                             f'{tuple(output.shape)} for a batch of {batch}')
+        if output.ndim == 2:
+            return output
+        tokens = output.ndim == 3 and self.sequence == 'BLD'
         if self.pool == 'cls':
             if not tokens:
                 raise ValueError(
-                    f"{self._name()} returned shape {tuple(outputs.shape)}, "
+                    f"{self._name()} returned shape {tuple(output.shape)}, "
                     "which has no class token; use pool='avg' or 'max'")
-            return outputs[:, 0]
-        dims = [1] if tokens else list(range(2, outputs.ndim))
-        return outputs.mean(dims) if self.pool == 'avg' else torch.amax(
-            outputs, dims)
+            return output[:, 0]
+        dims = [1] if tokens else list(range(2, output.ndim))
+        return output.mean(dims) if self.pool == 'avg' else torch.amax(
+            output, dims)
 
     def _name(self) -> str:
         owner = '' if self.modality is None else f" of '{self.modality}'"

@@ -1,4 +1,5 @@
 """ModalityEncoder: every kind of input and of backbone output."""
+from types import SimpleNamespace
 from unittest import mock
 
 import pytest
@@ -26,6 +27,10 @@ class EncoderTestBackbone(nn.Module):
             list=lambda: [x[:, :1], x],
             empty=tuple,
             dict=lambda: dict(x=x),
+            hidden=lambda: SimpleNamespace(last_hidden_state=x,
+                                           pooler_output=x[:, 0]),
+            pooler=lambda: SimpleNamespace(last_hidden_state=None,
+                                           pooler_output=x[:, 0]),
             half=lambda: x[:len(x) // 2])[self.output]()
 
 
@@ -102,6 +107,24 @@ def test_backbones_of_any_scope():
     assert path(torch.randn(2, 4)).shape == (2, 6)
     conv = ModalityEncoder(dict(type='mmaction.ResNet', depth=18), 512)
     assert conv(torch.randn(2, 3, 32, 32)).shape == (2, 512)
+
+
+def test_all_outputs_are_pooled_and_concatenated():
+    inputs = torch.randn(2, 3, 4, 5)
+    both = encoder(4, 'tuple', outputs='all')(inputs)
+    pooled = inputs.mean([2, 3])
+    torch.testing.assert_close(both, torch.cat([pooled[:, :1], pooled], 1))
+    with pytest.raises(ValueError, match='set feat_channels=4'):
+        encoder(3, 'tuple', outputs='all')(inputs)
+
+
+@pytest.mark.parametrize('output, expected', [
+    ('hidden', lambda tokens: tokens.mean(1)),
+    ('pooler', lambda tokens: tokens[:, 0])])
+def test_hugging_face_outputs(output, expected):
+    tokens = torch.randn(2, 7, 5)
+    torch.testing.assert_close(
+        encoder(5, output)(tokens), expected(tokens))
 
 
 def test_errors_name_the_backbone_and_the_modality():
