@@ -1,5 +1,4 @@
 """Predictions for clips, with what each modality contributes."""
-import copy
 import logging
 import os
 from collections import defaultdict
@@ -230,18 +229,13 @@ class MultimodalInferencer:
 
     def _preprocess(self, clips: Sequence[Clip]) -> Dict[str, Tensor]:
         present = tuple(clips[0].inputs)
-        preprocessor = self.model.data_preprocessor
-        if present != self.model.modalities and hasattr(
-                preprocessor, 'modalities'):
-            # It would refuse a batch that lacks one of its modalities.
-            preprocessor = copy.copy(preprocessor)
-            preprocessor.modalities = present
+        self.model.load_only(present)
         inputs = {m: [clip.inputs[m] for clip in clips] for m in present}
         samples = [
             ActionDataSample(metainfo=dict(sample_idx=clip.name))
             for clip in clips
         ]
-        inputs = preprocessor(
+        inputs = self.model.data_preprocessor(
             dict(inputs=inputs, data_samples=samples), False)['inputs']
         # A model without a preprocessor of its own only moves its inputs.
         return {

@@ -113,45 +113,22 @@ class MultimodalMetric(BaseMetric):
                              f' but got {len(labels)} labels for '
                              f'{len(data_samples)} samples')
         integers(labels, 'labels of the evaluated samples')
-        columns: Dict[Optional[str], Dict[int, np.ndarray]] = {
-            name: self._column(data_samples, name)
-            for name in _union(
-                sample.get('pred_scores', {}) for sample in data_samples)
-        }
-        if all('pred_score' in sample for sample in data_samples):
-            columns[None] = dict(
-                enumerate(
-                    _to_numpy([s['pred_score'] for s in data_samples])))
-        if not columns and not all('pred_scores' in sample
-                                   for sample in data_samples):
-            raise ValueError('the samples have neither pred_scores nor '
-                             'pred_score: nothing was predicted')
-        for index, (label, sample) in enumerate(
-                zip(labels.tolist(), data_samples)):
+        for label, sample in zip(labels.tolist(), data_samples):
+            if 'pred_scores' not in sample and 'pred_score' not in sample:
+                raise ValueError('a sample has neither pred_scores nor '
+                                 'pred_score: nothing was predicted')
+            scores = dict(sample.get('pred_scores', {}))
+            if 'pred_score' in sample:
+                scores[None] = sample['pred_score']
             self.results.append(
                 dict(
                     label=label,
                     index=sample.get('sample_idx'),
                     lacks=_lacks(sample),
                     scores={
-                        name: c[index]
-                        for name, c in columns.items() if index in c
+                        name: score.detach().float().cpu().numpy()
+                        for name, score in scores.items()
                     }))
-
-    @staticmethod
-    def _column(samples: Sequence[dict],
-                modality: str) -> Dict[int, np.ndarray]:
-        """What a modality says of the samples that have it, by index."""
-        rows = {
-            index: sample['pred_scores'][modality]
-            for index, sample in enumerate(samples)
-            if modality in sample['pred_scores']
-        }
-        if any(index not in rows and modality not in _lacks(sample)
-               for index, sample in enumerate(samples)):
-            raise ValueError(f"some samples of a batch have no prediction of "
-                             f"'{modality}', others do")
-        return dict(zip(rows, _to_numpy(list(rows.values()))))
 
     def compute_metrics(self, results: List[dict]) -> Dict[str, float]:
         """Compute the measures.
@@ -245,8 +222,3 @@ def _union(names: Iterable[Iterable[str]]) -> List[str]:
 def _lacks(sample: dict) -> Tuple[str, ...]:
     mask = sample.get('modality_mask') or {}
     return tuple(name for name, there in mask.items() if not there)
-
-
-def _to_numpy(rows: Sequence[torch.Tensor]) -> np.ndarray:
-    """Rows as one array, in one transfer."""
-    return torch.stack(list(rows)).detach().float().cpu().numpy()
