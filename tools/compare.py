@@ -16,6 +16,7 @@ checkpoint, what fails is told at the end (exit status 1) and tried again by
 the next call. docs/comparing.md has the rest.
 """
 import argparse
+import json
 import os
 import sys
 from pathlib import Path
@@ -44,6 +45,10 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--store', help='folder of the records, by default --out; runs that '
         'it holds are not trained again')
+    parser.add_argument(
+        '--tune', type=int, metavar='N', help='first choose among N settings '
+        'of each config, itself and its `tuning`, by validation')
+    parser.add_argument('--tune-seeds', type=int, nargs='+', default=[0, 1])
     parser.add_argument('--keep-checkpoints', action='store_true')
     parser.add_argument(
         '--executor', choices=('slurm', 'local'),
@@ -94,22 +99,48 @@ def train(runs: 'list[Run]', args: argparse.Namespace) -> 'list[str]':
     return failed
 
 
+def tune(args: argparse.Namespace, where: dict) -> 'list[str]':
+    """Let validation choose the configs' settings; returns what failed."""
+    from mmbalance_plugin.cli.tuning import choose, tuning_grid
+    if set(args.seeds) & set(args.tune_seeds):
+        raise UsageError('--seeds must be other ones than --tune-seeds '
+                         f'{args.tune_seeds}')
+    if len(args.folds) > 1:
+        raise UsageError("--tune takes one fold: one's validation samples "
+                         "are another's test samples")
+    grid = tuning_grid(args.configs, args.cfg_options, args.tune,
+                       args.tune_seeds, folds=args.folds, **where)
+    failed = train([run for runs in grid.values() for run in runs], args)
+    if not failed:
+        args.configs = choose(grid, args.tune, args.metric, where['store'])
+    return failed
+
+
 def report(args: argparse.Namespace, records: list) -> str:
     """The tables as Markdown; to files where that is asked for."""
     import yaml
 
     from mmbalance_plugin.analysis.comparison import compare
     from mmbalance_plugin.analysis.rows import make_rows
-    from mmbalance_plugin.analysis.tables import to_csv, to_json, to_markdown
+    from mmbalance_plugin.analysis.tables import (
+        to_csv,
+        to_json,
+        to_markdown,
+        tuning_table,
+    )
     found = compare(make_rows(records), args.metric, args.split,
                     args.baseline)
     path = Path('results/published.yml')
     published = yaml.safe_load(path.read_text('utf-8')) \
         if path.is_file() else {}
     texts = [to_markdown(c, published) for c in found]
+    for store in args.stores or [args.store]:
+        path = Path(store, 'tuning.json')
+        if path.is_file():
+            texts.append(tuning_table(json.loads(path.read_text('utf-8'))))
     if len(found) > 1:
-        texts = [f'## {c.data or "other data"}\n\n{text}'
-                 for c, text in zip(found, texts)]
+        for i, c in enumerate(found):
+            texts[i] = f'## {c.data or "other data"}\n\n{texts[i]}'
     folder = args.tables or (None if args.stores else args.out)
     if folder:
         Path(folder).mkdir(parents=True, exist_ok=True)
@@ -141,11 +172,13 @@ def main() -> int:
         from mmbalance_plugin.analysis.records import read_records
         records = read_records(args.stores)
     else:
-        runs = make_grid(args.configs, args.cfg_options, args.seeds,
-                         args.folds, out=args.out,
-                         store=args.store or args.out,
-                         keep=args.keep_checkpoints)
-        failed = train(runs, args)
+        args.store = args.store or args.out
+        where = dict(out=args.out, store=args.store,
+                     keep=args.keep_checkpoints)
+        failed = tune(args, where) if args.tune else []
+        runs = [] if failed else make_grid(
+            args.configs, args.cfg_options, args.seeds, args.folds, **where)
+        failed = failed or train(runs, args)
         from mmbalance_plugin.analysis.records import read_record
         records = [read_record(run.record) for run in runs
                    if run.record.is_file()]

@@ -139,6 +139,12 @@ def _findings(rows: Sequence[Row], baseline: Row,
     return findings
 
 
+def sign_of(metric: str) -> int:
+    """-1 for a metric of which less is better."""
+    return min(measure.sign if metric == name or metric.startswith(f'{name}_')
+               else 1 for name, measure in MEASURES.items())
+
+
 def _measure(metric: str) -> Tuple[Measure, str]:
     """The measure behind a metric's name, and the rest of the name."""
     for name in sorted(MEASURES, key=len, reverse=True):

@@ -4,9 +4,11 @@ import math
 import os.path as osp
 import re
 from glob import glob
-from typing import Dict, List, NamedTuple, Sequence
+from typing import Dict, Iterable, List, NamedTuple, Sequence
 
 import numpy as np
+
+_HASH = re.compile(r'-[0-9a-f]{8}$')
 
 Records = List[Dict[str, float]]
 
@@ -27,7 +29,7 @@ def find_runs(paths: Sequence[str]) -> Dict[str, List[str]]:
 
     Args:
         paths (Sequence[str]): Work dirs, or folders that hold some, as
-            ``tools/compare.py`` makes them: METHOD/seed_N.
+            ``tools/compare.py`` makes them: METHOD-HASH/seed_N.
 
     Returns:
         dict[str, list[str]]: Method to work dirs. The method is the name of
@@ -50,7 +52,7 @@ def find_runs(paths: Sequence[str]) -> Dict[str, List[str]]:
             work_dir = osp.dirname(osp.dirname(osp.dirname(file)))
             full = osp.abspath(work_dir)
             name = osp.basename(full)
-            if re.fullmatch(r'seed_\d+', name):
+            if re.fullmatch(r'(fold_\d+_)?seed_\d+', name):
                 name = osp.basename(osp.dirname(full))
             group = runs.setdefault(name, [])
             same = [d for d in group
@@ -62,7 +64,14 @@ def find_runs(paths: Sequence[str]) -> Dict[str, List[str]]:
                     f'{same[0]} and {work_dir} are both '
                     f'{osp.basename(full)} of {name!r}: they are not seeds '
                     'of one experiment; plot one of them')
-    return runs
+    return {_short(name, runs): folders for name, folders in runs.items()}
+
+
+def _short(name: str, names: Iterable[str]) -> str:
+    """Without the hash of the setting, where no other setting is told."""
+    bare = [_HASH.sub('', other) for other in names]
+    short = _HASH.sub('', name)
+    return short if bare.count(short) == 1 else name
 
 
 def read_scalars(work_dir: str) -> Records:

@@ -31,6 +31,8 @@ from ..utils.work_dir import SUMMARY
 from .measures import MEASURES, Measure
 
 SAMPLES = 'samples'
+#: Folder of a store whose runs are those that settings were chosen by.
+TUNING = 'tuning'
 #: Sources without that name are clusters if there are at least so many.
 MIN_CLUSTERS = 10
 
@@ -157,7 +159,8 @@ def read_records(folders: Sequence[str]) -> List[Record]:
     """Read stores.
 
     Args:
-        folders (Sequence[str]): Searched recursively.
+        folders (Sequence[str]): Searched recursively, but for what settings
+            were chosen by.
 
     Returns:
         list[Record]: All of them.
@@ -169,7 +172,7 @@ def read_records(folders: Sequence[str]) -> List[Record]:
     records = []
     for folder in folders:
         paths = [p for p in sorted(Path(folder).rglob('*seed_*.json'))
-                 if p.parent.name != SAMPLES]
+                 if TUNING not in p.relative_to(folder).parts]
         if not paths:
             raise FileNotFoundError(
                 f'no record of a run below {folder}: python tools/compare.py '

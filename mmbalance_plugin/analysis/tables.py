@@ -102,6 +102,24 @@ def markdown_table(head: Sequence[str],
     return '\n'.join('| ' + ' | '.join(cells) + ' |' for cells in lines)
 
 
+def tuning_table(tuning: Mapping[str, Any]) -> str:
+    """What was tried on validation, from ``tuning.json``."""
+    metric = tuning['metric']
+    rows = [
+        [config, ' / '.join(
+            f'{"**" if spec == told["chosen"] else ""}'
+            f'{", ".join(spec.split("::")[1:]) or "as it is"}: '
+            f'{_scale(metric) * value:.2f}'
+            f'{"**" if spec == told["chosen"] else ""}'
+            for spec, value in told['validation'].items())]
+        for config, told in tuning['configs'].items()]
+    return (f'Each had {tuning["settings"]} settings on validation, with '
+            f'seeds {", ".join(map(str, tuning["seeds"]))}; then the one in '
+            'bold was trained with seeds of its own.\n\n'
+            + markdown_table(['config', f'{metric} on validation'], rows)
+            + '\n')
+
+
 def _scores(comparison: Comparison, published: Published) -> str:
     metric, split = comparison.metric, comparison.split
     scale = _scale(metric)

@@ -27,7 +27,7 @@ from .launch import load_config
 
 # What a config says that shapes no result.
 _FREE = ('work_dir', 'resume', 'overwrite', 'launcher', 'experiment_name',
-         'log_level', 'tuning')
+         'log_level')
 
 
 class Run(NamedTuple):
@@ -110,7 +110,8 @@ def key_of(cfg: Config) -> str:
 
     Neither the seed nor the fold counts, nor where outputs go.
     """
-    data = {k: v for k, v in cfg.to_dict().items() if k not in _FREE}
+    data = {k: v for k, v in cfg.to_dict().items() if k not in _FREE
+            and not k.endswith('tuning')}
     data['randomness'] = dict(data.get('randomness') or {}, seed=None)
     for dataset in _with_fold(data):
         dataset['fold'] = None

@@ -38,6 +38,13 @@ def test_runs_are_grouped_by_method(tmp_path):
         find_runs([str(tmp_path / 'nothing')])
 
 
+def test_a_hash_is_named_where_it_tells_settings_apart(tmp_path):
+    for name in ('ogm-1a2b3c4d', 'ogm-5e6f7a8b', 'opm-99999999'):
+        write(tmp_path / name / 'fold_0_seed_1', [train(1, 2.)])
+    assert list(find_runs([str(tmp_path)])) == [
+        'ogm-1a2b3c4d', 'ogm-5e6f7a8b', 'opm']
+
+
 def test_what_a_resumed_run_repeats_counts_once(tmp_path):
     write(tmp_path, [train(10, 1.), {'acc/top1': .5, 'step': 1},
                      train(20, 2.), train(30, 3.)], '20260101_000000')

@@ -1,8 +1,13 @@
 """Which runs a command line asks for."""
+import json
+
 import pytest
 
+from mmbalance_plugin.analysis import records
+from mmbalance_plugin.analysis.tables import tuning_table
 from mmbalance_plugin.cli.command import UsageError
-from mmbalance_plugin.cli.grid import key_of, make_grid, resolve
+from mmbalance_plugin.cli.grid import Run, key_of, make_grid, resolve
+from mmbalance_plugin.cli.tuning import choose, tuning_specs
 
 CONFIG = """
 lr = {lr}
@@ -81,3 +86,51 @@ def test_options_for_one_config_and_for_all():
 def test_nothing_is_run_twice(args, message):
     with pytest.raises(UsageError, match=message):
         grid(**args)
+
+
+def test_every_config_has_as_many_settings(tmp_path):
+    (tmp_path / 'opm.py').write_text(
+        "_base_ = 'a.py'\n"
+        "opm_tuning = [{'model.q_base': 0.25}, {'model.q_base': 0.75}]\n"
+        "ogm_tuning = [{'lr': 1}, {'lr': 3, 'model.type': 'SumHead'}]\n")
+    assert tuning_specs('opm.py', (), 3) == [
+        'opm.py', 'opm.py::model.q_base=0.25::lr=1',
+        'opm.py::model.q_base=0.75::lr=3::model.type=SumHead']
+    # What may be tried is no part of what is trained.
+    assert key_of(resolve('opm.py', ())) == key_of(resolve('a.py', ()))
+    with pytest.raises(UsageError, match='opm.py has 3 settings.*--tune 4'):
+        tuning_specs('opm.py', (), 4)
+
+
+def test_what_has_no_option_of_its_own_is_tuned_by_its_learning_rate():
+    options = ['optim_wrapper.optimizer.lr=0.05']
+    rate = 'a.py::model.x=1::optim_wrapper.optimizer.lr='
+    assert tuning_specs('a.py::model.x=1', options, 3) == [
+        'a.py::model.x=1', f'{rate}0.15', f'{rate}0.0166667']
+
+
+def test_the_best_on_validation_is_chosen_and_the_budget_told(tmp_path,
+                                                             monkeypatch):
+    test = {'a.py': .9, 'a.py::lr=1': .1, 'b.py': .5, 'b.py::lr=1': .5}
+    grid = {spec: [Run(spec, (), str(i), seed, None, 'o', 's')
+                   for seed in (0, 1)] for i, spec in enumerate(test)}
+    val = {'0': .1, '1': .3, '2': .4, '3': .4}
+
+    class Read:
+        def __init__(self, path):
+            self.key = path.parent.name.rsplit('-', 1)[1]
+
+        def scores(self, split):
+            assert split == 'val'  # test data choose nothing
+            return {'acc/top1': val[self.key], 'ece': val[self.key]}
+
+    monkeypatch.setattr(records, 'read_record', Read)
+    assert choose(grid, 2, 'acc/top1', 'kept') == ['a.py::lr=1', 'b.py']
+    told = json.loads((tmp_path / 'kept/tuning.json').read_text())
+    assert told['seeds'] == [0, 1] and told['settings'] == 2
+    table = tuning_table(told)
+    assert '| a.py | as it is: 10.00 / **lr=1: 30.00** |' in table
+    assert 'had 2 settings on validation, with seeds 0, 1' in table
+    assert choose(grid, 2, 'ece', 'kept') == ['a.py', 'b.py']
+    with pytest.raises(UsageError, match="a.py has no 'acc/top9'"):
+        choose(grid, 2, 'acc/top9', 'kept')

@@ -136,3 +136,23 @@ def test_killed_at_any_moment_and_started_again(compare, tmp_path):
     assert done.returncode == 0, (moment, length, done.stderr)
     assert numbers(tmp_path / 'cut') == numbers(tmp_path / 'whole'), (
         moment, length)
+
+
+@pytest.mark.slow
+def test_equal_tuning_then_seeds_of_their_own(compare, tmp_path):
+    with open(tmp_path / 'toy.py', 'a') as file:
+        file.write("tuning = [{'optim_wrapper.optimizer.lr': 0.}]\n")
+    done = compare('toy.py', '--tune', 2, '--tune-seeds', 0, '--seeds', 5, 6,
+                   '--jobs', 2, '--out', 'out')
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert '2 runs, 0 finished before' in done.stdout
+    data = numbers(tmp_path / 'out')
+    assert [row['runs'] for row in data['rows']] == [[[None, 5], [None, 6]]]
+    told = json.loads((tmp_path / 'out/tuning.json').read_text())
+    assert told['configs']['toy.py']['chosen'] == 'toy.py'
+    again = compare('--from', 'out')
+    assert again.stdout.strip() in done.stdout
+    for args, word in ((['--seeds', 0], '--tune-seeds'),
+                       (['--seeds', 5, '--folds', 0, 1], 'one fold')):
+        wrong = compare('toy.py', '--tune', 2, '--tune-seeds', 0, *args)
+        assert wrong.returncode == 2 and word in wrong.stderr
