@@ -17,11 +17,12 @@ import torch
 from mmengine.dataset import BaseDataset, force_full_init
 from torch import Tensor
 
+from mmbalance_plugin.utils.choices import require_choice
 from mmbalance_plugin.utils.class_numbers import class_numbers
 
 from .array_batch import ArrayItems
 from .determinism import is_deterministic
-from .pairing import PAIRINGS, exchanged_within_class
+from .pairing import exchanged_within_class
 from .selection import SelectiveLoading
 from .subset import positions
 
@@ -115,9 +116,7 @@ class ArrayDataset(SelectiveLoading, BaseDataset):
                  pairing: str = 'real',
                  pairing_seed: int = 0,
                  **kwargs) -> None:
-        if pairing not in PAIRINGS:
-            raise ValueError(f'pairing={pairing!r}: expected one of '
-                             f'{PAIRINGS}.')
+        require_choice('pairing', pairing, ('real', 'within_class'))
         self.pairing = pairing
         self.pairing_seed = pairing_seed
         kwargs.setdefault('serialize_data', False)

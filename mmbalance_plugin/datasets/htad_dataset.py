@@ -4,13 +4,10 @@ from typing import Dict, Sequence
 import numpy as np
 
 from mmbalance_plugin.registry import DATASETS
+from mmbalance_plugin.utils.choices import require_choice
 
 from .prepare.htad import CLASSES, DATASET
-from .prepared_array_dataset import (
-    PreparedArrayDataset,
-    check_fold,
-    circular_folds,
-)
+from .prepared_array_dataset import PreparedArrayDataset, circular_folds
 
 FOLDS = dict(block=3, random=5)
 
@@ -56,11 +53,10 @@ class HTADDataset(PreparedArrayDataset):
                  protocol: str = 'block',
                  fold: int = 0,
                  **kwargs) -> None:
-        if protocol not in FOLDS:
-            raise ValueError(f'protocol={protocol!r}: expected one of '
-                             f'{tuple(FOLDS)}.')
+        require_choice('protocol', protocol, FOLDS)
+        require_choice('fold', fold, range(FOLDS[protocol]))
         self.protocol = protocol
-        self.fold = check_fold(fold, FOLDS[protocol])
+        self.fold = fold
         super().__init__(split, modalities, **kwargs)
 
     def parts(self, labels: np.ndarray) -> Dict[str, np.ndarray]:

@@ -5,8 +5,6 @@ import numpy as np
 
 from mmbalance_plugin.utils.streams import stream_seed
 
-PAIRINGS = ('real', 'within_class')
-
 
 def exchanged_within_class(labels: np.ndarray, modalities: Sequence[str],
                            seed: int) -> Dict[str, np.ndarray]:

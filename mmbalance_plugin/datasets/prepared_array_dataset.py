@@ -4,6 +4,7 @@ from typing import Dict, Optional, Sequence, Tuple
 import numpy as np
 import torch
 
+from mmbalance_plugin.utils.choices import require_choice
 from mmbalance_plugin.utils.streams import stream_seed
 
 from .array_dataset import ArrayDataset, Arrays
@@ -58,8 +59,7 @@ class PreparedArrayDataset(ArrayDataset):
                  noise_std: Optional[Dict[str, float]] = None,
                  seed: int = 0,
                  **kwargs) -> None:
-        if split not in SPLITS:
-            raise ValueError(f'split={split!r}: expected one of {SPLITS}.')
+        require_choice('split', split, SPLITS)
         self.split = split
         self.modalities = check_modalities(
             self.MODALITIES if modalities is None else modalities,
@@ -126,13 +126,6 @@ def check_modalities(modalities: Sequence[str],
         raise ValueError(f'modalities={modalities}: expected one or more '
                          f'different ones of {tuple(known)}.')
     return modalities
-
-
-def check_fold(fold: int, folds: int) -> int:
-    """Return the number of a fold, or say which there are."""
-    if fold not in range(folds):
-        raise ValueError(f'fold={fold!r}: expected 0 to {folds - 1}.')
-    return fold
 
 
 def circular_folds(pieces: np.ndarray, fold: int) -> Dict[str, np.ndarray]:

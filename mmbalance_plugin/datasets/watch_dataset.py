@@ -4,15 +4,10 @@ from typing import Dict, Sequence
 import numpy as np
 
 from mmbalance_plugin.registry import DATASETS
+from mmbalance_plugin.utils.choices import require_choice
 
 from .prepare.watch import CLASSES, DATASET, SUBJECTS
-from .prepared_array_dataset import (
-    PreparedArrayDataset,
-    check_fold,
-    circular_folds,
-)
-
-FOLDS = SUBJECTS // 2
+from .prepared_array_dataset import PreparedArrayDataset, circular_folds
 
 
 @DATASETS.register_module()
@@ -48,7 +43,8 @@ class WatchDataset(PreparedArrayDataset):
                  modalities: Sequence[str] = MODALITIES,
                  fold: int = 0,
                  **kwargs) -> None:
-        self.fold = check_fold(fold, FOLDS)
+        require_choice('fold', fold, range(SUBJECTS // 2))
+        self.fold = fold
         super().__init__(split, modalities, **kwargs)
 
     def parts(self, labels: np.ndarray) -> Dict[str, np.ndarray]:

@@ -165,7 +165,7 @@ def test_seed(build):
 
 
 @pytest.mark.parametrize('kwargs, message', [
-    (dict(split='dev'), "split='dev'"),
+    (dict(split='dev'), "got 'dev'"),
     (dict(n_components=65), 'n_components=65'),
     (dict(n_components=0), 'n_components=0'),
     (dict(modalities=('sound', )), 'sound'),

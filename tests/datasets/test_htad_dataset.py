@@ -36,7 +36,7 @@ def test_a_block_is_left_out(build, fake_data):
         assert len(rows['val']) == 84
         for split, data in parts.items():
             assert (data.labels.numpy() == labels[rows[split]]).all()
-    with pytest.raises(ValueError, match='fold=3: expected 0 to 2'):
+    with pytest.raises(ValueError, match='fold must be one of .*got 3'):
         build(fold=3)
 
 
@@ -49,7 +49,7 @@ def test_random_folds_are_alike(build):
         assert set(counts[1:].flat) <= {17, 18}
         tested += parts['test'].ids['window'].tolist()
     assert sorted(tested) == list(range(602))
-    with pytest.raises(ValueError, match="protocol='loso'"):
+    with pytest.raises(ValueError, match='protocol must be one of'):
         build(protocol='loso')
 
 

@@ -81,7 +81,7 @@ def test_noise_is_of_the_views_that_are_named(build):
 
 
 def test_errors(build, fake_features, tmp_path):
-    with pytest.raises(ValueError, match="split='dev'"):
+    with pytest.raises(ValueError, match="got 'dev'"):
         build('dev')
     with pytest.raises(ValueError, match='colour'):
         build(modalities=('pix', 'colour'))
