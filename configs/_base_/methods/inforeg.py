@@ -3,3 +3,9 @@
 inforeg = dict(
     type='mmbalance_plugin.GradientOptimWrapper',
     method=dict(type='mmbalance_plugin.InfoReg', beta=0.9, threshold=0.04))
+
+inforeg_tuning = [{
+    'optim_wrapper.method.beta': 0.5
+}, {
+    'optim_wrapper.method.beta': 0.95
+}]

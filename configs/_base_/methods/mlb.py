@@ -3,3 +3,9 @@
 mlb = dict(
     type='mmbalance_plugin.GradientOptimWrapper',
     method=dict(type='mmbalance_plugin.MLB', alpha=0.5, beta_max=10.0))
+
+mlb_tuning = [{
+    'optim_wrapper.method.alpha': 0.25
+}, {
+    'optim_wrapper.method.alpha': 1.0
+}]

@@ -4,3 +4,9 @@ pmr = [
     dict(type='mmbalance_plugin.FusedLoss'),
     dict(type='mmbalance_plugin.PMRLoss', alpha=1.0, mu=0.0)
 ]
+
+pmr_tuning = [{
+    'train_cfg.stages.0.objective.1.alpha': 0.3
+}, {
+    'train_cfg.stages.0.objective.1.alpha': 3.0
+}]

@@ -6,3 +6,9 @@ objective = [
     dict(type='mmbalance_plugin.UnimodalLoss'),
     dict(type='mmbalance_plugin.QMFLoss', weight=1.0)
 ]
+
+qmf_tuning = [{
+    'train_cfg.stages.0.objective.2.weight': 0.3
+}, {
+    'train_cfg.stages.0.objective.2.weight': 3.0
+}]
