@@ -20,7 +20,7 @@ def probabilities(classes, num_classes=10, confidence=.7):
 
 
 def write(store, config, seed, classes, targets, fold=None, key=None,
-          options=(), ids=None, alone=None, **changed) -> Record:
+          options=(), ids=None, alone=None, lacks=None, **changed) -> Record:
     """The record of a run that predicted these classes."""
     key = key or f'{abs(hash((config, *options))) % 16**8:08x}'
     run = store / f'{config}-{key}' / (
@@ -29,6 +29,8 @@ def write(store, config, seed, classes, targets, fold=None, key=None,
     test = Predictions(
         np.asarray(targets), probabilities(classes),
         {m: probabilities(c) for m, c in (alone or {}).items()}, ids or {})
+    for m, absent in (lacks or {}).items():
+        test.alone[m][absent] = np.nan
     save_predictions(run, dict(test=test, val=test))
     scores = {'acc/top1': float(np.mean(np.equal(classes, targets)))}
     for m, own in (alone or {}).items():

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from mmbalance_plugin.analysis.comparison import compare
+from mmbalance_plugin.analysis.measures import MEASURES
 from mmbalance_plugin.analysis.page import update_page
 from mmbalance_plugin.analysis.records import read_records
 from mmbalance_plugin.analysis.rows import make_rows
@@ -209,6 +210,22 @@ def test_published_numbers_stand_in_a_column_of_their_own(store):
     assert cells(table, 0)[-1] == 'published, other protocol'
     ends = [cells(table, i)[-1] for i in (2, 3, 4)]
     assert sorted(ends) == ['-', '-', '99.1 (Table 2)']
+
+
+def test_a_modality_that_samples_lack_is_compared_where_it_is(tmp_path):
+    for seed in range(3):
+        for name, share in (('joint', .5), ('udi', 0.)):
+            record = write(tmp_path, f'{name}_av_digits', seed, TARGETS,
+                           TARGETS, alone=dict(audio=wrong(share, seed)),
+                           lacks=dict(audio=np.arange(N) < 100))
+            rows = record.probabilities(MEASURES['acc/top1'], '_audio')
+            assert np.isnan(rows[:100]).all()
+            assert rows[100:].argmax(1).tolist() == wrong(
+                share, seed)[100:].tolist()
+    found, = of(tmp_path, 'acc/top1_audio')
+    expected = np.mean([(wrong(.5, seed) != TARGETS)[100:].mean()
+                        for seed in range(3)])
+    assert found.findings[0].difference.estimate == pytest.approx(expected)
 
 
 def test_a_record_is_small(store):
