@@ -109,10 +109,9 @@ class Record:
         if measure.classes_suffice:
             if suffix not in self.classes:
                 return None
-            offset, tested = _decoded(self.classes[suffix]), self.tested
-            classes = (offset + tested.targets) % tested.num_classes
-            rows = np.eye(tested.num_classes)[classes]
-            rows[offset < 0] = np.nan
+            classes = _decoded(self.classes[suffix])
+            rows = np.eye(self.tested.num_classes)[classes]
+            rows[classes < 0] = np.nan
             return rows
         folder = self.path.with_suffix('')
         if not (folder / FILENAME).is_file():
@@ -151,8 +150,7 @@ def write_record(path: Path, work_dir: Path, run: Mapping[str, Any]) -> None:
     test = splits['test']
     data['samples'] = _write_samples(path.parent.parent, test)
     data['classes'] = {
-        suffix: _encoded(_offsets(p, test.targets))
-        for suffix, p in _columns(test).items()}
+        suffix: _encoded(_classes(p)) for suffix, p in _columns(test).items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(path, [_json(data)], sync=False)
 
@@ -209,11 +207,9 @@ def _columns(predictions: Predictions) -> Dict[str, np.ndarray]:
     return columns
 
 
-def _offsets(probabilities: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Predicted minus true class, cyclic: mostly zeros, which pack well."""
-    offset = (np.nan_to_num(probabilities).argmax(axis=1) - targets) \
-        % probabilities.shape[1]
-    return np.where(np.isnan(probabilities[:, 0]), -1, offset)
+def _classes(probabilities: np.ndarray) -> np.ndarray:
+    classes = np.nan_to_num(probabilities).argmax(axis=1)
+    return np.where(np.isnan(probabilities[:, 0]), -1, classes)
 
 
 def _write_samples(store: Path, test: Predictions) -> str:

@@ -100,6 +100,8 @@ def on_this_machine(runs: Sequence[Run], jobs: int) -> Iterator[Outcome]:
     context: Any = multiprocessing.get_context(
         'forkserver' if 'forkserver' in kinds else 'spawn')
     if 'forkserver' in kinds:
+        # As the tools themselves do, in the process that is forked from.
+        os.environ.setdefault('PYTHONWARNINGS', 'ignore:Fail to import')
         context.set_forkserver_preload(_PRELOAD)
 
     def in_a_process(run: Run) -> Optional[str]:
