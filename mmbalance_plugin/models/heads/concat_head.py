@@ -2,7 +2,6 @@
 from typing import Dict
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmbalance_plugin.registry import MODELS
@@ -35,5 +34,6 @@ class ConcatHead(MultimodalHead):
     def own_logits(self, name: str, feature: Tensor) -> Tensor:
         """The modality's share."""
         blocks = self.fc.weight.split(list(self.in_channels.values()), dim=1)
-        return F.linear(feature, blocks[self.modalities.index(name)],
-                        self.fc.bias / len(self.modalities))
+        block = blocks[self.modalities.index(name)]
+        return torch.addmm(
+            self.fc.bias, feature, block.T, beta=1 / len(self.modalities))
