@@ -150,7 +150,7 @@ def run(folder, name, method, work_dir, epochs=8):
         audio=dict(mean=[-3.], std=[1.5]),
         visual=dict(mean=[125.] * 3, std=[60.] * 3))
     cfg.default_hooks.pop('checkpoint')
-    cfg.default_hooks.summary.test = False
+    cfg.default_hooks.pop('summary')
     return train(cfg)
 
 
