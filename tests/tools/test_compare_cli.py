@@ -11,6 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from mmbalance_plugin.analysis.records import read_record
+from mmbalance_plugin.cli.command import UsageError
+from mmbalance_plugin.cli.grid import make_grid
+from mmbalance_plugin.cli.grid_runs import perform
+
 HERE = Path(__file__).parent
 CONFIG = """
 default_scope = 'mmaction'
@@ -65,6 +70,33 @@ def numbers(folder):
     return data
 
 
+def test_a_run_leaves_its_record_and_no_weights(tmp_path, monkeypatch):
+    (tmp_path / 'toy.py').write_text(CONFIG)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(HERE)
+    run, = make_grid(['toy.py'], [], [3], [], out='out', store='kept')
+    perform(run)
+    record = read_record(run.record)
+    assert (record.seed, record.fold, record.key) == (3, None, run.key)
+    summary = json.loads((run.work_dir / 'summary.json').read_text())
+    assert summary['checkpoint'] is None and summary['seed'] == 3
+    assert not list(run.work_dir.glob('*.pth'))
+    for split, scores in (('val', summary['val']['best']),
+                          ('test', summary['test'])):
+        assert scores.items() <= record.scores(split).items()
+        assert {'ece', 'log_loss_first'} <= set(record.scores(split))
+    # Killed after training: what is missing is made up for, not trained.
+    run.record.unlink()
+    before = (run.work_dir / 'summary.json').stat().st_mtime_ns
+    perform(run)
+    assert read_record(run.record).data == record.data
+    assert (run.work_dir / 'summary.json').stat().st_mtime_ns == before
+    (tmp_path / 'toy.py').write_text(CONFIG.replace('0.02', '0.03'))
+    other = run._replace(seed=4)
+    with pytest.raises(UsageError, match='toy.py has changed'):
+        perform(other)
+
+
 @pytest.mark.slow
 def test_settings_seeds_and_a_run_that_fails(compare, tmp_path):
     done = compare('toy.py', 'broken.py', FAST, '--seeds', 0, 1, 2, '--jobs',
@@ -99,6 +131,7 @@ def test_settings_seeds_and_a_run_that_fails(compare, tmp_path):
     assert unknown.returncode == 2 and 'log_loss' in unknown.stderr
 
 
+@pytest.mark.slow
 def test_jobs_of_submitit_and_a_store(compare, tmp_path):
     pytest.importorskip('submitit')
     done = compare('toy.py', '--seeds', 0, '--executor', 'local', '--store',
