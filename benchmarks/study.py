@@ -5,8 +5,9 @@ python benchmarks/study.py noise
 python benchmarks/study.py convergence
 python benchmarks/study.py unequal_noise
 Epochs to a level, of runs that were trained before:
-python benchmarks/study.py convergence \
-    --runs work_dirs/results/joint_av_digits work_dirs/results/ogm_ge_av_digits
+python benchmarks/study.py convergence --runs \
+    work_dirs/results/joint_av_digits-* \
+    work_dirs/results/ogm_ge_av_digits-*
 
 Runs are short and kept in OUT; what is there already is not trained again.
 """

@@ -1,7 +1,7 @@
 """Plot what balancing methods logged over time, mean and range over seeds.
 
-python tools/plot_curves.py work_dirs/results/ogm_ge_av_digits \
-    work_dirs/results/opm_av_digits \
+python tools/plot_curves.py work_dirs/results/ogm_ge_av_digits-* \
+    work_dirs/results/opm_av_digits-* \
     --out curves.png
 """
 import argparse

@@ -67,6 +67,7 @@ def numbers(folder):
     data, = json.loads((folder / 'comparison.json').read_text())
     for row in data['rows']:
         del row['cost']['wall_seconds'], row['cost']['peak_memory_bytes']
+        del row['commits']  # of a checkout that may be worked on meanwhile
     return data
 
 
@@ -167,8 +168,9 @@ def test_killed_at_any_moment_and_started_again(compare, tmp_path):
     process.wait()
     done = compare(*args, '--out', 'cut')
     assert done.returncode == 0, (moment, length, done.stderr)
-    assert numbers(tmp_path / 'cut') == numbers(tmp_path / 'whole'), (
-        moment, length)
+    cut, whole = (numbers(tmp_path / name) for name in ('cut', 'whole'))
+    for key in whole:
+        assert cut[key] == whole[key], (key, moment, length)
 
 
 @pytest.mark.slow
