@@ -6,6 +6,8 @@ from torch import Tensor
 
 from .device_means import DeviceMeans
 
+_PREFIX = 'train/'  # of the names in the hub
+
 
 def per_modality(**kinds: Mapping[str, Any]) -> Dict[str, Any]:
     """Numbers of modalities by the names they are logged under."""
@@ -25,18 +27,16 @@ class DeferredScalars:
 
     Args:
         interval (int): Additions between two copies. Defaults to 10.
-        prefix (str): Of the names in the hub. Defaults to 'train/'.
 
     Raises:
         ValueError: ``interval`` is below 1.
     """
 
-    def __init__(self, interval: int = 10, prefix: str = 'train/') -> None:
+    def __init__(self, interval: int = 10) -> None:
         if interval < 1:
             raise ValueError(f'log_interval must be at least 1, got '
                              f'{interval}')
         self.interval = interval
-        self.prefix = prefix
         self._means: Optional[DeviceMeans] = None
         self._added = 0
 
@@ -61,7 +61,7 @@ class DeferredScalars:
         if self._means is not None:
             hub = MessageHub.get_current_instance()
             for name, mean in self._means.pop()[0].items():
-                hub.update_scalar(self.prefix + name, mean)
+                hub.update_scalar(_PREFIX + name, mean)
 
     def clear(self, start: str) -> None:
         """Forget what was added, and the hub's scalars of a stage before.
@@ -74,5 +74,5 @@ class DeferredScalars:
         """
         self._means, self._added = None, 0
         scalars = MessageHub.get_current_instance().log_scalars
-        for key in [k for k in scalars if k.startswith(self.prefix + start)]:
+        for key in [k for k in scalars if k.startswith(_PREFIX + start)]:
             scalars.pop(key)

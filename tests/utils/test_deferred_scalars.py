@@ -28,12 +28,12 @@ def test_means_of_each_interval():
 
 
 def test_flush_hands_over_a_part():
-    log = DeferredScalars(interval=10, prefix='')
+    log = DeferredScalars(interval=10)
     log.add(values(a=1.))
     log.add(values(a=4.))
     log.flush()
     log.flush()
-    assert history('a') == [1., 4.]
+    assert history('train/a') == [1., 4.]
 
 
 def test_other_names_begin_a_new_mean():

@@ -112,9 +112,6 @@ class BatchRecord:
 
     @cached_property
     def sample_ids(self) -> Tensor:
-        """Tensor: Positions (B, ) in the data set, on the CPU.
-
-        Raises:
-            KeyError: The samples carry no ``sample_idx``.
+        """Tensor: See :func:`~mmbalance_plugin.utils.sample_batch.sample_ids`.
         """
         return sample_ids(self.samples)
