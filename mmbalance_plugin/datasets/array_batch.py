@@ -9,6 +9,7 @@ from mmengine.dataset import pseudo_collate
 
 from mmbalance_plugin.registry import FUNCTIONS
 from mmbalance_plugin.utils.sample_batch import SampleBatch
+from mmbalance_plugin.utils.transfer import to_device
 
 from .transforms.packing import PackMultimodalInputs
 
@@ -40,8 +41,11 @@ class ArrayItems(AnySequence):
     def __getitem__(self, index: Any) -> Any:
         return self._items[index]
 
-    def packed(self) -> Optional[Dict[str, Any]]:
+    def packed(self, resident: bool = False) -> Optional[Dict[str, Any]]:
         """All items as one batch, cut from the data set's tensors.
+
+        Args:
+            resident (bool): See :func:`collate_arrays`. Defaults to False.
 
         Returns:
             dict | None: ``inputs`` {modality: (B, ...)} and ``data_samples``,
@@ -54,9 +58,12 @@ class ArrayItems(AnySequence):
             return None
         rows = np.asarray(self.indices)
         index = torch.from_numpy(rows)
-        arrays, loaded = dataset.inputs, dataset.loaded
+        arrays, loaded, where = dataset.inputs, dataset.loaded, index
+        if resident:
+            arrays = dataset.resident_inputs
+            where = to_device(index, next(iter(arrays.values())).device)
         inputs = {
-            m: arrays[m].index_select(0, index)
+            m: arrays[m].index_select(0, where)
             for m in packing.inputs if m in loaded
         }
         metainfo: Dict[str, Any] = {}
@@ -86,7 +93,8 @@ def _plain_packing(dataset: Any) -> Optional[PackMultimodalInputs]:
 
 
 @FUNCTIONS.register_module()
-def collate_arrays(items: Sequence) -> Dict[str, Any]:
+def collate_arrays(items: Sequence,
+                   resident: bool = False) -> Dict[str, Any]:
     """Collate samples of an :class:`ArrayDataset` in one piece.
 
     Where its pipeline does nothing but pack, inputs are stacked by one
@@ -96,6 +104,11 @@ def collate_arrays(items: Sequence) -> Dict[str, Any]:
 
     Args:
         items (Sequence): Samples, as a data loader hands them over.
+        resident (bool): Cut the batch from a copy of all inputs that lies
+            where MMEngine puts the model, on a card if there is one, so
+            that nothing but the choice of samples is sent there in a step.
+            On a CPU nothing changes. A loader with workers cannot reach the
+            card; such inputs are not looked at for NaN. Defaults to False.
 
     Returns:
         dict: ``inputs`` and ``data_samples``.
@@ -105,5 +118,5 @@ def collate_arrays(items: Sequence) -> Dict[str, Any]:
         >>>     batch_size=64,
         >>>     collate_fn=dict(type='mmbalance_plugin.collate_arrays'))
     """
-    batch = items.packed() if isinstance(items, ArrayItems) else None
+    batch = items.packed(resident) if isinstance(items, ArrayItems) else None
     return pseudo_collate(items) if batch is None else batch

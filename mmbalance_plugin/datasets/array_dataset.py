@@ -15,6 +15,7 @@ from typing import (
 import numpy as np
 import torch
 from mmengine.dataset import BaseDataset, force_full_init
+from mmengine.device import get_device
 from torch import Tensor
 
 from mmbalance_plugin.utils.choices import require_choice
@@ -193,6 +194,11 @@ class ArrayDataset(SelectiveLoading, BaseDataset):
             m for m in inputs if self.needed is None or m in self.needed)
 
     @cached_property
+    def resident_inputs(self) -> Dict[str, Tensor]:
+        """Dict[str, Tensor]: The same on the model's device, moved once."""
+        return {m: x.to(get_device()) for m, x in self.inputs.items()}
+
+    @cached_property
     def _rows(self) -> Dict[str, list]:
         # Lists of views, made once: indexing a tensor costs several
         # microseconds, indexing a list none.
@@ -241,4 +247,5 @@ class ArrayDataset(SelectiveLoading, BaseDataset):
     def _set_arrays(self, arrays: Arrays) -> None:
         self._check_labels(arrays)
         self._arrays = arrays
-        self.__dict__.pop('_rows', None)
+        for derived in ('_rows', 'resident_inputs'):
+            self.__dict__.pop(derived, None)

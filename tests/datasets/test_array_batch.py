@@ -8,9 +8,15 @@ from mmengine.dataset import ConcatDataset, RepeatDataset, pseudo_collate
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader, Subset, default_collate
 
-from mmbalance_plugin.datasets import ArrayDataset, Arrays, collate_arrays
+from mmbalance_plugin.datasets import (
+    ArrayDataset,
+    Arrays,
+    array_dataset,
+    collate_arrays,
+)
 from mmbalance_plugin.datasets.transforms import PackMultimodalInputs
 from mmbalance_plugin.utils.sample_batch import SampleBatch, sample_ids
+from tests.pretended_card import CARD, waits_for_the_card
 
 META = ('sample_idx', 'origin', 'modality_mask', 'filename')
 
@@ -190,6 +196,26 @@ def test_a_subset_forgets_the_rows_of_the_whole():
     data.get_subset_([5, 3])
     assert data[1]['inputs']['b'] == 3.
     assert fast(data, [1])['inputs']['b'].tolist() == [3.]
+
+
+def test_resident_batches_are_cut_on_the_device(monkeypatch):
+    data = toys()
+    same = collate_arrays(data.__getitems__([4, 1, 1]), resident=True)
+    assert_same_batch(same, slow(data))
+    # On a CPU nothing is copied.
+    assert data.resident_inputs['a'] is data.inputs['a']
+    monkeypatch.setattr(array_dataset, 'get_device', lambda: CARD)
+    data.get_subset_([5, 3])
+    with waits_for_the_card() as waits:
+        assert len(data.resident_inputs) == len(waits) == 2  # once each
+        batch = collate_arrays(data.__getitems__([1, 0]), resident=True)
+        assert len(waits) == 2
+    assert {x.device.type for x in batch['inputs'].values()} == {CARD}
+    assert batch['inputs']['a'].shape == (2, 2)
+    # What the samples say stays with the host, whose the rest of a run is.
+    assert batch['data_samples'].labels.tolist() == [0, 2]
+    assert batch['data_samples'].metainfo['sample_idx'].tolist() == [1, 0]
+    assert data.inputs['a'].device.type == 'cpu'
 
 
 # ---- the samples -------------------------------------------------------

@@ -13,6 +13,7 @@ SPLITS = ('train', 'val', 'test')
 #: Type, and options that suit fake data.
 KINDS = dict(
     av_digits=('AVDigitsDataset', dict(n_pairs=60)),
+    cgmnist=('CGMNISTDataset', {}),
     htad=('HTADDataset', {}),
     mnist_halves=('MNISTHalvesDataset', dict(n_samples=40)),
     multiple_features=('MultipleFeaturesDataset', {}),

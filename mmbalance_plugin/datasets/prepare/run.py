@@ -1,5 +1,6 @@
 """Any data set, prepared by name."""
 import os
+from functools import partial
 from pathlib import Path
 from typing import (
     Callable,
@@ -20,7 +21,7 @@ from . import (
     crema_d,
     htad,
     kinetics_sounds,
-    mnist_halves,
+    mnist_images,
     multiple_features,
     ucf101,
     vggsound,
@@ -60,11 +61,13 @@ PREPARERS: Dict[str, Union[Preparer, MediaPreparer]] = {
     module.DATASET: Preparer(module.DATASET, module.LAYOUT, run)
     for module, run in ((av_digits, av_digits.prepare_av_digits),
                         (htad, htad.prepare_htad),
-                        (mnist_halves, mnist_halves.prepare_mnist_halves),
                         (multiple_features,
                          multiple_features.prepare_multiple_features),
                         (watch, watch.prepare_watch))
 }
+for _name in mnist_images.DATASETS:
+    PREPARERS[_name] = Preparer(_name, mnist_images.LAYOUT,
+                                partial(mnist_images.prepare_images, _name))
 for _set in (crema_d, kinetics_sounds, vggsound, ucf101):
     PREPARERS[_set.DATASET] = _set.PREPARER
 

@@ -75,19 +75,21 @@ ORIGINAL = {
 }
 
 
-def test_what_was_prepared_is_the_original(prepared):
+@pytest.mark.parametrize('name, prefix', [
+    ('av_digits', 'mnist_'), ('cgmnist', ''), ('mnist_halves', '')])
+def test_what_was_prepared_is_the_original(prepared, name, prefix):
     """Written as idx files, the arrays have the hashes of the originals."""
-    folder = prepared('av_digits')
-    for name, splits in (('train', ('train', 'val')), ('test', ('test', ))):
+    folder = prepared(name)
+    for part, splits in (('train', ('train', 'val')), ('test', ('test', ))):
         for kind in ('images', 'labels'):
             array = np.concatenate([
-                np.load(folder / f'mnist_{split}_{kind}.npy')
+                np.load(folder / f'{prefix}{split}_{kind}.npy')
                 for split in splits])
             # Magic number: unsigned bytes (0x08), number of dimensions.
             header = struct.pack(f'>{1 + array.ndim}I', 0x0800 + array.ndim,
                                  *array.shape)
             assert hashlib.md5(header + array.tobytes()).hexdigest() == (
-                ORIGINAL[f'{name}-{kind}'])
+                ORIGINAL[f'{part}-{kind}'])
 
 
 def test_principal_components_against_svd():

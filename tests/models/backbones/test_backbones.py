@@ -38,6 +38,15 @@ def test_conv_net_options():
         build('SmallConvNet', channels=())
 
 
+@pytest.mark.parametrize('channels', [1, 3])
+def test_the_usual_net_of_cgmnist(channels):
+    net = build('CGMNISTNet', in_channels=channels)
+    assert net(torch.randn(3, channels, 28, 28)).shape == (3, 64, 7, 7)
+    assert weights(net) == (2 * channels + 25 * channels * 32 + 9 * (
+        32 * 32 + 32 * 64 + 64 * 64) + 2 * 32 + 2 * 64)
+    assert net.out_channels == 64
+
+
 def test_mlp():
     net = build('MLPBackbone', in_channels=76, channels=(32, 16))
     assert net(torch.randn(4, 76)).shape == (4, 16)
@@ -77,7 +86,8 @@ def test_without_norm_two_halves_make_a_batch(name, kwargs, shape):
 
 
 @pytest.mark.parametrize('name, kwargs', [
-    ('SmallConvNet', {}), ('MLPBackbone', dict(in_channels=20))])
+    ('SmallConvNet', {}), ('CGMNISTNet', {}),
+    ('MLPBackbone', dict(in_channels=20))])
 def test_init_weights_follows_the_global_stream(name, kwargs):
 
     def state(seed):
