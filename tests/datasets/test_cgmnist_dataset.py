@@ -1,4 +1,7 @@
 """CGMNIST: which colour an image has, and what it tells of the class."""
+import copy
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -153,6 +156,22 @@ def test_the_real_data(prepared):
         980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
     gray = torch.cat([data[s].inputs['gray'] for s in ('train', 'val')])
     assert abs(gray.mean()) < 1e-3 and abs(gray.std() - 1) < 1e-3
+
+
+def test_the_commands_of_the_docs(root):
+    text = (root / 'docs/datasets.md').read_text()
+    lines = re.findall(r'tools/train.py configs/(\S+cgmnist\S*) (--.*)', text)
+    (name, options), (full, amp) = lines
+    cfg = config(name).copy()
+    assert cfg.val_dataloader.dataset.selection == 'target'
+    before = copy.deepcopy(cfg.to_dict())
+    key, value = options.removeprefix('--cfg-options ').split('=')
+    cfg.merge_from_dict({key: value})
+    assert cfg.val_dataloader.dataset.selection == 'iid'
+    before['val_dataloader']['dataset']['selection'] = 'iid'
+    assert cfg.to_dict() == before
+    assert amp == '--amp' and config(full).max_epochs == 100
+    assert config(full).optim_wrapper.type == 'OptimWrapper'
 
 
 def short(build_root, folder, resident, **options):
