@@ -55,6 +55,7 @@ ROWS = [
     Comparison('unimodal', 'bare unimodal'),
     Comparison('UDI follower', 'bare unimodal'),
     Comparison('UDI follower', 'unimodal', 1.15),
+    Comparison('UDI follower, paper', 'unimodal'),
 ]
 ANCHOR, FOLLOWER = 'audio', 'visual'
 
@@ -148,11 +149,11 @@ def build_loops(work_dir: str,
             encoder.channels_last = False
         return FrameworkRun(cfg, 'channels_first')
 
-    def follower() -> FrameworkRun:
+    def follower(preset: str) -> FrameworkRun:
         cfg = config('udi_av_digits')
-        cfg.train_cfg.anchor = ANCHOR
-        cfg.train_cfg.cache_anchor = True
-        return FrameworkRun(cfg, 'follower', stage='follower_')
+        cfg.train_cfg.update(
+            anchor=ANCHOR, cache_anchor=True, preset=preset)
+        return FrameworkRun(cfg, f'follower_{preset}', stage='follower_')
 
     makers = {
         'bare joint': lambda: BareLoop(config(JOINT['joint'])),
@@ -164,7 +165,8 @@ def build_loops(work_dir: str,
         'joint, channels first': channels_first,
         'bare unimodal': lambda: BareLoop(unimodal(), (FOLLOWER, )),
         'unimodal': lambda: FrameworkRun(unimodal(), 'unimodal'),
-        'UDI follower': follower,
+        'UDI follower': partial(follower, 'stable'),
+        'UDI follower, paper': partial(follower, 'paper'),
     }
     names = [n for n in makers if n not in OTHERS] if names is None else names
     unknown = [name for name in names if name not in makers]
