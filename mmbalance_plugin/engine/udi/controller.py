@@ -13,10 +13,12 @@ from ...utils.streams import random_states_kept
 from ..steps.per_loss import average_gradients, per_loss_gradients
 
 _TERMS = ('con', 'com')
-_TASKS = ('own', 'fused')
-_TIMES = ('epoch', 'batch')
-_PARAMETERS = ('encoder', 'all')
-_FALLBACKS = ('previous', 'zero')
+_CHOICES = dict(
+    task=('own', 'fused'),
+    every=('epoch', 'batch'),
+    parameters=('encoder', 'all'),
+    fallback=('previous', 'zero'),
+    similarity=('inner', 'cosine'))
 
 
 class AlphaController:
@@ -66,13 +68,6 @@ class AlphaController:
                  begin: int = 1,
                  task: str = 'own',
                  every: str = 'epoch') -> None:
-        for key, value, allowed in (('task', task, _TASKS),
-                                    ('every', every, _TIMES),
-                                    ('parameters', parameters, _PARAMETERS),
-                                    ('fallback', fallback, _FALLBACKS),
-                                    ('similarity', similarity,
-                                     ('inner', 'cosine'))):
-            require_choice(f'controller.{key}', value, allowed)
         unknown = sorted(set(start or ()) - set(_TERMS))
         if unknown:
             raise ValueError(f'controller.start names {unknown}, but the '
@@ -85,6 +80,8 @@ class AlphaController:
         self.begin = begin
         self.task = task
         self.every = every
+        for key, choices in _CHOICES.items():
+            require_choice(f'controller.{key}', getattr(self, key), choices)
 
     def check(self, model: MultimodalRecognizer, follower: str) -> None:
         """Refuse a follower without gradients to compare.

@@ -83,13 +83,10 @@ class CLUBLoss(nn.Module):
           backward with the same gradient, alike. Q's weights never require
           a gradient: neither DDP nor an outer optimiser touches them,
           wherever the module is registered.
-        - **AMP**: everything runs in the precision of Q's parameters
-          (float32), with autocast off. Features that overflowed show in the
-          value, and leave Q finite.
-        - **Accumulation**: each micro-batch has its own bound and its own
-          steps of Q; the sum is not the bound of the whole batch.
-        - **Resume**: ``state_dict`` holds Q, its optimiser and all counters,
-          in plain containers.
+        - **AMP**: features that overflowed show in the value, and leave Q
+          finite.
+        - **Accumulation**: each micro-batch has its own bound, and their sum
+          is not that of the whole batch.
 
     Raises:
         ValueError: An unknown option, or features of another shape.
