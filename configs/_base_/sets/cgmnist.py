@@ -45,7 +45,9 @@ encoders = {
         backbone=dict(
             type='mmbalance_plugin.CGMNISTNet', in_channels=channels),
         feat_channels=64,
-        proj_channels=512)
+        proj_channels=512,
+        # On a CPU, colours take three quarters of the time.
+        channels_last=True)
     for m, channels in zip(modalities, (1, 3))
 }
 model = dict(encoders=encoders, head=dict(num_classes=num_classes))
