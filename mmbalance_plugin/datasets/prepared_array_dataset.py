@@ -104,9 +104,12 @@ class PreparedArrayDataset(ArrayDataset):
 
     def noisy(self, modality: str, samples: np.ndarray) -> torch.Tensor:
         """Add the noise that a modality is to have."""
+        std = self.noise_std.get(modality, 0.)
+        if std and samples.dtype.kind in 'biu':
+            raise ValueError(f"noise_std names '{modality}', whose samples "
+                             'are integers: there is no noise on those')
         return torch.from_numpy(add_noise(
-            samples, self.noise_std.get(modality, 0.),
-            self.generator('noise', self.split, modality)))
+            samples, std, self.generator('noise', self.split, modality)))
 
     def generator(self, *ids) -> np.random.Generator:
         """Generator of a named stream of this data set."""

@@ -55,6 +55,17 @@ def test_the_seed_draws_everything(build):
     assert len(set(first.labels[:10].tolist())) > 2
 
 
+def test_there_is_no_noise_on_integers(build):
+    dataset = build()
+    name = next(iter(dataset.inputs))
+    text = np.arange(6).reshape(2, 3)
+    dataset.noise_std = {}
+    assert dataset.noisy(name, text).tolist() == text.tolist()
+    dataset.noise_std = {name: .1}
+    with pytest.raises(ValueError, match=f"names '{name}'.*are integers"):
+        dataset.noisy(name, text)
+
+
 def test_wrong_options(build):
     with pytest.raises(ValueError, match="got 'dev'"):
         build('dev')

@@ -32,7 +32,7 @@ class MultimodalDataPreprocessor(MultiModalDataPreprocessor):
         preprocessors (dict[str, dict | None]): For every modality either the
             config of a preprocessor (with ``type``, such as MMAction2's
             ``ActionDataPreprocessor``), or arguments of
-            :class:`StackPreprocessor` (without ``type``: ``mean``, ``std``),
+            :class:`StackPreprocessor` (without ``type``: ``mean``, ``dtype``),
             or None to stack only.
         check_finite (bool): Whether to look for NaN and infinity in float
             inputs. Done before they leave the CPU, never on a GPU, where it

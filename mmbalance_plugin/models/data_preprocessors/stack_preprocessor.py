@@ -5,13 +5,14 @@ import torch
 from torch import Tensor, nn
 
 from mmbalance_plugin.registry import MODELS
+from mmbalance_plugin.utils.choices import require_choice
 
 Statistics = Optional[Union[float, Sequence[float]]]
 
 
 @MODELS.register_module()
 class StackPreprocessor(nn.Module):
-    """Stacks samples to a float32 batch, optionally standardised.
+    """Stacks samples to a batch, float32 and optionally standardised.
 
     Unlike MMAction2's ``ActionDataPreprocessor`` it takes samples of any
     number of dimensions (a batch of vectors stays (B, D)) and never pads.
@@ -25,6 +26,12 @@ class StackPreprocessor(nn.Module):
             channels. Defaults to None: the first one of vectors (D, ) and
             maps (C, H, W), the second one of frames (N, C, H, W) and clips
             (N, C, T, H, W).
+        dtype (str, optional): 'int64' leaves integers, such as those of a
+            text, what they are. Defaults to None: torch's default, float32.
+
+    Raises:
+        ValueError: Statistics that are not finite, or for integers; or a
+            batch that does not fit what is above.
     """
 
     mean: Optional[Tensor]
@@ -33,10 +40,16 @@ class StackPreprocessor(nn.Module):
     def __init__(self,
                  mean: Statistics = None,
                  std: Statistics = None,
-                 channel_dim: Optional[int] = None) -> None:
+                 channel_dim: Optional[int] = None,
+                 dtype: Optional[str] = None) -> None:
         super().__init__()
+        require_choice('dtype', dtype, (None, 'int64'))
+        if dtype and (mean is not None or std is not None):
+            raise ValueError(f"dtype='{dtype}' is for what stands for "
+                             'something: it has no mean and no std')
         self.modality: Optional[str] = None
         self.channel_dim = channel_dim
+        self.dtype = dtype
         for name, value in (('mean', mean), ('std', std)):
             given = None
             if value is not None:
@@ -58,6 +71,12 @@ class StackPreprocessor(nn.Module):
         """
         batch = inputs if isinstance(inputs, Tensor) else torch.stack(
             list(inputs))
+        if self.dtype:
+            if batch.is_floating_point():
+                raise ValueError(
+                    f"'{self.modality}' is to be {self.dtype}, but its "
+                    f'samples are {batch.dtype}, which would be cut')
+            return batch.long(), data_samples
         batch = batch.to(torch.get_default_dtype())
         if self.mean is not None:
             batch = batch - self._align(self.mean, batch, 'mean')

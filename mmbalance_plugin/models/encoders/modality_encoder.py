@@ -1,5 +1,6 @@
 """From one modality's input to one feature vector a sample."""
-from typing import Optional, Union
+import inspect
+from typing import Optional, Sequence, Tuple, Union
 
 import torch
 from mmengine.model import BaseModule
@@ -17,8 +18,8 @@ class ModalityEncoder(BaseModule):
 
     Inputs are what MMAction2 packs, batched: frames (B, N, C, H, W) and clips
     (B, N, C, T, H, W) have their N folded into the batch and their N features
-    averaged again; images or spectrograms (B, C, H, W), sequences (B, L, D)
-    and vectors (B, D) go in as they are.
+    averaged again; images or spectrograms (B, C, H, W), sequences (B, L, D),
+    vectors (B, D) and the integers of a text (B, L) go in as they are.
 
     The backbone may return a vector (B, D), tokens (B, L, D), a feature map
     (B, C, H, W) or (B, C, T, H, W), or several of them: a tuple or list, see
@@ -28,7 +29,8 @@ class ModalityEncoder(BaseModule):
     Args:
         backbone (dict): Config of the backbone, of any registry that MMEngine
             can reach: 'mmaction.ResNet', 'mmbalance_plugin.X', or an import
-            path such as 'torch.nn.Identity'.
+            path such as 'timm.create_model'. One by import path that no
+            registry has keeps the weights that its constructor gave it.
         feat_channels (int): Channels of what the backbone returns. A backbone
             that returns another number is an error, not a surprise.
         proj_channels (int, optional): If given, a linear layer maps the
@@ -53,12 +55,20 @@ class ModalityEncoder(BaseModule):
             the time; on a CPU it may take less or more
             (docs/performance.md). Results change by rounding only. Defaults
             to 'auto'.
+        pad_id (int, optional): The integer that fills texts up to one
+            length. Its places have no part in the mean over tokens, and a
+            backbone that takes an ``attention_mask`` is told. Defaults to
+            None: nothing is padding.
+        frozen (bool | Sequence[str]): What of the backbone is not trained
+            and stays in eval mode: True for all of it, or names of its
+            modules, such as ('conv1', 'layer1'). Defaults to False.
         init_cfg (dict | list[dict], optional): Initialisation of this module
             and its children. Defaults to None.
 
     Raises:
         ValueError: An argument is none of the above, or in forward the
-            backbone's output does not fit ``feat_channels``.
+            backbone's output does not fit ``feat_channels``, or a text is
+            no integers.
     """
 
     def __init__(self,
@@ -70,6 +80,8 @@ class ModalityEncoder(BaseModule):
                  outputs: str = 'last',
                  fold: Union[str, bool] = 'auto',
                  channels_last: Union[str, bool] = 'auto',
+                 pad_id: Optional[int] = None,
+                 frozen: Union[bool, Sequence[str]] = False,
                  init_cfg: Optional[Union[dict, list]] = None) -> None:
         super().__init__(init_cfg)
         require_choice('pool', pool, ('avg', 'max', 'cls'))
@@ -77,6 +89,10 @@ class ModalityEncoder(BaseModule):
         require_choice('outputs', outputs, ('last', 'all'))
         require_choice('fold', fold, ('auto', True, False))
         require_choice('channels_last', channels_last, ('auto', True, False))
+        if pad_id is not None and (pool, sequence) not in (
+                ('avg', 'BLD'), ('cls', 'BLD')):
+            raise ValueError("pad_id is for pool='avg' or 'cls' of tokens, "
+                             f"but got pool='{pool}', sequence='{sequence}'")
         # Set by the recognizer, so that errors can say whose encoder it is.
         self.modality: Optional[str] = None
         self.feat_channels = feat_channels
@@ -85,7 +101,14 @@ class ModalityEncoder(BaseModule):
         self.outputs = outputs
         self.fold = fold
         self.channels_last = channels_last
+        self.pad_id = pad_id
         self.backbone = MODELS.build(backbone)
+        self._takes_mask = 'attention_mask' in inspect.signature(
+            self.backbone.forward).parameters
+        if not _follows_mmengine(self.backbone):
+            # timm has an init_weights that would undo pretrained=True.
+            self.backbone.is_init = True
+        self._frozen = self._find_frozen(frozen)
         self.proj = None
         if proj_channels is not None:
             self.proj = nn.Linear(feat_channels, proj_channels)
@@ -95,6 +118,27 @@ class ModalityEncoder(BaseModule):
         """int: D, the channels of the feature."""
         return self.feat_channels if self.proj is None else \
             self.proj.out_features
+
+    def train(self, mode: bool = True) -> nn.Module:
+        """Set the mode of what is not frozen; that stays in eval mode."""
+        super().train(mode)
+        for name in self._frozen:
+            self.backbone.get_submodule(name).eval()
+        return self
+
+    def _find_frozen(self, frozen: Union[bool, Sequence[str]]
+                     ) -> Tuple[str, ...]:
+        names = ('', ) if frozen is True else tuple(frozen or ())
+        for name in names:
+            try:
+                part = self.backbone.get_submodule(name)
+            except AttributeError:
+                raise ValueError(
+                    f'frozen names {name!r}, but {self._name()} has '
+                    f'{[n for n, _ in self.backbone.named_children()]}'
+                ) from None
+            part.requires_grad_(False)
+        return names
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Encode a batch.
@@ -122,9 +166,24 @@ class ModalityEncoder(BaseModule):
             # Not Tensor.contiguous, which leaves a single channel as it is.
             inputs = torch.empty_like(
                 inputs, memory_format=_LAST[inputs.ndim]).copy_(inputs)
-        return self._pool(self.backbone(inputs), len(inputs))
+        if self.pad_id is None:
+            return self._pool(self.backbone(inputs), len(inputs))
+        if inputs.is_floating_point():
+            owner = self.modality or 'text'
+            raise ValueError(
+                f'{self._name()} has pad_id={self.pad_id}, but was given '
+                f'{inputs.dtype}; give the data preprocessor preprocessors='
+                f"dict({owner}=dict(dtype='int64'))")
+        mask = inputs != self.pad_id
+        outputs = self.backbone(
+            inputs, attention_mask=mask.to(inputs.dtype)) \
+            if self._takes_mask else self.backbone(inputs)
+        return self._pool(outputs, len(inputs), mask)
 
-    def _pool(self, outputs, batch: int) -> Tensor:
+    def _pool(self,
+              outputs,
+              batch: int,
+              mask: Optional[Tensor] = None) -> Tensor:
         """Pool what the backbone returned to (batch, feat_channels)."""
         for name in ('last_hidden_state', 'pooler_output'):
             if getattr(outputs, name, None) is not None:
@@ -133,7 +192,7 @@ class ModalityEncoder(BaseModule):
             outputs = [outputs]
         elif self.outputs == 'last':
             outputs = outputs[-1:]
-        pooled = [self._pool_one(output, batch) for output in outputs]
+        pooled = [self._pool_one(output, batch, mask) for output in outputs]
         channels = sum(feature.shape[1] for feature in pooled)
         if channels != self.feat_channels:
             sequences = [o for o in outputs if o.ndim == 3]
@@ -147,7 +206,8 @@ class ModalityEncoder(BaseModule):
                 f'feat_channels={channels}{hint}')
         return pooled[0] if len(pooled) == 1 else torch.cat(pooled, 1)
 
-    def _pool_one(self, output, batch: int) -> Tensor:
+    def _pool_one(self, output, batch: int,
+                  mask: Optional[Tensor]) -> Tensor:
         if not isinstance(output, Tensor) or not 2 <= output.ndim <= 5:
             found = tuple(output.shape) if isinstance(
                 output, Tensor) else type(output).__name__
@@ -167,6 +227,14 @@ class ModalityEncoder(BaseModule):
                     f"{self._name()} returned shape {tuple(output.shape)}, "
                     "which has no class token; use pool='avg' or 'max'")
             return output[:, 0]
+        if mask is not None and tokens:
+            if output.shape[:2] != mask.shape:
+                raise ValueError(
+                    f'{self._name()} returned shape {tuple(output.shape)} '
+                    f'for texts of shape {tuple(mask.shape)}: it is not known '
+                    'which are padding; leave out pad_id')
+            weight = mask[..., None].to(output)
+            return (output * weight).sum(1) / weight.sum(1).clamp(min=1)
         dims = [1] if tokens else list(range(2, output.ndim))
         return output.mean(dims) if self.pool == 'avg' else torch.amax(
             output, dims)
@@ -174,3 +242,11 @@ class ModalityEncoder(BaseModule):
     def _name(self) -> str:
         owner = '' if self.modality is None else f" of '{self.modality}'"
         return f'the backbone {type(self.backbone).__name__}{owner}'
+
+
+def _follows_mmengine(module: nn.Module) -> bool:
+    """Whether ``init_weights``, if there is one, is OpenMMLab's."""
+    root = MODELS.root
+    return isinstance(module, BaseModule) or any(
+        type(module) in registry.module_dict.values()
+        for registry in (root, *root.children.values()))

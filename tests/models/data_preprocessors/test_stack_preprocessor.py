@@ -48,6 +48,25 @@ def test_batches_are_float32(dtype):
     assert batch.dtype == torch.float32
 
 
+@pytest.mark.parametrize('dtype', [torch.uint8, torch.int32, torch.int64])
+def test_integers_stay_integers_where_they_are_to(dtype):
+    text = torch.tensor([[2, 0], [7, 1]])
+    batch, _ = StackPreprocessor(dtype='int64').preprocess(
+        list(text.to(dtype)))
+    assert batch.dtype == torch.int64 and torch.equal(batch, text)
+
+
+def test_integers_are_neither_cut_nor_standardised():
+    net = StackPreprocessor(dtype='int64')
+    net.modality = 'text'
+    with pytest.raises(ValueError, match="'text' is to be int64.*float32"):
+        net.preprocess([torch.zeros(3)])
+    with pytest.raises(ValueError, match='no mean and no std'):
+        StackPreprocessor(std=2., dtype='int64')
+    with pytest.raises(ValueError, match='dtype must be one of'):
+        StackPreprocessor(dtype='int7')
+
+
 def test_statistics_are_config_not_checkpoint():
     assert not StackPreprocessor(1., 2.).state_dict()
 

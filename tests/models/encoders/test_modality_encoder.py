@@ -127,6 +127,120 @@ def test_hugging_face_outputs(output, expected):
         encoder(5, output)(tokens), expected(tokens))
 
 
+# ---- who draws the weights ---------------------------------------------
+class SelfMade(nn.Linear):
+    """As timm's: its init_weights would undo pretrained=True."""
+
+    def init_weights(self):
+        nn.init.zeros_(self.weight)
+
+
+@MODELS.register_module()
+class EncoderTestRegistered(SelfMade):
+    """As MMAction2's C3D: no BaseModule, but init_weights is to be called."""
+
+
+@pytest.mark.parametrize('path, kept', [
+    (f'{__name__}.SelfMade', True),
+    (f'{__name__}.EncoderTestRegistered', False),
+    ('mmbalance_plugin.EncoderTestRegistered', False)])
+def test_a_backbone_by_import_path_keeps_its_own_weights(path, kept):
+    net = ModalityEncoder(dict(type=path, in_features=4, out_features=3), 3)
+    before = net.backbone.weight.clone()
+    net.init_weights()
+    assert torch.equal(net.backbone.weight, before) is kept
+    assert kept or not net.backbone.weight.any()
+
+
+# ---- texts -------------------------------------------------------------
+@MODELS.register_module()
+class MaskedTokens(nn.Embedding):
+    """Keeps the mask that it was given, as transformers' models take it."""
+
+    def __init__(self):
+        super().__init__(6, 5)
+
+    def forward(self, input_ids, attention_mask=None):
+        self.mask = attention_mask
+        return SimpleNamespace(last_hidden_state=super().forward(input_ids))
+
+
+TEXT = torch.tensor([[3, 5, 0, 0], [1, 2, 3, 4], [0, 0, 0, 0]])
+
+
+@pytest.mark.parametrize('backbone', [
+    dict(type='torch.nn.Embedding', num_embeddings=6, embedding_dim=5),
+    dict(type='mmbalance_plugin.MaskedTokens')])
+def test_padding_has_no_part_in_the_mean(backbone):
+    net = ModalityEncoder(backbone, 5, pad_id=0)
+    features, weight = net(TEXT), net.backbone.weight
+    expected = [weight[[3, 5]].mean(0), weight[1:5].mean(0), torch.zeros(5)]
+    torch.testing.assert_close(features, torch.stack(expected))
+    # However far the texts are filled up.
+    torch.testing.assert_close(
+        net(nn.functional.pad(TEXT, (0, 3))), features)
+    if hasattr(net.backbone, 'mask'):
+        net(TEXT)
+        assert net.backbone.mask.tolist() == [[1, 1, 0, 0], [1] * 4, [0] * 4]
+    plain = ModalityEncoder(backbone, 5)
+    plain.load_state_dict(net.state_dict())
+    torch.testing.assert_close(plain(TEXT), weight[TEXT].mean(1))
+
+
+def test_a_bag_of_words_is_a_vector_already():
+    net = ModalityEncoder(
+        dict(type='torch.nn.EmbeddingBag', num_embeddings=6, embedding_dim=5,
+             padding_idx=0), 5)
+    torch.testing.assert_close(
+        net(TEXT)[0], net.backbone.weight[[3, 5]].mean(0))
+
+
+def test_texts_that_cannot_be():
+    embedding = dict(
+        type='torch.nn.Embedding', num_embeddings=6, embedding_dim=5)
+    for wrong in (dict(pool='max'), dict(sequence='BDL')):
+        with pytest.raises(ValueError, match='pad_id is for pool'):
+            ModalityEncoder(embedding, 5, pad_id=0, **wrong)
+    net = ModalityEncoder(embedding, 5, pad_id=0)
+    net.modality = 'words'
+    with pytest.raises(
+            ValueError, match=r"words'.*float32.*words=dict\(dtype='int"):
+        net(TEXT.float())
+    short = ModalityEncoder(
+        dict(type='mmbalance_plugin.EncoderTestBackbone', output='half'), 4,
+        pad_id=0)
+    short.backbone.forward = lambda x: torch.zeros(len(x), 2, 4)
+    with pytest.raises(ValueError, match='not known which are padding'):
+        short(TEXT)
+
+
+# ---- frozen ------------------------------------------------------------
+@pytest.mark.parametrize('frozen, trains', [
+    (False, {'0', '1', '3'}), (True, set()), (('0', '1'), {'3'})])
+def test_frozen_parts_stay_in_eval_mode(frozen, trains):
+    net = ModalityEncoder(
+        dict(type=f'{__name__}.four_layers'), 5, proj_channels=2,
+        frozen=frozen)
+    net.eval().train()
+    assert {name for name, part in net.backbone.named_children()
+            if part.training} - {'2'} == trains
+    assert {name.split('.')[0]
+            for name, value in net.backbone.named_parameters()
+            if value.requires_grad} == trains
+    assert net.proj.training and net.proj.weight.requires_grad
+
+
+def four_layers():
+    return nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4), nn.ReLU(),
+                         nn.Linear(4, 5))
+
+
+def test_frozen_names_that_are_none():
+    with pytest.raises(ValueError, match=r"'4'.*Sequential has \['0', '1'"):
+        ModalityEncoder(
+            dict(type=f'{__name__}.four_layers'), 5, frozen=('4', ))
+
+
 def test_errors_name_the_backbone_and_the_modality():
     net = encoder(4)
     net.modality = 'sound'
