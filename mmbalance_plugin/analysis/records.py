@@ -13,6 +13,7 @@ record, in a folder of its name.
 import base64
 import hashlib
 import json
+import os
 import platform
 import zlib
 from functools import cached_property
@@ -228,7 +229,7 @@ def _write_samples(store: Path, test: Predictions) -> str:
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, [text], sync=False,
-                     partial=path.with_suffix(f'.{id(text)}.partial'))
+                     partial=path.with_suffix(f'.{os.getpid()}.partial'))
     return digest
 
 
@@ -252,8 +253,6 @@ def clustering(ids: Mapping[str, np.ndarray], count: int) -> Optional[str]:
 
 
 def _machine() -> str:
-    import os
-
     import torch
     parts = [f'{platform.system()} {platform.machine()}',
              f'{os.cpu_count()} cores', f'PyTorch {torch.__version__}']
