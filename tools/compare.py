@@ -17,7 +17,6 @@ the next call. docs/comparing.md has the rest.
 """
 import argparse
 import json
-import os
 import sys
 from pathlib import Path
 
@@ -74,29 +73,18 @@ def build_parser() -> argparse.ArgumentParser:
 
 def train(runs: 'list[Run]', args: argparse.Namespace) -> 'list[str]':
     """Perform what is not done; returns what failed."""
-    from mmbalance_plugin.cli.grid_runs import by_submitit, on_this_machine
-    from mmbalance_plugin.utils.progress import progress
-    left = [run for run in runs if not run.record.is_file()]
-    print(f'{len(runs)} runs, {len(runs) - len(left)} finished before')
-    if not left:
-        return []
-    # Before anything starts threads; inherited by the runs.
-    os.environ.update(OMP_NUM_THREADS='1', MKL_NUM_THREADS='1')
-    outcomes = on_this_machine(left, args.jobs)
-    if args.executor:
-        from mmengine.config import DictAction
-        options = dict(o.split('=', 1) for o in args.executor_options)
-        outcomes = by_submitit(left, args.jobs, args.executor, {
-            k: DictAction._parse_iterable(v) for k, v in options.items()})
-    failed = []
-    with progress(len(left), 'training') as advance:
-        for run, error in outcomes:
-            print(f'{run}: {f"failed: {error}" if error else "done"}',
-                  flush=True)
-            if error:
-                failed.append(f'{run}: {error}')
-            advance()
-    return failed
+    from mmbalance_plugin.cli.grid_runs import (
+        by_submitit,
+        on_this_machine,
+        perform_all,
+    )
+    if not args.executor:
+        return perform_all(runs, lambda left: on_this_machine(left, args.jobs))
+    from mmengine.config import DictAction
+    options = dict(o.split('=', 1) for o in args.executor_options)
+    parameters = {k: DictAction._parse_iterable(v) for k, v in options.items()}
+    return perform_all(runs, lambda left: by_submitit(
+        left, args.jobs, args.executor, parameters))
 
 
 def tune(args: argparse.Namespace, where: dict) -> 'list[str]':

@@ -76,9 +76,8 @@ def make_rows(records: Sequence[Record]) -> List[Row]:
         if other is record:
             groups[record.stem, record.key].append(record)
     names = _names({key: group[0].options for key, group in groups.items()})
-    sets = _sets()
     return [
-        Row(names[key], _data_of(key[0], sets),
+        Row(names[key], data_of(key[0]),
             sorted(group, key=lambda r: (r.fold or 0, r.seed)))
         for key, group in groups.items()
     ]
@@ -102,11 +101,8 @@ def _last_part(option: str) -> str:
     return f'{key.rsplit(".", 1)[-1]}={value}'
 
 
-def _sets() -> List[str]:
+def data_of(stem: str) -> str:
+    """Name of the shipped data set that a config is for, or ''."""
     folder = shipped_root() / 'configs/_base_/sets'
-    return sorted((p.stem for p in folder.glob('*.py')), key=len,
-                  reverse=True)
-
-
-def _data_of(stem: str, sets: Sequence[str]) -> str:
-    return next((s for s in sets if stem.endswith(f'_{s}')), '')
+    return max((p.stem for p in folder.glob('*.py')
+                if stem.endswith(f'_{p.stem}')), key=len, default='')

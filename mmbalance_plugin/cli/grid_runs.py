@@ -6,8 +6,18 @@ import sys
 import traceback
 from concurrent import futures
 from pathlib import Path
-from typing import Any, Dict, Iterator, Optional, Sequence, Tuple
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterator,
+    List,
+    Optional,
+    Sequence,
+    Tuple,
+)
 
+from ..utils.progress import progress
 from ..utils.work_dir import SUMMARY
 from .command import UsageError
 from .grid import Run, key_of, resolve
@@ -81,6 +91,35 @@ def _drop_checkpoints(work_dir: Path) -> None:
         write_atomic(path, [f'{text}\n'.encode()])
     for weights in (*work_dir.glob('*.pth'), work_dir / 'last_checkpoint'):
         weights.unlink(missing_ok=True)
+
+
+def perform_all(runs: Sequence[Run],
+                start: Callable[[Sequence[Run]], Iterator[Outcome]]
+                ) -> List[str]:
+    """Perform what is not done, and say how far it is.
+
+    Args:
+        runs (Sequence[Run]): In the order in which to begin.
+        start (Callable): Performs some, such as :func:`on_this_machine`.
+
+    Returns:
+        list[str]: What failed, and why.
+    """
+    left = [run for run in runs if not run.record.is_file()]
+    print(f'{len(runs)} runs, {len(runs) - len(left)} finished before')
+    if not left:
+        return []
+    # Before anything starts threads; inherited by the runs.
+    os.environ.update(OMP_NUM_THREADS='1', MKL_NUM_THREADS='1')
+    failed = []
+    with progress(len(left), 'training') as advance:
+        for run, error in start(left):
+            print(f'{run}: {f"failed: {error}" if error else "done"}',
+                  flush=True)
+            if error:
+                failed.append(f'{run}: {error}')
+            advance()
+    return failed
 
 
 # ---- on this machine ----------------------------------------------------

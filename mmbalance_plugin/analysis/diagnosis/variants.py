@@ -5,8 +5,9 @@ from typing import Any, Dict
 from mmengine.config import Config
 
 from mmbalance_plugin.apis.building import default_scope, recognizer_config
+from mmbalance_plugin.datasets import ArrayDataset
 from mmbalance_plugin.models.heads import DecisionHead, MLPHead
-from mmbalance_plugin.registry import MODELS
+from mmbalance_plugin.registry import DATASETS, MODELS
 
 # Of an optim wrapper, what does not belong to a method.
 _PLAIN = ('optimizer', 'clip_grad', 'accumulative_counts', 'paramwise_cfg',
@@ -31,7 +32,8 @@ def variants(config: Config) -> Dict[str, Config]:
         joint training with a head that can see what only a pair tells
         (:class:`MLPHead`), on the real pairs and on pairs that are exchanged
         within the class. Where the config has that head, 'joint' serves as
-        'pairs'.
+        'pairs'. A data set that cannot exchange pairs, because it does not
+        lie in memory, has neither.
 
     Raises:
         ValueError: The model has one modality, or the config does not say
@@ -53,6 +55,7 @@ def variants(config: Config) -> Dict[str, Config]:
     joint.model = model
     joint.optim_wrapper = _plain_wrapper(config.optim_wrapper)
     joint.max_epochs = _epochs(config)
+    joint.pop('work_dir', None)
     joint.train_cfg = dict(type=f'{_OWN}StagedTrainLoop')
     joint.custom_hooks = [
         hook for hook in config.get('custom_hooks') or []
@@ -67,13 +70,51 @@ def variants(config: Config) -> Dict[str, Config]:
         combine='sum_log_probs')
     decoupled.train_cfg['stages'] = [dict(name=m, train=[m]) for m in names]
     found = dict(joint=joint, multi_loss=multi_loss, decoupled=decoupled)
+    data = _innermost(exchanged.train_dataloader['dataset'])
+    with default_scope(config):
+        kind = DATASETS.get(data['type'])
+    if not issubclass(kind, ArrayDataset):
+        return found
+    data['pairing'] = 'within_class'
     if not issubclass(head, MLPHead):
         mlp = dict(type=f'{_OWN}MLPHead', num_classes=classes)
         pairs.model['head'] = exchanged.model['head'] = mlp
         found['pairs'] = pairs
-    _innermost(exchanged.train_dataloader['dataset'])['pairing'] = \
-        'within_class'
     return dict(found, exchanged=exchanged)
+
+
+def for_measuring(config: Config, epochs: int, observed: bool) -> Config:
+    """Make the run of a variant that is measured.
+
+    It is validated once, when training has ended, so that nothing is chosen
+    on the validation data and they can judge; the test data are left alone.
+
+    Args:
+        config (Config): Of :func:`variants`.
+        epochs (int): Of each stage.
+        observed (bool): Whether the discrepancy ratios are logged, by an OGM
+            that changes nothing.
+
+    Returns:
+        Config: Another one.
+
+    Raises:
+        ValueError: There is no validation split.
+    """
+    config = Config(copy.deepcopy(config.to_dict()))
+    if not config.get('val_dataloader'):
+        raise ValueError('a diagnosis judges on the validation split: give '
+                         'the config a val_dataloader and a val_evaluator')
+    config.max_epochs = epochs
+    config.train_cfg['val_interval'] = epochs
+    for part in ('dataloader', 'evaluator'):
+        config[f'test_{part}'] = copy.deepcopy(config[f'val_{part}'])
+    config.test_cfg = dict()
+    if observed:
+        mixed = 'Amp' if 'Amp' in config.optim_wrapper['type'] else ''
+        config.optim_wrapper.update(
+            type=f'{_OWN}OGM{mixed}OptimWrapper', alpha=0.)
+    return config
 
 
 def _plain_wrapper(wrapper: Dict[str, Any]) -> Dict[str, Any]:

@@ -1,0 +1,128 @@
+"""Data sets whose balance is known because they were made so."""
+import math
+
+import numpy as np
+import torch
+from mmengine.config import Config
+
+from mmbalance_plugin.datasets import ArrayDataset, Arrays
+from mmbalance_plugin.registry import DATASETS
+
+SIZES = dict(train=600, val=1500)
+
+
+@DATASETS.register_module()
+class Constructed(ArrayDataset):
+    """Two vectors a sample.
+
+    Args:
+        truth (str): Name of a function of :data:`MAKES`.
+        make (str): Which of its makes.
+        split (str): 'train' or 'val'.
+        size (int): Samples.
+    """
+
+    METAINFO = dict(dataset_type='constructed')
+
+    def __init__(self, truth, make, split, size, **kwargs):
+        self.truth, self.make, self.size = truth, make, size
+        self.split = split
+        super().__init__(test_mode=split != 'train', **kwargs)
+
+    def load_arrays(self):
+        rng = np.random.default_rng(len(self.split))
+        inputs, labels = MAKES[self.make][self.truth](rng, self.size)
+        return Arrays(
+            {m: torch.from_numpy(np.asarray(x, np.float32))
+             for m, x in zip(('one', 'two'), inputs)},
+            torch.from_numpy(labels))
+
+
+def clusters(rng, labels, dims, spread, scale=1., noise='normal'):
+    """A point of each class and noise; the points are always the same."""
+    points = np.random.default_rng(dims).normal(
+        size=(labels.max() + 1, dims))
+    points /= np.linalg.norm(points, axis=1, keepdims=True)
+    draw = getattr(rng, noise)(size=(len(labels), dims))
+    return scale * (points[labels] + spread * draw / math.sqrt(dims))
+
+
+# ---- looked at while the thresholds were set -----------------------------
+def balanced(rng, size):
+    y = rng.integers(4, size=size)
+    return (clusters(rng, y, 20, 1.6), clusters(rng, y, 21, 1.6)), y
+
+
+def uneven(rng, size):
+    """The second is as good, but learned late: its numbers are small."""
+    y = rng.integers(4, size=size)
+    return (clusters(rng, y, 20, 1.6), clusters(rng, y, 21, 1.6, .1)), y
+
+
+def useless(rng, size):
+    y = rng.integers(4, size=size)
+    return (clusters(rng, y, 20, 1.6), rng.normal(size=(size, 20))), y
+
+
+def pair(rng, size):
+    """The class is whether two bits differ."""
+    a, b = rng.integers(2, size=(2, size))
+    return (clusters(rng, a, 8, .8), clusters(rng, b, 9, .8)), a ^ b
+
+
+def shared(rng, size):
+    """As uneven, but every sixth sample shows another class in both."""
+    y = rng.integers(4, size=size)
+    shown = np.where(rng.random(size) < 1 / 6, rng.integers(4, size=size), y)
+    return (clusters(rng, shown, 20, 1.6),
+            clusters(rng, shown, 21, 1.6, .1)), y
+
+
+SEEN = dict(balanced=balanced, uneven=uneven, useless=useless, pair=pair,
+            shared=shared, small=balanced)
+MAKES = dict(seen=SEEN)
+KINDS = dict(balanced='balanced', uneven='imbalanced', useless='useless',
+             pair='pair', shared='imbalanced', small='unknown')
+
+
+def config(truth, make, epochs=15):
+    """A config of joint training on one of them."""
+    inputs, labels = MAKES[make][truth](np.random.default_rng(5), 100)
+    sizes = dict(train=100, val=50) if truth == 'small' else SIZES
+
+    def loader(split):
+        return dict(
+            batch_size=50 if split == 'train' else 500, num_workers=0,
+            collate_fn=dict(type='mmbalance_plugin.collate_arrays'),
+            sampler=dict(type='DefaultSampler', shuffle=split == 'train'),
+            dataset=dict(
+                type='mmbalance_plugin.Constructed', truth=truth, make=make,
+                split=split, size=sizes[split],
+                pipeline=[dict(type='mmbalance_plugin.PackMultimodalInputs',
+                               inputs=dict(one='one', two='two'),
+                               meta_keys=('sample_idx', ))]))
+
+    metric = dict(type='mmbalance_plugin.MultimodalMetric')
+    return Config(dict(
+        default_scope='mmaction',
+        custom_imports=dict(imports=[__name__]),
+        model=dict(
+            type='mmbalance_plugin.MultimodalRecognizer',
+            encoders={m: dict(
+                backbone=dict(
+                    type='mmbalance_plugin.MLPBackbone',
+                    in_channels=x.shape[1], channels=(32, ), norm_cfg=None),
+                feat_channels=32) for m, x in zip(('one', 'two'), inputs)},
+            head=dict(type='mmbalance_plugin.ConcatHead',
+                      num_classes=int(labels.max()) + 1)),
+        train_dataloader=loader('train'), val_dataloader=loader('val'),
+        val_evaluator=metric, val_cfg=dict(), max_epochs=epochs,
+        train_cfg=dict(type='mmbalance_plugin.StagedTrainLoop'),
+        optim_wrapper=dict(optimizer=dict(type='SGD', lr=.1, momentum=.9)),
+        param_scheduler=[dict(type='CosineAnnealingLR', eta_min=0,
+                              convert_to_iter_based=True)],
+        default_hooks=dict(
+            checkpoint=dict(type='mmbalance_plugin.AtomicCheckpointHook',
+                            interval=epochs, save_best='acc/top1'),
+            logger=dict(type='LoggerHook', interval=12),
+            summary=dict(type='mmbalance_plugin.SummaryHook'))))
