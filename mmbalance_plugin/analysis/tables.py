@@ -5,7 +5,7 @@ import json
 import math
 import shlex
 from statistics import mean
-from typing import Any, Dict, Mapping, Optional, Sequence
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from .comparison import Comparison, Finding
 from .rows import Row
@@ -14,6 +14,8 @@ from .rows import Row
 _MORE = (('acc/macro_f1', 'macro-F1', 100), ('ece', 'ECE', 100),
          ('log_loss', 'log-loss', 1))
 Published = Mapping[str, Mapping[str, Any]]
+#: Head and rows.
+Cells = Tuple[List[str], List[List[str]]]
 
 
 def to_markdown(comparison: Comparison,
@@ -29,7 +31,8 @@ def to_markdown(comparison: Comparison,
     Returns:
         str: Markdown.
     """
-    texts = [_scores(comparison, published or {}), _cost(comparison)]
+    texts = [markdown_table(*score_cells(comparison, published or {})),
+             markdown_table(*cost_cells(comparison))]
     if comparison.findings:
         texts.append(_differences(comparison))
     texts.append(_origin(comparison))
@@ -120,7 +123,10 @@ def tuning_table(tuning: Mapping[str, Any]) -> str:
             + '\n')
 
 
-def _scores(comparison: Comparison, published: Published) -> str:
+def score_cells(comparison: Comparison,
+                published: Optional[Published] = None) -> Cells:
+    """Metrics of every row; see :func:`to_markdown`."""
+    published = published or {}
     metric, split = comparison.metric, comparison.split
     scale = _scale(metric)
     columns = [(metric, 'fused', scale)]
@@ -142,10 +148,11 @@ def _scores(comparison: Comparison, published: Published) -> str:
         rows.append(cells)
     if known:
         head.append('published, other protocol')
-    return markdown_table(head, rows)
+    return head, rows
 
 
-def _cost(comparison: Comparison) -> str:
+def cost_cells(comparison: Comparison) -> Cells:
+    """What every row cost."""
     head = ['method', 'anchor', 'steps', 'encoder samples',
             'MFLOPs a sample', 'seconds', 'MB', 'parameters']
     rows = []
@@ -163,7 +170,7 @@ def _cost(comparison: Comparison) -> str:
             f'{cost["wall_seconds"]:.0f}',
             f'{(cost["peak_memory_bytes"] or 0) / 2**20:.0f}',
             f'{cost["params_inference"]:,.0f}'])
-    return markdown_table(head, rows)
+    return head, rows
 
 
 def cost_of(row: Row) -> Dict[str, Optional[float]]:
@@ -179,6 +186,24 @@ def cost_of(row: Row) -> Dict[str, Optional[float]]:
 
 
 def _differences(comparison: Comparison) -> str:
+    assert comparison.baseline is not None
+    what = 'each sample by itself' if comparison.source is None else \
+        f'samples of one {comparison.source} together'
+    note = (
+        f'Differences in {comparison.metric} to {comparison.baseline.name} '
+        'on the same test samples, paired by seed. Errors are of a bootstrap '
+        f'that resamples {what} and of the spread over seeds; intervals have '
+        "the level at which Holm's correction holds each of the "
+        f'{len(comparison.findings)} comparisons to 5 % in all, and the '
+        'verdict says whether they leave out zero.')
+    sentences = '\n'.join(f'* {sentence(f, comparison)}'
+                          for f in comparison.findings)
+    return '\n\n'.join([
+        note, markdown_table(*difference_cells(comparison)), sentences])
+
+
+def difference_cells(comparison: Comparison) -> Cells:
+    """Every finding."""
     unit = ' (points)' if _scale(comparison.metric) == 100 else ''
     folds = any(f.fold is not None for f in comparison.findings)
     head = ['method', *(['fold'] if folds else []), 'pairs of runs',
@@ -193,22 +218,11 @@ def _differences(comparison: Comparison) -> str:
             _interval(found, comparison.metric),
             '-' if math.isnan(found.difference.p)
             else f'{found.difference.p:.2g}', found.verdict])
-    assert comparison.baseline is not None
-    what = 'each sample by itself' if comparison.source is None else \
-        f'samples of one {comparison.source} together'
-    note = (
-        f'Differences in {comparison.metric} to {comparison.baseline.name} '
-        'on the same test samples, paired by seed. Errors are of a bootstrap '
-        f'that resamples {what} and of the spread over seeds; intervals have '
-        "the level at which Holm's correction holds each of the "
-        f'{len(rows)} comparisons to 5 % in all, and the verdict says whether '
-        'they leave out zero.')
-    sentences = '\n'.join(f'* {_sentence(f, comparison)}'
-                          for f in comparison.findings)
-    return '\n\n'.join([note, markdown_table(head, rows), sentences])
+    return head, rows
 
 
-def _sentence(found: Finding, comparison: Comparison) -> str:
+def sentence(found: Finding, comparison: Comparison) -> str:
+    """A finding in words, in Markdown."""
     assert comparison.baseline is not None
     where = '' if found.fold is None else f' on fold {found.fold}'
     size = _signed(found.difference.estimate, comparison.metric)

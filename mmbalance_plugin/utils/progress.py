@@ -27,7 +27,9 @@ def progress(total: int,
         Callable: ``advance(steps=1)``, to be called when steps are done.
     """
     console = Console()
-    with Progress(console=console, disable=not console.is_terminal) as bar:
+    # Of all steps so far: those of the last half minute may be none.
+    with Progress(console=console, disable=not console.is_terminal,
+                  speed_estimate_period=float('inf')) as bar:
         bar.add_task(escape(what), total=total)
         task, = bar.tasks
         if bar.disable:
@@ -39,8 +41,9 @@ def progress(total: int,
             bar.advance(task.id, steps)
             if bar.disable and time.monotonic() - shown >= seconds:
                 shown = time.monotonic()
-                left = timedelta(seconds=round(task.time_remaining or 0))
-                print(f'{task.completed} of {total} done, about {left} left',
-                      flush=True)
+                left = task.time_remaining
+                eta = '' if left is None else \
+                    f', about {timedelta(seconds=round(left))} left'
+                print(f'{task.completed} of {total} done{eta}', flush=True)
 
         yield advance

@@ -102,7 +102,10 @@ class Measured:
         self.targets = first.targets
         self.modalities = list(first.alone)
         source = clustering(first.ids, len(first.targets))
-        self.judge = Judge(None if source is None else first.ids[source])
+        clusters = None if source is None else first.ids[source]
+        self.judge = Judge(clusters)
+        self.samples = len(self.targets if clusters is None
+                           else np.unique(clusters))
 
     def right(self, variant: str,
               modality: Optional[str] = None) -> np.ndarray:
@@ -138,7 +141,7 @@ class Measured:
         found: Dict[str, Any] = dict(
             modalities=names,
             base=base,
-            samples=len(self.targets),
+            samples=self.samples,
             chance=float(np.unique(self.targets, return_counts=True)[1].max()
                          / len(self.targets)),
             alone={m: mean(self.right('decoupled', m)) for m in names},

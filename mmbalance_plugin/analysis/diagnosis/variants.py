@@ -6,13 +6,22 @@ from mmengine.config import Config
 
 from mmbalance_plugin.apis.building import default_scope, recognizer_config
 from mmbalance_plugin.datasets import ArrayDataset
-from mmbalance_plugin.models.heads import DecisionHead, MLPHead
+from mmbalance_plugin.models.heads import (
+    ConcatHead,
+    DecisionHead,
+    FiLMHead,
+    GatedHead,
+    MLPHead,
+    SumHead,
+)
 from mmbalance_plugin.registry import DATASETS, MODELS
 
 # Of an optim wrapper, what does not belong to a method.
 _PLAIN = ('optimizer', 'clip_grad', 'accumulative_counts', 'paramwise_cfg',
           'dtype', 'loss_scale', 'constructor')
 _OWN = 'mmbalance_plugin.'
+# Heads of joint training; any other of this package belongs to a method.
+_JOINT = (ConcatHead, SumHead, MLPHead, FiLMHead, GatedHead)
 
 
 def variants(config: Config) -> Dict[str, Config]:
@@ -20,7 +29,7 @@ def variants(config: Config) -> Dict[str, Config]:
 
     What belongs to a balancing method is taken out, so that any config of a
     data set gives the same ones: the model that a method wraps, its
-    objective and step, its optim wrapper, its loop, and hooks of this
+    head, objective and step, its optim wrapper, its loop, and hooks of this
     package among ``custom_hooks``.
 
     Args:
@@ -50,7 +59,8 @@ def variants(config: Config) -> Dict[str, Config]:
     for key in ('objective', 'step'):
         model.pop(key, None)
     classes = model['head']['num_classes']
-    if issubclass(head, DecisionHead):
+    if issubclass(head, DecisionHead) or (
+            head.__module__.startswith(_OWN) and head not in _JOINT):
         model['head'] = dict(type=f'{_OWN}ConcatHead', num_classes=classes)
     joint.model = model
     joint.optim_wrapper = _plain_wrapper(config.optim_wrapper)

@@ -9,12 +9,15 @@ CARRIES = .05
 #: What only the pair tells counts from here on: smaller gains of real pairs
 #: also come from errors that modalities share, which exchanging takes away.
 PAIR = .02
-#: A modality is held back if it loses this much more inside the joint model
-#: than the one that loses least: a joint model costs every modality a bit.
+#: A modality is held back if it surely loses this much more inside the joint
+#: model than the one that loses least: a joint model costs each of them a bit.
 HELD_BACK = .02
 #: Where a gain beyond this cannot be excluded, nothing is said: it would be
 #: as large as what the best methods gain anywhere (docs/results.md).
 TELLS = .03
+#: Where none of N samples differs, 3 / N of all still may (at 95 %, the rule
+#: of three); no interval of ours is taken to be narrower.
+RULE_OF = 3
 
 
 class Verdict(NamedTuple):
@@ -41,7 +44,8 @@ def verdicts(measured: Mapping[str, Any]) -> List[Verdict]:
 
     Args:
         measured (Mapping): ``modalities``, ``base`` (what is diagnosed),
-            ``chance``, and intervals, [estimate, low, high] each:
+            ``chance``, ``samples`` (how many independent ones judge), and
+            intervals, [estimate, low, high] each:
             ``alone``, ``inside`` and ``gaps`` (the one minus the other) by
             modality, ``differences`` by 'multi_loss - <base>' and the like,
             and ``interaction`` where it was measured.
@@ -53,10 +57,9 @@ def verdicts(measured: Mapping[str, Any]) -> List[Verdict]:
     found: List[Optional[Verdict]] = [_pair(measured)]
     if found[0] is None:
         found = [_useless(measured, m) for m in measured['modalities']]
-    better = _best_gain(measured)
-    found.append(_imbalanced(measured, better))
+    found.append(_imbalanced(measured))
     said = [v for v in found if v is not None]
-    return said or [_balanced(measured, better)]
+    return said or [_balanced(measured)]
 
 
 def _pair(measured: Mapping[str, Any]) -> Optional[Verdict]:
@@ -89,12 +92,12 @@ def _useless(measured: Mapping[str, Any], name: str) -> Optional[Verdict]:
         f'is {100 * chance:.1f}. Drop it or weight it down', run)
 
 
-def _best_gain(measured: Mapping[str, Any]) -> str:
-    """The alternative that gains most over what is diagnosed."""
+def _gains(measured: Mapping[str, Any]) -> Dict[str, Interval]:
+    """What each alternative gains over what is diagnosed, best first."""
     end = f' - {measured["base"]}'
-    gains = {name[:-len(end)]: value[0] for name, value
+    gains = {name[:-len(end)]: value for name, value
              in measured['differences'].items() if name.endswith(end)}
-    return max(gains, key=lambda name: gains[name])
+    return dict(sorted(gains.items(), key=lambda item: -item[1][0]))
 
 
 def _held_back(measured: Mapping[str, Any]) -> List[str]:
@@ -102,13 +105,12 @@ def _held_back(measured: Mapping[str, Any]) -> List[str]:
     gaps: Dict[str, Interval] = measured['gaps']
     least = min(gap[0] for gap in gaps.values())
     names = [m for m, gap in gaps.items()
-             if gap[1] > 0 and gap[0] - least >= HELD_BACK]
+             if gap[1] > max(0, least) + HELD_BACK]
     return sorted(names, key=lambda m: -gaps[m][0])
 
 
-def _imbalanced(measured: Mapping[str, Any],
-                better: str) -> Optional[Verdict]:
-    gain = measured['differences'][f'{better} - {measured["base"]}']
+def _imbalanced(measured: Mapping[str, Any]) -> Optional[Verdict]:
+    better, gain = next(iter(_gains(measured).items()))
     held_back = [m for m in _held_back(measured)
                  if _useless(measured, m) is None]
     if gain[1] <= 0 or not held_back:
@@ -122,16 +124,19 @@ def _imbalanced(measured: Mapping[str, Any],
         f'{_points(gain)}', better)
 
 
-def _balanced(measured: Mapping[str, Any], better: str) -> Verdict:
-    gain = measured['differences'][f'{better} - {measured["base"]}']
+def _balanced(measured: Mapping[str, Any]) -> Verdict:
+    gains = _gains(measured)
+    better, gain = next(iter(gains.items()))
     size = f'{_words(better)} training changes {_points(gain)}'
     if gain[1] > 0:
         return Verdict(
             'balanced', 'balanced: no modality is held back more than '
             'another, so modulation is not expected to help; yet '
             f'{_words(better)} training gains {_points(gain)}', better)
-    if gain[2] > TELLS:
-        noise = 100 * max(gain[2] - gain[0], gain[0] - gain[1])
+    floor = RULE_OF / measured['samples']
+    widest = max(gains.values(), key=lambda value: value[2])
+    if max(widest[2], floor) > TELLS:
+        noise = 100 * max(widest[2] - widest[0], floor)
         return Verdict(
             'unknown', 'not enough data to tell: differences below '
             f'{noise:.1f} points are noise here ({size}). More samples help '

@@ -1,0 +1,132 @@
+"""Verdicts on numbers."""
+import pytest
+
+from mmbalance_plugin.analysis.diagnosis.verdict import (
+    CARRIES,
+    HELD_BACK,
+    PAIR,
+    TELLS,
+    verdicts,
+)
+
+
+def near(estimate, width=.01):
+    return [estimate, estimate - width, estimate + width]
+
+
+NOTHING = near(0)
+
+
+def measured(alone=(.8, .8), inside=(.79, .79), multi_loss=NOTHING,
+             decoupled=NOTHING, interaction=NOTHING, pairs=NOTHING,
+             base='joint', chance=.25, names=('audio', 'visual'),
+             samples=1000):
+    alone, inside = dict(zip(names, alone)), dict(zip(names, inside))
+    differences = {f'multi_loss - {base}': multi_loss,
+                   f'decoupled - {base}': decoupled}
+    if interaction is not None:
+        differences['decoupled - pairs'] = pairs
+    return dict(
+        modalities=list(names), base=base, chance=chance,
+        samples=samples,
+        alone={m: near(v) for m, v in alone.items()},
+        inside={m: near(v) for m, v in inside.items()},
+        gaps={m: near(alone[m] - inside[m]) for m in names},
+        differences=differences, interaction=interaction)
+
+
+def kinds(**numbers):
+    return [v.kind for v in verdicts(measured(**numbers))]
+
+
+def test_imbalanced_says_who_how_much_and_what_next():
+    said, = verdicts(measured(alone=(.87, .8), inside=(.80, .8),
+                              multi_loss=near(.003),
+                              decoupled=near(.012, .006)))
+    assert said.kind == 'imbalanced' and said.tone == 'warn'
+    assert said.run == 'decoupled'
+    assert said.text == (
+        'imbalanced: audio reaches 80.0 of its 87.0 inside the joint model; '
+        'decoupled training recovers it, expected gain +1.2 points (+0.6 to '
+        '+1.8)')
+
+
+def test_two_starve_and_the_worse_is_named_first():
+    said, = verdicts(measured(
+        alone=(.9, .8, .8), inside=(.9, .75, .6), names='abc',
+        multi_loss=near(.04)))
+    assert said.text.index('c reaches') < said.text.index('b reaches')
+    assert 'a reaches' not in said.text and said.run == 'multi_loss'
+
+
+@pytest.mark.parametrize('numbers, kind', [
+    # All lose alike: nobody is ahead.
+    (dict(inside=(.7, .7), decoupled=near(.02)), 'balanced'),
+    (dict(inside=(.8 - HELD_BACK - .02, .8 - .021), decoupled=near(.02)),
+     'balanced'),
+    # One loses, and nothing is gained by mending that.
+    (dict(inside=(.5, .8)), 'balanced'),
+    (dict(decoupled=near(TELLS - .011)), 'balanced'),
+    (dict(decoupled=near(-.05, .02)), 'balanced'),
+    (dict(decoupled=near(.01, TELLS)), 'unknown'),
+    # None of fifty differs: of all, up to six in a hundred may.
+    (dict(decoupled=near(0, 0), multi_loss=near(0, 0), samples=50),
+     'unknown'),
+    (dict(decoupled=near(-.05, .1)), 'unknown')])
+def test_gains_and_their_intervals(numbers, kind):
+    assert kinds(**numbers) == [kind]
+
+
+def test_noise_is_the_half_width():
+    said, = verdicts(measured(decoupled=near(.015, .021)))
+    assert 'differences below 2.1 points are noise here' in said.text
+    assert said.tone == 'unknown'
+
+
+def test_useless_names_what_is_left():
+    said = verdicts(measured(alone=(.26, .8), inside=(.25, .8)))
+    assert [v.kind for v in said] == ['useless']
+    assert said[0].run == 'unimodal_visual'
+    assert 'audio carries no label information' in said[0].text
+    assert 'most frequent class is 25.0' in said[0].text
+    # Three modalities: no config trains the other two alone.
+    said = verdicts(measured(alone=(.26, .8, .8), inside=(.2, .8, .8),
+                             names='abc'))
+    assert said[0].run == 'decoupled'
+
+
+def test_useless_and_imbalanced_together():
+    assert kinds(alone=(.25, .8, .8), inside=(.25, .8, .6), names='abc',
+                 decoupled=near(.03)) == ['useless', 'imbalanced']
+    # What has nothing to lose is not held back.
+    assert kinds(alone=(.28, .8), inside=(.2, .8),
+                 decoupled=near(.03)) == ['useless']
+
+
+@pytest.mark.parametrize('alone', [(.25, .25), (.25 + CARRIES, .8)])
+def test_nothing_is_called_useless_beside_nothing(alone):
+    assert 'useless' not in kinds(alone=alone, inside=alone)
+
+
+def test_the_pair():
+    said = verdicts(measured(alone=(.25, .25), inside=(.25, .25),
+                             interaction=near(.5), pairs=near(-.5)))
+    assert [(v.kind, v.run) for v in said] == [('pair', 'pairs')]
+    assert 'do not decouple' in said[0].text
+    assert 'decoupled training loses (-50.0' in said[0].text
+
+
+@pytest.mark.parametrize('numbers', [
+    dict(interaction=near(PAIR - .001, .001)),
+    dict(interaction=near(.05, .06)),
+    # Apart is better all the same.
+    dict(interaction=near(.05), pairs=near(.03)),
+    dict(interaction=None)])
+def test_no_word_of_the_pair(numbers):
+    assert 'pair' not in kinds(**numbers)
+
+
+def test_a_given_model_is_named():
+    said, = verdicts(measured(alone=(.87, .8), inside=(.80, .8),
+                              decoupled=near(.03), base='this model'))
+    assert 'inside this model' in said.text
