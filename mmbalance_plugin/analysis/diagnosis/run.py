@@ -132,7 +132,7 @@ def finish(config: str, out: Path, runs: Runs, looks: Sequence[Look],
             commit=', '.join(sorted({str(r.commit) for r in records})),
             machine='; '.join(sorted({r.machine for r in records})),
             seeds=' '.join(map(str, seeds)),
-            split=f'validation, {measured["samples"]} samples',
+            split=f'validation, {measured["samples"]} independent samples',
             **facts))
     return diagnosis, diagnosis_report(diagnosis), summary(diagnosis)
 
