@@ -12,6 +12,8 @@ Sets of clips, which you download yourself:
     python tools/prepare_data.py kinetics_sounds --source DIR [--classes 34]
     python tools/prepare_data.py vggsound --source DIR
     python tools/prepare_data.py ucf101 --source DIR [--flow DIR]
+Clips of yours, in a folder for each class or listed in a csv file:
+    python tools/prepare_data.py clips --source DIR [--annotations CSV]
 
 ``--source DIR`` takes files that are already downloaded, ``--out DIR``
 writes elsewhere than to ``data/NAME``. Safe to interrupt and to repeat.

@@ -9,8 +9,9 @@ from .command import Interrupted, command
 
 # Told here, too, so that a mistyped one is refused before all data sets are
 # imported; a test compares.
-NAMES = ('av_digits', 'cgmnist', 'crema_d', 'htad', 'kinetics_sounds',
-         'mnist_halves', 'multiple_features', 'ucf101', 'vggsound', 'watch')
+NAMES = ('av_digits', 'cgmnist', 'clips', 'crema_d', 'htad',
+         'kinetics_sounds', 'mnist_halves', 'multiple_features', 'ucf101',
+         'vggsound', 'watch')
 
 
 @command
@@ -83,7 +84,18 @@ def add_media_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='FILE',
         help='kinetics_sounds, vggsound: annotation files (default: the csv '
         'files in the source); kinetics_sounds also takes the split files '
-        'of the imbalance papers')
+        'of the imbalance papers. clips: the csv file that lists them '
+        '(default: each folder in the source is a class)')
+    group.add_argument(
+        '--group',
+        metavar='COLUMN|RULE',
+        help='clips: what must not be in two splits (a speaker, a place): a '
+        'column of the csv file, or a regular expression with brackets '
+        'around it in the path (default: a file)')
+    group.add_argument(
+        '--preset',
+        choices=('full', 'tiny'),
+        help='clips: propose settings anew; tiny ones are to try things with')
     group.add_argument(
         '--classes',
         type=int,

@@ -12,6 +12,7 @@ from .prepared_array_dataset import PreparedArrayDataset
 from .prepared_clips_dataset import (
     CremaDDataset,
     KineticsSoundsDataset,
+    OwnClipsDataset,
     PreparedClipsDataset,
     VGGSoundDataset,
 )
@@ -23,7 +24,7 @@ __all__ = [
     'AVDigitsDataset', 'ArrayDataset', 'Arrays', 'AudioVisualDataset',
     'CGMNISTDataset', 'CremaDDataset', 'FlowDecode', 'HTADDataset',
     'KineticsSoundsDataset', 'MNISTHalvesDataset', 'MultipleFeaturesDataset',
-    'PreparedArrayDataset', 'PreparedClipsDataset', 'SplitFlow',
-    'UCF101Dataset', 'VGGSoundDataset', 'WatchDataset', 'collate_arrays',
-    'is_deterministic', 'why_random'
+    'OwnClipsDataset', 'PreparedArrayDataset', 'PreparedClipsDataset',
+    'SplitFlow', 'UCF101Dataset', 'VGGSoundDataset', 'WatchDataset',
+    'collate_arrays', 'is_deterministic', 'why_random'
 ]

@@ -6,7 +6,7 @@ from mmbalance_plugin.media import MediaError
 from mmbalance_plugin.registry import DATASETS
 
 from .audio_visual_dataset import AudioVisualDataset
-from .prepare import crema_d, kinetics_sounds, vggsound
+from .prepare import clips, crema_d, kinetics_sounds, vggsound
 from .prepare.errors import PreparedDataError
 from .prepare.manifest import require_complete
 
@@ -134,3 +134,13 @@ class VGGSoundDataset(PreparedClipsDataset):
     """
 
     NAME = vggsound.DATASET
+
+
+@DATASETS.register_module()
+class OwnClipsDataset(PreparedClipsDataset):
+    """Clips of one's own, with the splits of the protocol ``'own'``.
+
+    ``mmbalance prepare clips`` checks them and writes the splits.
+    """
+
+    NAME = clips.DATASET

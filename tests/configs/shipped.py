@@ -16,13 +16,16 @@ EPOCHS = dict(
     watch=15, htad=20, cgmnist=3, cgmnist_full=100)
 ARRAYS = tuple(EPOCHS)
 CLIPS = ('crema_d', 'kinetics_sounds', 'vggsound', 'ucf101')
-SETS = ARRAYS + CLIPS
+#: A user's own: tests/datasets/prepare/test_clips.py trains on some.
+OWN = 'clips'
+SETS = (*ARRAYS, *CLIPS, OWN)
 #: Another recipe of a set before, with a few methods.
 LONG = {'cgmnist_full': ('joint', 'udi', 'multi_loss', 'late_fusion',
                          'unimodal_gray', 'unimodal_color')}
 #: Those with every method, and those on which strengths were chosen.
-COMPLETE = tuple(data for data in (*ARRAYS, 'crema_d', 'kinetics_sounds')
-                 if data not in LONG)
+COMPLETE = tuple(
+    data for data in (*ARRAYS, 'crema_d', 'kinetics_sounds', OWN)
+    if data not in LONG)
 CHOSEN = ('av_digits', 'multiple_features', 'crema_d', 'kinetics_sounds')
 #: On every set but the long ones, and on those with the balancing methods of
 #: the literature.

@@ -86,7 +86,7 @@ def inspect_files(names: Iterable[str],
     Returns:
         Dict[str, dict]: Path -> facts, see :func:`inspect_file`.
     """
-    known = _known(out / FILES)
+    known = known_files(out / FILES)
     workers = workers or os.cpu_count() or 1
 
     def fresh(name: str) -> bool:
@@ -124,7 +124,8 @@ def inspect_files(names: Iterable[str],
     return done
 
 
-def _known(path: Path) -> Dict[str, dict]:
+def known_files(path: Path) -> Dict[str, dict]:
+    """What ``files.jsonl`` says: path -> facts."""
     known = {}
     if path.is_file():
         with open(path, 'rb') as lines:

@@ -18,6 +18,7 @@ from mmbalance_plugin.utils.text import TextError
 
 from . import (
     av_digits,
+    clips,
     crema_d,
     htad,
     kinetics_sounds,
@@ -68,7 +69,7 @@ PREPARERS: Dict[str, Union[Preparer, MediaPreparer]] = {
 for _name in mnist_images.DATASETS:
     PREPARERS[_name] = Preparer(_name, mnist_images.LAYOUT,
                                 partial(mnist_images.prepare_images, _name))
-for _set in (crema_d, kinetics_sounds, vggsound, ucf101):
+for _set in (clips, crema_d, kinetics_sounds, vggsound, ucf101):
     PREPARERS[_set.DATASET] = _set.PREPARER
 
 
