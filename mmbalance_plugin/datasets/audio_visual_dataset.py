@@ -137,12 +137,13 @@ class AudioVisualDataset(SelectiveLoading, BaseActionDataset):
             self.ann_file, self.num_classes)
         data_list = []
         for row in rows:
-            video = self._path('video', row.video)
-            audio = self._path('audio', row.audio)
+            # One string for both of what is usually one file.
+            video = audio = self._path('video', row.video)
+            if row.audio != row.video or 'audio' in self.data_prefix:
+                audio = self._path('audio', row.audio)
             info = dict(
                 row.extra,
                 filename=video,
-                # One string for both of what is usually one file.
                 audio_path=video if audio == video else audio,
                 label=labels(row, self.multi_class),
                 start=row.start,

@@ -6,7 +6,7 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 from mmbalance_plugin.utils.text import TextError, number, read_rows, read_text
 
 _FILES = ('path', 'video', 'audio')
-_KNOWN = _FILES + ('label', 'start', 'end')
+_KNOWN = {*_FILES, 'label', 'start', 'end'}
 # Names that a sample uses itself.
 _TAKEN = {
     'filename', 'audio_path', 'missing', 'sample_idx', 'modality',

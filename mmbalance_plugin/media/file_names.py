@@ -16,7 +16,7 @@ def find_file(path: str) -> Optional[str]:
     separates folders by backslashes, and an accented letter is one character
     or two (macOS), which looks the same and is another name.
     """
-    return next(filter(os.path.exists, _spellings(path)), None)
+    return next(filter(os.path.exists, dict.fromkeys(_spellings(path))), None)
 
 
 def _spellings(path: str) -> Iterator[str]:
