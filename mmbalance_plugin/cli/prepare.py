@@ -1,8 +1,9 @@
 """The command behind ``tools/prepare_data.py``."""
 import argparse
 import os
+import re
 import sys
-from typing import Optional, Sequence
+from typing import Optional, Sequence, Tuple
 
 from .arguments import add_verbose
 from .command import Interrupted, command
@@ -50,7 +51,10 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         return 1
     except KeyboardInterrupt as stop:
         raise Interrupted('run it again to go on') from stop
-    print(f'{name}: {"prepared" if done else "up to date"} in {out}')
+    state = 'prepared' if done else 'up to date'
+    if 'shard' in options:
+        state = 'shard {} of {} checked'.format(*options['shard'])
+    print(f'{name}: {state} in {out}')
     return 0
 
 
@@ -70,6 +74,12 @@ def add_media_arguments(parser: argparse.ArgumentParser) -> None:
         help='decode every file (default), or only read its header')
     group.add_argument(
         '--workers', type=int, metavar='N', help='threads (default: all)')
+    group.add_argument(
+        '--shard',
+        type=_shard,
+        metavar='I/N',
+        help='only check the I-th of N parts of the files, beside other '
+        'machines; one call without it then puts the parts together')
     group.add_argument(
         '--split-csv',
         nargs='+',
@@ -107,3 +117,12 @@ def add_media_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='DIR',
         help='ucf101: folder of the flow pictures u/ and v/ (default: looked '
         'for in the source)')
+
+
+def _shard(text: str) -> Tuple[int, int]:
+    match = re.fullmatch(r'(\d+)/(\d+)', text)
+    part, parts = map(int, match.groups()) if match else (0, 0)
+    if not 1 <= part <= parts:
+        raise argparse.ArgumentTypeError(
+            f'{text!r} is not I/N, from 1/N to N/N')
+    return part, parts

@@ -24,7 +24,7 @@ from .manifest import write_text
 from .media import MediaPreparer
 from .media_files import VIDEO, FileIndex
 from .media_plan import TOLERANCE, Plan, PlannedClip, Verdict
-from .media_verify import FILES, known_files
+from .media_verify import known_files
 
 DATASET = 'clips'
 PROTOCOL = 'own'
@@ -247,10 +247,10 @@ class ClipsPreparer(MediaPreparer):
         """
         changed = super().prepare(out, source, **options)
         path = out / SETTINGS
-        if preset is None and path.is_file():
+        if 'shard' in options or preset is None and path.is_file():
             return changed
         rows = list(read_annotation(str(out / PROTOCOL / 'train.csv'))[0])
-        settings, seen = propose(rows, known_files(out / FILES))
+        settings, seen = propose(rows, known_files(out))
         settings.update(PRESETS[preset or 'full'])
         print(describe(settings, seen, path))
         return write_text(path, json.dumps(settings, indent=1) + '\n') \

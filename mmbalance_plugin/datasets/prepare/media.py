@@ -13,7 +13,7 @@ from .manifest import (
 )
 from .media_files import printable
 from .media_plan import Plan, PlannedClip, Verdict, annotations, table
-from .media_verify import FILES, facts_text, inspect_files
+from .media_verify import FILES, facts_text, inspect_files, shard_files
 from .store import MANIFEST, remove_partial
 
 #: Written for the user, not read by anything.
@@ -35,7 +35,8 @@ class MediaPreparer:
     def __init__(self, dataset: str, plan: Callable[..., Plan],
                  options: Sequence[str] = ()) -> None:
         self.dataset, self.plan = dataset, plan
-        self.options = ('check', 'workers', 'accept_missing', *options)
+        self.options = ('check', 'workers', 'accept_missing', 'shard',
+                        *options)
 
     def prepare(self,
                 out: Path,
@@ -43,15 +44,21 @@ class MediaPreparer:
                 check: str = 'decode',
                 workers: Optional[int] = None,
                 accept_missing: bool = False,
+                shard: Optional[Tuple[int, int]] = None,
                 **options) -> bool:
         """Check all clips, write annotations and, last, the manifest.
+
+        The work of many machines: each checks a shard of the files, which
+        writes nothing else; then one more call without ``shard`` checks what
+        none of them has, and writes what a single call would have written.
 
         Args:
             out (Path): Where to write.
             source (Path, optional): Folder of the set as distributed; None
                 for that of the last time, with the options of that time
                 where none are given.
-            check, workers, accept_missing: See ``prepare_data.py --help``.
+            check, workers, accept_missing, shard: See ``prepare_data.py
+                --help``.
             options: Those of the data set.
 
         Returns:
@@ -63,8 +70,9 @@ class MediaPreparer:
         # Everything that can be refused, before hours of decoding.
         if workers is not None and workers < 1:
             raise PreparationError('--workers is a positive number')
-        for folder in [p for p in out.iterdir() if p.is_dir()]:
-            remove_partial(folder)
+        if shard is None:
+            for folder in [p for p in out.iterdir() if p.is_dir()]:
+                remove_partial(folder)
         try:
             old = load_manifest(out, self.dataset)
         except PreparedDataError:
@@ -79,7 +87,12 @@ class MediaPreparer:
         plan = self.plan(source, **options)
         files = inspect_files(
             (name for clip in plan.clips for name in clip.files.values()
-             if name is not None), out, source, check, workers)
+             if name is not None), out, source, check, workers, shard)
+        if shard is not None:
+            bad = sum('problem' in facts for facts in files.values())
+            print(f'{len(files)} files checked, {bad} of them missing or '
+                  'broken')
+            return True
         clips = [(clip, plan.judge(clip, files)) for clip in plan.clips]
         return self._write(out, source, plan, clips, files, options,
                            accept_missing, old)
@@ -129,6 +142,8 @@ class MediaPreparer:
                        for name, text in texts.items()])
         for name in set(old.get('counts', ())) - set(rows):
             (out / f'{name}.csv').unlink(missing_ok=True)
+        for merged in shard_files(out):
+            merged.unlink()
         self._report(out, header, problems, notes, accepted)
         return changed
 

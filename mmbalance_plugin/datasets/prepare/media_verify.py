@@ -4,7 +4,7 @@ import os
 import stat
 from contextlib import suppress
 from pathlib import Path
-from typing import Dict, Iterable, Optional
+from typing import Dict, Iterable, List, Optional, Tuple
 
 from mmbalance_plugin.media import MediaError, probe
 from mmbalance_plugin.utils.files import sha256_file
@@ -15,6 +15,8 @@ from .media_pictures import inspect_pictures, list_pictures, signature
 
 #: What is known of each file, a line each; added to as they are inspected.
 FILES = 'files.jsonl'
+#: The same of a shard, until all are one.
+SHARDS = 'files.{}-of-{}.jsonl'
 CHECKS = ('decode', 'header')
 _KEYS = ('size', 'mtime_ns', 'listing')  # what tells that a file is the same
 _FACTS = ('frames', 'width', 'height', 'sample_rate', 'channels', 'samples',
@@ -67,7 +69,9 @@ def inspect_files(names: Iterable[str],
                   out: Path,
                   source: Path,
                   check: str = 'decode',
-                  workers: Optional[int] = None) -> Dict[str, dict]:
+                  workers: Optional[int] = None,
+                  shard: Optional[Tuple[int, int]] = None
+                  ) -> Dict[str, dict]:
     """Inspect files, remembering in ``files.jsonl`` what is done.
 
     A line is added for each file as it is finished. A process killed at any
@@ -82,11 +86,15 @@ def inspect_files(names: Iterable[str],
         check (str): See :func:`inspect_file`. Defaults to ``'decode'``.
         workers (int, optional): Threads; decoding and hashing run outside
             of Python's lock. Defaults to None: one per core.
+        shard (tuple[int, int], optional): ``(i, n)`` inspects the i-th of n
+            parts of the files and remembers them in a file of its own, so
+            that other processes may be at the other parts. Defaults to None:
+            all files, of which shards may have inspected some.
 
     Returns:
         Dict[str, dict]: Path -> facts, see :func:`inspect_file`.
     """
-    known = known_files(out / FILES)
+    known = known_files(out)
     workers = workers or os.cpu_count() or 1
 
     def fresh(name: str) -> bool:
@@ -101,7 +109,10 @@ def inspect_files(names: Iterable[str],
             return False
         return all(state.get(key) == facts.get(key) for key in _KEYS)
 
-    names = list(dict.fromkeys(names))
+    names, journal_name = list(dict.fromkeys(names)), FILES
+    if shard is not None:
+        names = names[shard[0] - 1::shard[1]]
+        journal_name = SHARDS.format(*shard)
     old, done = [n for n in names if n in known], {}
     if old:
         with in_threads(
@@ -111,7 +122,7 @@ def inspect_files(names: Iterable[str],
             done = {n: known[n] for n, kept in zip(old, results) if kept}
     todo = [n for n in names if n not in done]
     if todo:
-        with open(out / FILES, 'ab') as journal, in_threads(
+        with open(out / journal_name, 'ab') as journal, in_threads(
                 lambda name: (name, inspect_file(source / name, check)), todo,
                 workers, what=f'Checking {len(todo)} files ({len(done)} known '
                 'already)') as inspected:
@@ -124,10 +135,15 @@ def inspect_files(names: Iterable[str],
     return done
 
 
-def known_files(path: Path) -> Dict[str, dict]:
-    """What ``files.jsonl`` says: path -> facts."""
+def shard_files(out: Path) -> List[Path]:
+    """What shards have left."""
+    return sorted(out.glob(SHARDS.format('*', '*')))
+
+
+def known_files(out: Path) -> Dict[str, dict]:
+    """What preparations and their shards have noted: path -> facts."""
     known = {}
-    if path.is_file():
+    for path in filter(Path.is_file, [out / FILES, *shard_files(out)]):
         with open(path, 'rb') as lines:
             for line in lines:
                 # One may have been cut short by a kill.

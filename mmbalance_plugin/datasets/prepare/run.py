@@ -80,7 +80,7 @@ def prepare(name: str,
     """Prepare a data set, unless it is there and whole.
 
     Safe to interrupt at any point and to run again; two at a time wait
-    for each other.
+    for each other, shards of one set do not.
 
     Args:
         name (str): A key of ``PREPARERS``.
@@ -111,17 +111,19 @@ def prepare(name: str,
         raise PreparationError(f'{name} takes no {flags}')
     try:
         out.mkdir(parents=True, exist_ok=True)
-        with _alone(out):
-            remove_partial(out)
+        shard = options.get('shard')
+        with _alone(out, shard):
+            if shard is None:
+                remove_partial(out)
             return PREPARERS[name].prepare(out, source, **options)
     except (OSError, TextError) as error:
         # A full disk or a folder without permission: no traceback needed.
         raise PreparationError(str(error)) from error
 
 
-def _alone(out: Path) -> ContextManager:
+def _alone(out: Path, shard: Optional[Tuple[int, int]]) -> ContextManager:
     """Wait until no other process prepares the folder, and say so."""
-    lock = FileLock(out / '.lock')
+    lock = FileLock(out / ('.lock' + '-of-'.join(map(str, shard or ()))))
     try:
         return lock.acquire(timeout=0)
     except Timeout:

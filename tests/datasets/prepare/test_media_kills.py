@@ -19,7 +19,7 @@ def files_of(out):
     }
 
 
-def prepare_until(source, out, moment, name='crema_d'):
+def prepare_until(source, out, moment, name='crema_d', **options):
     """Prepare in a process of its own, killed at its n-th moment.
 
     Moments are before and after every file that is read and every file that
@@ -66,7 +66,8 @@ def prepare_until(source, out, moment, name='crema_d'):
             os.close(reading)
             devnull = os.open(os.devnull, os.O_WRONLY)
             os.dup2(devnull, 1)
-            prepare(name, source, out, accept_missing=True, workers=2)
+            prepare(name, source, out, accept_missing=True, workers=2,
+                    **options)
             os.write(writing, str(passed).encode())
             os._exit(0)
         finally:
