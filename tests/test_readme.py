@@ -78,4 +78,4 @@ def test_the_tools_commands_run_in_the_order_of_the_page(tmp_path):
                               env={**os.environ, 'PATH': path})
         assert done.returncode == 0, (line, done.stdout[-2000:],
                                       done.stderr[-2000:])
-    assert '| udi_av_digits | 3 |' in done.stdout
+    assert '| udi | 3 |' in done.stdout

@@ -91,7 +91,8 @@ def difference(folds: Sequence[Paired], measure: Measure) -> Difference:
     has a share in it that samples have in each seed anew,
     :math:`V^{both} = (\overline{V_s} - V^{samples}) / (S - 1)` with the
     bootstrap's variance :math:`V_s` of seed s alone. Degrees of freedom are
-    Satterthwaite's.
+    Satterthwaite's, in which the seeds count with all of :math:`s^2 / S`: few
+    seeds may look alike by chance.
 
     The difference is the mean over F folds, its variance the mean of V_f
     divided by F; from :data:`POOLED_FOLDS` folds on at least the variance of
@@ -104,7 +105,7 @@ def difference(folds: Sequence[Paired], measure: Measure) -> Difference:
     Returns:
         Difference: Of the measure's own sign.
     """
-    means, variances, freedoms = [], [], []
+    means, variances, doubts = [], [], []
     for fold in folds:
         each = (measure.value(fold.method.sum(axis=1))
                 - measure.value(fold.baseline.sum(axis=1)))
@@ -113,17 +114,20 @@ def difference(folds: Sequence[Paired], measure: Measure) -> Difference:
         seeds, clusters = fold.method.shape[:2]
         scale = clusters / max(clusters - 1, 1)
         samples = drawn.mean(axis=1).var(ddof=1) * scale
-        of_seeds = np.nan
+        variance = doubt = np.nan
         if seeds >= MIN_SEEDS:
             own = drawn.var(axis=0, ddof=1).mean() * scale
             both = (own - samples) / (seeds - 1)
-            of_seeds = max(0., each.var(ddof=1) / seeds - both)
+            spread = each.var(ddof=1) / seeds
+            variance = samples + max(0., spread - both)
+            doubt = (samples**2 / max(clusters - 1, 1)
+                     + min(spread, variance)**2 / (seeds - 1))
         means.append(each.mean())
-        variances += [samples, of_seeds]
-        freedoms += [max(clusters - 1, 1), max(seeds - 1, 1)]
-    parts = np.array(variances) / len(folds)**2
-    total = parts.sum()
-    freedom = total**2 / (parts**2 / freedoms).sum() if total else np.inf
+        variances.append(variance)
+        doubts.append(doubt)
+    total = sum(variances) / len(folds)**2
+    doubt = sum(doubts) / len(folds)**4
+    freedom = total**2 / doubt if doubt else np.inf
     if len(folds) >= POOLED_FOLDS:
         between = np.var(means, ddof=1) / len(folds)
         if between > total:

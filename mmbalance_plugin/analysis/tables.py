@@ -132,17 +132,17 @@ def score_cells(comparison: Comparison,
     columns = [(metric, 'fused', scale)]
     columns += [(f'{metric}_{m}', m, scale) for m in comparison.modalities]
     columns += [more for more in _MORE if more[0] != metric]
-    known = {row.name: published[row.records[0].stem]
+    known = {row.method: published[row.records[0].stem]
              for row in comparison.rows
              if row.records[0].stem in published}
     head = ['method', 'runs', *(title for _, title, _ in columns)]
     rows = []
     for row in comparison.rows:
-        cells = [row.name, str(len(row.records))]
+        cells = [row.method, str(len(row.records))]
         cells += [_score(row, split, key, factor)
                   for key, _, factor in columns]
         if known:
-            entry = known.get(row.name)
+            entry = known.get(row.method)
             cells.append(f'{entry["value"]} ({entry["source"]})' if entry
                          else '-')
         rows.append(cells)
@@ -161,7 +161,7 @@ def cost_cells(comparison: Comparison) -> Cells:
         cost = cost_of(row)
         flops = cost['flops_inference']
         rows.append([
-            row.name,
+            row.method,
             ', '.join(f'{a} {anchors.count(a)}x'
                       for a in dict.fromkeys(anchors)) or '-',
             f'{cost["optimizer_steps"]:.0f}',
@@ -190,7 +190,7 @@ def _differences(comparison: Comparison) -> str:
     what = 'each sample by itself' if comparison.source is None else \
         f'samples of one {comparison.source} together'
     note = (
-        f'Differences in {comparison.metric} to {comparison.baseline.name} '
+        f'Differences in {comparison.metric} to {comparison.baseline.method} '
         'on the same test samples, paired by seed. Errors are of a bootstrap '
         f'that resamples {what} and of the spread over seeds; intervals have '
         "the level at which Holm's correction holds each of the "
@@ -213,7 +213,7 @@ def difference_cells(comparison: Comparison) -> Cells:
         fold = [] if not folds else [
             'all' if found.fold is None else str(found.fold)]
         rows.append([
-            found.row.name, *fold, str(found.difference.runs),
+            found.row.method, *fold, str(found.difference.runs),
             _signed(found.difference.estimate, comparison.metric),
             _interval(found, comparison.metric),
             '-' if math.isnan(found.difference.p)
@@ -232,7 +232,7 @@ def sentence(found: Finding, comparison: Comparison) -> str:
         'too few seeds': 'has too few seeds to be held against',
         'within noise': 'is **within noise** of',
     }.get(found.verdict, f'**{found.verdict}** against')
-    return (f'{found.row.name} {said} {comparison.baseline.name}{where}: '
+    return (f'{found.row.method} {said} {comparison.baseline.method}{where}: '
             f'{size}.')
 
 
@@ -248,10 +248,11 @@ def _origin(comparison: Comparison) -> str:
         lines[-1] = f'{lines[-1]} {word}' if lines[-1] else word
     folds = {r.fold for r in records} - {None}
     over = f' over {len(folds)} folds' if folds else ''
-    return (f'{comparison.split.capitalize()}{over}, mean ± deviation over '
-            'seeds, in percent (log-loss in nats); commit '
-            f'{commits}; {machines}:\n\n```bash\n' + ' \\\n'.join(lines)
-            + '\n```')
+    data = f' of {comparison.data}' if comparison.data else ''
+    split = comparison.split.capitalize()
+    return (f'{split}{data}{over}, mean ± deviation over seeds, in percent '
+            f'(log-loss in nats); commit {commits}; {machines}:\n\n'
+            '```bash\n' + ' \\\n'.join(lines) + '\n```')
 
 
 def _row_data(row: Row, split: str) -> Dict[str, Any]:

@@ -60,20 +60,21 @@ def test_scores_costs_and_verdicts(store):
     assert cells(table, 0) == ['method', 'runs', 'fused', 'audio', 'macro-F1',
                                'ECE', 'log-loss']
     rows = {cells(table, i)[0]: cells(table, i) for i in (2, 3, 4)}
-    assert rows['udi_av_digits'][1:4] == ['4', '88.50 ± 1.29',
+    assert rows['udi'][1:4] == ['4', '88.50 ± 1.29',
                                           '50.00 ± 0.00']
     # Sure of 0.7, and right in 0.885.
-    assert rows['udi_av_digits'][5] == '18.50 ± 1.29'
+    assert rows['udi'][5] == '18.50 ± 1.29'
     cost = cells(table, 8)
     assert cost[1:] == ['-', '100', '30', '2.00', '2', '1', '1,234'] or \
         cost[1] == 'audio 4x'
     verdicts = {f.row.method: f.verdict for f in found.findings}
     assert verdicts == {'udi': 'helps', 'ogm': 'within noise'}
-    assert '* udi_av_digits **helps** against joint_av_digits: +20.00 [+' \
+    assert '* udi **helps** against joint: +20.00 [+' \
         in table
-    assert '* ogm_av_digits is **within noise** of joint_av_digits: +0.00 ' \
+    assert '* ogm is **within noise** of joint: +0.00 ' \
         in table
-    assert 'each sample by itself' in table and 'commit abc; ' in table
+    assert 'each sample by itself' in table
+    assert 'Test of av_digits, mean' in table and 'commit abc; ' in table
 
 
 def test_the_same_numbers_as_json_and_csv(store):
