@@ -30,9 +30,10 @@ def runs_report(comparisons: Sequence[Comparison]) -> str:
     """
     verdicts, sections = [], []
     for found in comparisons:
+        start = f'{found.data}: ' if len(comparisons) > 1 else ''
         verdicts += [
             Verdict(_TONES.get(f.verdict, 'unknown'),
-                    sentence(f, found).replace('**', ''))
+                    start + sentence(f, found).replace('**', ''))
             for f in found.findings]
         end = f' on {found.data}' if len(comparisons) > 1 else ''
         sections += _sections(found, end)
@@ -54,21 +55,21 @@ def _sections(found: Comparison, end: str) -> List[Section]:
     if found.findings and found.baseline is not None:
         scale = .01 if found.metric.startswith('log_loss') else 1
         drawn = {
-            f.row.name if f.fold is None else f'{f.row.name}, fold {f.fold}':
+            f.row.method + ('' if f.fold is None else f', fold {f.fold}'):
             {'difference': [scale * v for v in (
                 f.difference.estimate, f.low, f.high)]}
             for f in found.findings if not math.isnan(f.low)}
         unit = ', points' if scale == 1 else ''
         parts.append(Section(
             f'Is it more than chance{end}?',
-            f'Differences to {found.baseline.name}, paired by seed and '
+            f'Differences to {found.baseline.method}, paired by seed and '
             "sample, with intervals that hold together (Holm's correction).",
             [Figure(intervals(drawn, f'difference in {found.metric}{unit}'),
                     'What covers zero is within noise.')] if drawn else [],
             [Table(*difference_cells(found))]))
     parts.append(Section(f'What do they cost{end}?', 'Means of the runs.',
                          tables=[Table(*cost_cells(found))]))
-    series = {row.name: line for row in found.rows
+    series = {row.method: line for row in found.rows
               if (line := _course(row, found.metric)) is not None}
     if series:
         parts.append(Section(

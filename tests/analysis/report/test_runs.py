@@ -37,8 +37,8 @@ def store(tmp_path_factory):
 
 def test_it_says_what_the_tables_say(store):
     page = runs_report(compare(make_rows(read_records([str(store)]))))
-    assert re.search(r'class="verdict good"><p>udi_av_digits helps against '
-                     r'joint_av_digits: \+1\d\.\d\d \[\+', page)
+    assert re.search(r'class="verdict good"><p>udi helps against '
+                     r'joint: \+1\d\.\d\d \[\+', page)
     for text in ('What do they reach?', 'Is it more than chance?',
                  'What do they cost?', 'How did they get there?', 'macro-F1',
                  'python tools/compare.py configs/joint_av_digits.py'):
@@ -46,7 +46,7 @@ def test_it_says_what_the_tables_say(store):
     # Differences of one row, and the course of the one that has a log.
     assert page.count('<svg') == 2
     course = page[page.index('How did they get there?'):]
-    assert 'udi_av_digits' in course and 'joint_av_digits' not in course
+    assert '>udi<' in course and '>joint<' not in course
 
 
 def test_the_tool_and_a_browser(store, root, run_python, tmp_path):
