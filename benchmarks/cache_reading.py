@@ -5,7 +5,7 @@ python benchmarks/cache_reading.py --folder DIR
 Fills a cache with noise of the size of CREMA-D's frames, then draws three
 frames of each clip, with the entries dropped from memory before each pass;
 beside it, bare reads of as many frames. Needs Linux, and a disk below DIR.
-docs/datasets.md says what it showed.
+docs/datasets/clips.md says what it showed.
 """
 import argparse
 import sys

@@ -48,7 +48,8 @@ def anchors(page):
 
 @pytest.mark.parametrize('page', ['README.md', 'CHANGELOG.md',
                                   'CONTRIBUTING.md', *(
-    f'docs/{path.name}' for path in sorted((ROOT / 'docs').glob('*.md')))])
+    str(path.relative_to(ROOT))
+    for path in sorted((ROOT / 'docs').rglob('*.md')))])
 def test_links_lead_somewhere(page):
     page = ROOT / page
     for target in re.findall(r'\]\(([^)]+)\)', prose(page)):

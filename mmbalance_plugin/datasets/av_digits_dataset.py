@@ -29,7 +29,7 @@ class AVDigitsDataset(PreparedArrayDataset):
     The data set was chosen because it is imbalanced, and 300 recordings
     back all pairs of val and of test (``ids['recording']`` says which):
     confidence intervals must be clustered by recording. See
-    docs/datasets.md.
+    docs/datasets/av_digits.md.
 
     Args:
         split (str): 'train', 'val' or 'test'. Defaults to 'train'.

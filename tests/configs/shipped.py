@@ -76,7 +76,8 @@ def edited(folder, name, *edits):
     return copy
 
 
-#: How a set's base gets a cache, or another protocol; see docs/datasets.md.
+#: How a set's base gets a cache, or another protocol; see
+#: docs/datasets/clips.md.
 CACHED = {
     'crema_d': ('short_clips.py', 'short_clips_cached.py'),
     'ucf101': ('frames_and_flow.py', 'frames_and_flow_cached.py'),

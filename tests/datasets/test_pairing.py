@@ -73,7 +73,8 @@ class Numbered(ArrayDataset):
 
 
 def test_the_command_of_the_docs(root, fake_data):
-    line, = (x for x in (root / 'docs/datasets.md').read_text().split('\n')
+    page = (root / 'docs/datasets/in_memory.md').read_text()
+    line, = (x for x in page.split('\n')
              if 'pairing=' in x and 'tools/train.py' in x)
     path, options = re.search(r'(configs/\S+) --cfg-options (.*)',
                               line).groups()

@@ -1,5 +1,6 @@
 # Clips with sound and a cache: they are decoded in the first epoch only. Put
-# it in the place of audio_visual_clips.py; docs/datasets.md says what is kept.
+# it in the place of audio_visual_clips.py; docs/datasets/clips.md says what is
+# kept.
 _base_ = './audio_visual_clips.py'
 
 cache = dict(type='mmbalance_plugin.CachedTransforms', folder='data/cache')

@@ -1,6 +1,6 @@
 # Frames and flow with a cache: clips are decoded in the first epoch only; the
 # flow is pictures already and is read as it lies. Put it in the place of
-# frames_and_flow.py; docs/datasets.md says what is kept.
+# frames_and_flow.py; docs/datasets/clips.md says what is kept.
 _base_ = './frames_and_flow.py'
 
 kept = dict(

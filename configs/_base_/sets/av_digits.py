@@ -1,6 +1,7 @@
 # AVDigits: handwritten digits rebuilt from six principal components, and
 # spoken digits with noise, paired by class. python tools/prepare_data.py
-# av_digits fetches both; docs/datasets.md says how the numbers were chosen.
+# av_digits fetches both; docs/datasets/av_digits.md says how the numbers were
+# chosen.
 _base_ = [
     '../datasets/in_memory.py', '../models/branches.py',
     '../schedules/sgd_cosine.py', '../default_runtime.py'

@@ -1,7 +1,7 @@
 # CGMNIST: digits in gray, and in a colour that tells the class in training
 # and nothing in the test. python tools/prepare_data.py cgmnist fetches MNIST;
-# docs/datasets.md says what it is. This is the short recipe, for a CPU; the
-# field's is cgmnist_full.py.
+# docs/datasets/cgmnist.md says what it is. This is the short recipe, for a
+# CPU; the field's is cgmnist_full.py.
 _base_ = [
     '../datasets/in_memory.py', '../models/branches.py',
     '../schedules/sgd_cosine.py', '../default_runtime.py'

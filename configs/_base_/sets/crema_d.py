@@ -1,6 +1,6 @@
 # CREMA-D: six acted emotions, picture (flv) and sound (wav).
 # python tools/prepare_data.py crema_d --source DIR checks what you have;
-# docs/datasets.md says where it comes from.
+# docs/datasets/crema_d.md says where it comes from.
 # With a cache: short_clips_cached.py. By the literature's random split, whose
 # test actors are all in training as well: protocol='paper'.
 _base_ = [

@@ -1,6 +1,6 @@
 # HTAD: sound and wrist motion of seven activities at home, one block of
 # recordings left out. python tools/prepare_data.py htad fetches it and prints
-# its licence (research and education); docs/datasets.md says what it is.
+# its licence (research and education); docs/datasets/htad.md says what it is.
 # Three folds, or five of protocol='random': in each data set.
 _base_ = [
     '../datasets/in_memory.py', '../models/branches.py',

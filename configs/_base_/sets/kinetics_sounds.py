@@ -1,7 +1,7 @@
 # Kinetics-Sounds: clips of Kinetics whose action is heard as well.
 # python tools/prepare_data.py kinetics_sounds --source DIR checks what you
-# have; docs/datasets.md says where it comes from. Prepared with --classes 34,
-# it has 34.
+# have; docs/datasets/kinetics_sounds.md says where it comes from. Prepared
+# with --classes 34, it has 34.
 # With a cache: audio_visual_clips_cached.py. By the split of the imbalance
 # papers, 14,799 / 2,597 clips: protocol='paper'.
 _base_ = [

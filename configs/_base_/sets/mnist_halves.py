@@ -1,6 +1,7 @@
 # MNIST halves: top and bottom of one handwritten digit, 3,000 to train on.
-# python tools/prepare_data.py mnist_halves fetches MNIST; docs/datasets.md
-# says what it is. Other sizes: n_samples of a split's data set.
+# python tools/prepare_data.py mnist_halves fetches MNIST;
+# docs/datasets/mnist_halves.md says what it is. Other sizes: n_samples of a
+# split's data set.
 _base_ = [
     '../datasets/in_memory.py', '../models/branches.py',
     '../schedules/sgd_cosine.py', '../default_runtime.py'

@@ -1,6 +1,6 @@
 # UCI Multiple Features: three of six views of handwritten numerals, of very
 # unequal strength. python tools/prepare_data.py multiple_features fetches
-# them; docs/datasets.md says what they are.
+# them; docs/datasets/multiple_features.md says what they are.
 _base_ = [
     '../datasets/in_memory.py', '../models/branches.py',
     '../schedules/sgd_cosine.py', '../default_runtime.py'

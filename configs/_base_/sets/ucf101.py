@@ -1,6 +1,6 @@
 # UCF101: frames, and the optical flow around them, as two modalities.
 # python tools/prepare_data.py ucf101 --source DIR checks what you have;
-# docs/datasets.md says where it comes from.
+# docs/datasets/ucf101.md says where it comes from.
 # With a cache: frames_and_flow_cached.py. Other official splits:
 # protocol='split2' and 'split3'.
 _base_ = [

@@ -1,6 +1,6 @@
 # VGGSound: 309 sound events that are seen as well.
 # python tools/prepare_data.py vggsound --source DIR checks what you have;
-# docs/datasets.md says where it comes from.
+# docs/datasets/vggsound.md says where it comes from.
 # With a cache: audio_visual_clips_cached.py.
 _base_ = [
     '../datasets/audio_visual_clips.py',

@@ -1,6 +1,6 @@
 # Watch: accelerometer and gyroscope of a smartwatch, seven exercises; nobody
 # is in two splits. python tools/prepare_data.py watch fetches it;
-# docs/datasets.md says what it is. Five folds: fold of each data set.
+# docs/datasets/watch.md says what it is. Five folds: fold of each data set.
 _base_ = [
     '../datasets/in_memory.py', '../models/branches.py',
     '../schedules/sgd_cosine.py', '../default_runtime.py'

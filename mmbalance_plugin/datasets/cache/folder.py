@@ -22,8 +22,8 @@ class CacheFolder:
     """Writes into the folder of a cache, or says once why it cannot.
 
     A file is written under another name and then renamed, so that any number
-    of processes may write the same one and be killed; docs/datasets.md says
-    what then becomes of the rest, and of a folder that cannot be written.
+    of processes may write the same one and be killed; docs/datasets/clips.md
+    says what then becomes of the rest, and of a folder that cannot be written.
     Files are not synced to the disk: a power cut may cost entries, which
     then have the wrong size and are made anew.
 

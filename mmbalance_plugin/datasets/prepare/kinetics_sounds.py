@@ -50,7 +50,9 @@ def class_of(text: str) -> str:
 def plan(source: Path,
          annotations: Optional[List[str]] = None,
          classes: int = 31) -> Plan:
-    """Plan the protocols of docs/datasets.md from annotations and clips.
+    """Plan the protocols from annotations and clips.
+
+    docs/datasets/kinetics_sounds.md describes them.
 
     Kinetics' test clips, which were released without labels, have no part in
     ``'fair'``, unless there are no validation clips.

@@ -29,7 +29,7 @@ _NEEDS = dict(video=['video'], flow_u=PICTURES, flow_v=PICTURES)
 
 
 def plan(source: Path, flow: Optional[str] = None) -> Plan:
-    """Plan the three official splits, laid out as docs/datasets.md says.
+    """Plan the three official splits, as docs/datasets/ucf101.md lays out.
 
     Args:
         source (Path): Folder that holds them.

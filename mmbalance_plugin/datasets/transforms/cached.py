@@ -39,9 +39,9 @@ class CachedTransforms(Transform):
     crop and other frames.
 
     An entry is found by everything that its values depend on, which
-    docs/datasets.md lists; it also tells what happens where processes share
-    a folder, are killed, or cannot write. Of the sample the transforms see
-    nothing else: what an earlier, perhaps random, transform put there is
+    docs/datasets/clips.md lists; it also tells what happens where processes
+    share a folder, are killed, or cannot write. Of the sample the transforms
+    see nothing else: what an earlier, perhaps random, transform put there is
     hidden from them.
 
     Required Keys:

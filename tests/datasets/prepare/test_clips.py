@@ -180,10 +180,11 @@ def test_settings_follow_from_the_clips_and_are_the_users(tree, tmp_path):
     assert json.loads(path.read_text())['max_epochs'] == 2
 
 
-@pytest.mark.parametrize('method', [
-    'joint', pytest.param('udi', marks=pytest.mark.slow)])
-def test_one_line_is_a_method(tree, tmp_path, monkeypatch, method):
-    """Prepared, trained without an override, and tested."""
+def test_one_line_is_a_method(tree, tmp_path, monkeypatch):
+    """Prepared, trained without an override, and tested.
+
+    UDI is in tests/docs/test_own_clips.py.
+    """
     monkeypatch.chdir(tmp_path)
     # A class more than there are in the shipped configs.
     source = shutil.copytree(tree, tmp_path / 'clips')
@@ -193,7 +194,7 @@ def test_one_line_is_a_method(tree, tmp_path, monkeypatch, method):
     settings.write_text(settings.read_text().replace(
         '"max_epochs": 2', '"max_epochs": 1'))
     (tmp_path / 'mine.py').write_text(
-        f"_base_ = 'mmbalance_plugin::{method}_clips.py'\n")
+        "_base_ = 'mmbalance_plugin::joint_clips.py'\n")
     cfg = Config.fromfile('mine.py')
     assert cfg.model.head.num_classes == 3
     cfg.work_dir = 'work'
