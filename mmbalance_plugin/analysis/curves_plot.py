@@ -56,7 +56,7 @@ def plot_curves(runs: Dict[str, Sequence[str]],
     for cells, (method, row) in zip(axes, panels.items()):
         for axis, (key, curves) in zip(cells, row.items()):
             _panel(axis, method, key, curves, len(runs[method]))
-    _save(figure, path, dpi)
+    save_figure(figure, path, dpi)
 
 
 def _check_logged(runs: Dict[str, Sequence[str]], data: Dict[str, list],
@@ -85,7 +85,7 @@ def _first(records, alternatives: str):
     return keys[0], {}
 
 
-def _save(figure, path: str, dpi: int) -> None:
+def save_figure(figure, path: str, dpi: int) -> None:
     """Write the image; a PNG with few colours, to be small."""
     figure.savefig(path, dpi=dpi)
     if path.endswith('.png'):

@@ -11,12 +11,13 @@ from mmbalance_plugin.shipped import shipped_root
 from .command import UsageError, command
 from .near import near
 
-# A tool is called by the first word of its file's name.
+# A tool is called by the first word of its file's name, or by all of them
+# where several begin with it.
 _USAGE = """usage: mmbalance COMMAND ...
 
 commands:
 {commands}
-  list      methods and data sets, with their configs
+  list          methods and data sets, with their configs
 
 mmbalance COMMAND --help says more. Configs are named as shipped
 (udi_av_digits) or by their path."""
@@ -36,7 +37,7 @@ def main() -> Optional[int]:
     name = sys.argv[1] if len(sys.argv) > 1 else '--help'
     if name in ('-h', '--help'):
         print(_USAGE.format(commands='\n'.join(
-            f'  {tool:9} {_summary(path)}' for tool, path in tools.items())))
+            f'  {tool:13} {_summary(path)}' for tool, path in tools.items())))
     elif name == 'list':
         print(_listing())
     elif name in tools:
@@ -52,7 +53,9 @@ def main() -> Optional[int]:
 
 def _tools() -> Dict[str, Path]:
     files = sorted((shipped_root() / 'tools').glob('*.py'))
-    return {file.stem.split('_')[0]: file for file in files}
+    first = [file.stem.split('_')[0] for file in files]
+    return {word if first.count(word) == 1 else file.stem.replace('_', '-'):
+            file for word, file in zip(first, files)}
 
 
 def _summary(tool: Path) -> str:
