@@ -183,6 +183,10 @@ class AudioVisualDataset(SelectiveLoading, BaseActionDataset):
         prefix = self.data_prefix.get(kind, self.data_prefix['video']) or ''
         return os.path.join(prefix, name)
 
+    def get_cat_ids(self, idx: int) -> List[int]:
+        """Return the classes of a clip, for class-aware samplers."""
+        return np.ravel(self.get_data_info(idx)['label']).tolist()
+
     def filter_data(self) -> List[dict]:
         """Check the files and apply the policy for missing modalities."""
         skip, count = self.missing == 'skip', len(self.data_list)

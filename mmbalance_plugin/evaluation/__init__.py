@@ -6,6 +6,7 @@ from .functional import (
     mean_average_precision,
     mean_class_accuracy,
     top1_accuracy,
+    top_k_accuracy,
 )
 from .multimodal_metric import MultimodalMetric
 from .predictions import Predictions, load_predictions, save_predictions
@@ -13,5 +14,5 @@ from .predictions import Predictions, load_predictions, save_predictions
 __all__ = [
     'MultimodalMetric', 'Predictions', 'load_predictions', 'macro_f1',
     'mean_average_precision', 'mean_class_accuracy', 'save_predictions',
-    'top1_accuracy'
+    'top1_accuracy', 'top_k_accuracy'
 ]

@@ -19,6 +19,20 @@ def top1_accuracy(scores: np.ndarray, labels: np.ndarray) -> float:
     return float((scores.argmax(axis=1) == labels).mean())
 
 
+def top_k_accuracy(scores: np.ndarray, labels: np.ndarray, k: int) -> float:
+    """Share of samples whose label is among the k highest scores.
+
+    Of equal scores the first count as the highest.
+
+    Raises:
+        ValueError: There are not more than k classes.
+    """
+    if k >= scores.shape[1]:
+        raise ValueError(f'top{k} of {scores.shape[1]} classes is always 1')
+    highest = (-scores).argsort(axis=1, kind='stable')[:, :k]
+    return float((highest == labels[:, None]).any(axis=1).mean())
+
+
 def mean_class_accuracy(scores: np.ndarray, labels: np.ndarray) -> float:
     """Mean of the accuracies within the classes.
 

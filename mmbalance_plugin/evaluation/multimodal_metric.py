@@ -1,6 +1,17 @@
 """Accuracy of the fused prediction and of each modality."""
+import re
+from functools import partial
 from itertools import chain
-from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    List,
+    Optional,
+    Sequence,
+    Tuple,
+)
 
 import numpy as np
 import torch
@@ -15,6 +26,7 @@ from .functional import (
     mean_average_precision,
     mean_class_accuracy,
     top1_accuracy,
+    top_k_accuracy,
 )
 from .predictions import Predictions
 
@@ -49,8 +61,8 @@ class MultimodalMetric(BaseMetric):
     only fill the last batch are dropped.
 
     Args:
-        metrics (Sequence[str]): Which measures, in order. Defaults to all:
-            ('top1', 'mean1', 'macro_f1', 'mAP').
+        measures (Sequence[str]): Which ones, in order; 'top5' and the
+            like too. Defaults to ('top1', 'mean1', 'macro_f1', 'mAP').
         collect_device (str): Where results of the ranks are collected, 'cpu'
             or 'gpu'. Defaults to 'cpu'.
         prefix (str, optional): First part of the names. Defaults to None,
@@ -62,16 +74,16 @@ class MultimodalMetric(BaseMetric):
     default_prefix = 'acc'
 
     def __init__(self,
-                 metrics: Sequence[str] = tuple(MEASURES),
+                 measures: Sequence[str] = tuple(MEASURES),
                  collect_device: str = 'cpu',
                  prefix: Optional[str] = None,
                  collect_dir: Optional[str] = None) -> None:
         super().__init__(collect_device, prefix, collect_dir)
-        unknown = [name for name in metrics if name not in MEASURES]
-        if unknown or not metrics:
-            raise ValueError(f'metrics must be some of {tuple(MEASURES)}, '
-                             f'but got {tuple(metrics)}')
-        self.metrics = tuple(metrics)
+        found = {name: _measure(name) for name in measures}
+        self.measures = {name: f for name, f in found.items() if f}
+        if len(self.measures) < len(found) or not measures:
+            raise ValueError(f"measures must be some of {tuple(MEASURES)} or "
+                             f"'top5' and the like, but got {tuple(measures)}")
         self.collected: List[dict] = []
 
     def names(self, modalities: Sequence[str],
@@ -91,7 +103,7 @@ class MultimodalMetric(BaseMetric):
         suffixes = ([''] if fused else []) + [f'_{m}' for m in modalities]
         start = f'{self.prefix}/' if self.prefix else ''
         return [f'{start}{measure}{suffix}' for suffix in suffixes
-                for measure in self.metrics]
+                for measure in self.measures]
 
     def predictions(self) -> Optional[Predictions]:
         """All that was last evaluated; None on ranks that computed nothing.
@@ -180,7 +192,7 @@ class MultimodalMetric(BaseMetric):
             'samples by what they have: ' + ', '.join(
                 f'{there} {len(group)}' for there, group in groups.items()),
             'current')
-        name = self.metrics[0]
+        name = next(iter(self.measures))
         return {
             f'{name}@{there}': self._measure(None, group)[name]
             for there, group in groups.items()
@@ -207,9 +219,17 @@ class MultimodalMetric(BaseMetric):
                 f'labels span {labels.min()}..{labels.max()}, but the '
                 f'{owner} predictions have {scores.shape[1]} classes')
         return {
-            measure + suffix: MEASURES[measure](scores, labels)
-            for measure in self.metrics
+            name + suffix: measure(scores, labels)
+            for name, measure in self.measures.items()
         }
+
+
+def _measure(name: str) -> Optional[Callable]:
+    """The function of a measure; None where there is none of that name."""
+    top = re.fullmatch(r'top([1-9]\d*)', name)
+    if name in MEASURES or not top:
+        return MEASURES.get(name)
+    return partial(top_k_accuracy, k=int(top[1]))
 
 
 def _union(names: Iterable[Iterable[str]]) -> List[str]:

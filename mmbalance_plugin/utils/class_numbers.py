@@ -34,7 +34,7 @@ def integers(labels: Any, owner: str) -> np.ndarray:
     raise ValueError(
         f'{owner} must be class numbers, that is integers, but number '
         f'{index} is {wrong} ({array.dtype}); convert them where they are '
-        'made')
+        'made (numbers that are no classes, regression, are not supported)')
 
 
 def class_numbers(labels: Any,

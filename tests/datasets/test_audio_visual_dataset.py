@@ -3,6 +3,7 @@ import json
 import shutil
 
 import pytest
+from mmengine.dataset import ClassBalancedDataset
 
 from mmbalance_plugin.datasets.audio_visual_dataset import AudioVisualDataset
 from mmbalance_plugin.datasets.av_annotation import AnnotationError
@@ -54,6 +55,15 @@ def test_csv_with_a_file_for_each(folder):
     assert item['data_samples'].gt_label.tolist() == [0]
     assert item['data_samples'].metainfo['sample_idx'] == 0
     assert item['data_samples'].modality_mask == dict(visual=True, audio=True)
+
+
+def test_rare_classes_can_be_repeated(folder):
+    """f = (3/4, 1/4): factors 1 and sqrt(.5 / .25), rounded up."""
+    dataset = build(folder, 'path,label\n' + 'whole.mp4,0\n' * 3 +
+                    'whole.mp4,1\n')
+    balanced = ClassBalancedDataset(dataset, .5)
+    assert [balanced.get_data_info(i)['label']
+            for i in range(len(balanced))] == [0, 0, 0, 1, 1]
 
 
 @pytest.mark.parametrize('wrapped', [False, True])

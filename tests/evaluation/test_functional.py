@@ -56,6 +56,16 @@ def slow_map(scores, labels):
     return sum(values) / len(values)
 
 
+def test_top_k_by_hand():
+    # Ranks of the labels: 1, 1, 2, 1, 2; the fourth has ties behind it.
+    assert functional.top_k_accuracy(SCORES, LABELS, 1) == .6
+    assert functional.top_k_accuracy(SCORES, LABELS, 2) == 1.
+    equal = np.ones((3, 4))
+    assert functional.top_k_accuracy(equal, np.array([0, 1, 3]), 2) == 2 / 3
+    with pytest.raises(ValueError, match='top4 of 4 classes is always 1'):
+        functional.top_k_accuracy(SCORES, LABELS, 4)
+
+
 @pytest.mark.parametrize('seed', range(5))
 @pytest.mark.parametrize('ties', [False, True])
 def test_against_slow_implementations(seed, ties):

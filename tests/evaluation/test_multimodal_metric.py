@@ -82,10 +82,24 @@ def test_a_recognizer_without_unimodal_scores():
 
 
 def test_choice_of_measures_and_prefix():
-    metrics = evaluate(predictions(), metrics=('mAP', 'top1'), prefix='val')
+    metrics = evaluate(predictions(), measures=('mAP', 'top1'), prefix='val')
     assert list(metrics)[:2] == ['val/mAP', 'val/top1']
-    with pytest.raises(ValueError, match='top5'):
-        METRICS.build(dict(type='MultimodalMetric', metrics=['top5']))
+    with pytest.raises(ValueError, match='mAp'):
+        METRICS.build(dict(type='MultimodalMetric', measures=['mAp']))
+
+
+def test_top_k_beside_the_others():
+    samples = predictions()
+    metrics = evaluate(samples, measures=('top1', 'top2', 'top3'))
+    values = [metrics[f'acc/top{k}_rgb'] for k in (1, 2, 3)]
+    assert values == sorted(values) and values[0] < values[2]
+    labels = np.arange(17) % 4
+    rgb = np.stack([s.pred_scores['rgb'].numpy() for s in samples])
+    last = rgb.argmin(1) == labels
+    assert values[2] == pytest.approx(1 - last.mean())
+    for wrong in ('top0', 'top-1', 'top5 '):
+        with pytest.raises(ValueError, match="'top5' and the like"):
+            evaluate(samples, measures=('top1', wrong))
 
 
 def test_results_do_not_leak_into_the_next_evaluation():

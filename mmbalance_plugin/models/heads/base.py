@@ -33,8 +33,9 @@ class MultimodalHead(BaseModule, metaclass=ABCMeta):
         in_channels (dict[str, int]): Channels D_m of each modality's feature.
             The recognizer fills this in from its encoders.
         loss_cls (dict, optional): Config of a loss that is called with
-            logits (B, C) and targets (B, ). Defaults to None, which means
-            cross-entropy.
+            logits (B, C) and targets (B, ), such as
+            ``dict(type='mmaction.CrossEntropyLoss', class_weight=[1., 3.])``.
+            Defaults to None, which means cross-entropy.
         init_cfg (dict | list[dict], optional): Initialisation, applied to
             each branch alone where there are branches. Defaults to None:
             PyTorch's.
@@ -44,6 +45,10 @@ class MultimodalHead(BaseModule, metaclass=ABCMeta):
         branches (nn.ModuleDict | None): The classifiers of the modalities, if
             they are separate modules.
         init_seed (int): Base of the streams of the initial weights.
+
+    Raises:
+        ValueError: There are fewer than two classes, or ``loss_cls`` makes
+            no scalar of logits and classes.
     """
 
     is_init: bool
@@ -61,13 +66,20 @@ class MultimodalHead(BaseModule, metaclass=ABCMeta):
                  loss_cls: Optional[dict] = None,
                  init_cfg: Optional[Union[dict, list]] = None) -> None:
         super().__init__(init_cfg)
+        if num_classes < 2:
+            raise ValueError(f'num_classes={num_classes}: a head tells two '
+                             'or more classes apart; regression is not '
+                             'supported')
         self.num_classes = num_classes
         self.in_channels = dict(in_channels)
         self.modalities = check_modality_names(
             self.in_channels,
             type(self).__name__)
         self.init_seed = torch.initial_seed()
-        self.loss_cls = None if loss_cls is None else MODELS.build(loss_cls)
+        self.loss_cls = None
+        if loss_cls is not None:
+            self.loss_cls = MODELS.build(loss_cls)
+            _try_loss(self.loss_cls, num_classes)
         self.branches: Optional[nn.ModuleDict] = None
 
     def build_branches(self, build: Callable[[int], nn.Module]) -> None:
@@ -232,3 +244,21 @@ class MultimodalHead(BaseModule, metaclass=ABCMeta):
                     f'{type(self).__name__} expects (B, '
                     f'{self.in_channels[name]})')
         return {name: features[name] for name in wanted}
+
+
+@torch.no_grad()
+def _try_loss(loss_cls: Callable, classes: int) -> None:
+    """Refuse a loss of something else than classes."""
+    name = getattr(loss_cls, '__name__', type(loss_cls).__name__)
+    # Of more samples than classes, or broadcasting might hide the misfit.
+    logits, targets = torch.zeros(classes + 1, classes), torch.arange(
+        classes + 1) % classes
+    try:
+        shape = tuple(loss_cls(logits, targets).shape)
+    except Exception as error:
+        raise ValueError(
+            f'loss_cls: {name} fails on logits (B, {classes}) and class '
+            f'numbers (B, ), which it must take: {error}') from error
+    if shape:
+        raise ValueError(f'loss_cls: {name} gives {shape} where a scalar is '
+                         'needed')

@@ -38,6 +38,8 @@ class ReconBoostLoss(ObjectiveTerm):
             of several modalities, or the head cannot combine the others.
     """
 
+    replaces_loss = True
+
     def __init__(self, own: float = 5., shared: float = 1.) -> None:
         if not 0 <= shared <= own or own == 0:
             raise ValueError('ReconBoostLoss: own must be positive, and '

@@ -44,6 +44,7 @@ class TCMaxLoss(ObjectiveTerm):
     """
 
     fuses = True
+    replaces_loss = True
 
     def __init__(self, samples: int = 1024) -> None:
         if samples < 1:

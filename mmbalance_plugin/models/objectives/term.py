@@ -33,6 +33,9 @@ class ObjectiveTerm:
     fuses = False
     """bool: Whether the term trains the fused prediction."""
 
+    replaces_loss = False
+    """bool: Whether its formula stands in the place of the head's loss."""
+
     fewest = 1
     """int: Modalities that the model must have for it to make sense."""
 

@@ -270,6 +270,10 @@ class TrainedParts(SeededParts):
                 raise ValueError(
                     f'{type(term).__name__} compares modalities with each '
                     f'other, but the model has {list(self.modalities)} only')
+            if term.replaces_loss and self.head.loss_cls is not None:
+                raise ValueError(
+                    f'{type(term).__name__} is a loss of its own and would '
+                    'not read loss_cls of the head; leave that out')
             term.bind(self)
         return terms
 

@@ -84,6 +84,25 @@ def test_loss_may_come_from_a_registry():
         F.cross_entropy(head(given), targets, torch.tensor(weight)))
 
 
+@pytest.mark.parametrize('loss_cls, message', [
+    (dict(type='torch.nn.MSELoss'), r'MSELoss fails on logits \(B, 7\)'),
+    (dict(type='torch.nn.BCEWithLogitsLoss'), 'BCEWithLogitsLoss fails'),
+    (dict(type='torch.nn.CrossEntropyLoss', reduction='none'),
+     r'CrossEntropyLoss gives \(8,\) where a scalar'),
+    (dict(type='mmaction.CrossEntropyLoss', class_weight=[1., 2.]),
+     'CrossEntropyLoss fails.*weight tensor')])
+@pytest.mark.filterwarnings('ignore:Using a target size')
+def test_losses_that_are_none_of_classes(loss_cls, message):
+    with pytest.raises(ValueError, match=f'loss_cls: {message}'):
+        build('ConcatHead', loss_cls=loss_cls)
+
+
+def test_a_number_is_no_class():
+    with pytest.raises(ValueError, match='num_classes=1.*regression'):
+        MODELS.build(dict(type='mmbalance_plugin.ConcatHead', num_classes=1,
+                          in_channels=dict(rgb=4)))
+
+
 def test_loss_of_half_precision_logits_is_in_float32():
     logits = torch.randn(5, 7)
     targets = torch.tensor([0, 1, 2, 3, 6])

@@ -135,6 +135,14 @@ def test_dgl_moves_no_statistics_of_the_head():
 
 
 # ---- TCMax ---------------------------------------------------------------
+def test_tcmax_does_not_pass_over_a_loss_of_the_head():
+    weighted = dict(loss_cls=dict(
+        type='mmaction.CrossEntropyLoss', class_weight=[1., 2., 3., 1., 1.]))
+    build(head_cfg=weighted)
+    with pytest.raises(ValueError, match='TCMaxLoss .*loss_cls of the head'):
+        build(head_cfg=weighted, objective=TCMAX)
+
+
 @pytest.mark.parametrize('head, cfg', [
     ('ConcatHead', {}), ('SumHead', {}),
     ('DecisionHead', dict(combine='sum_log_probs'))
