@@ -71,10 +71,11 @@ def main() -> int:
         raise UsageError('without joint, multi-loss and decoupled training '
                          'there is nothing to compare; what failed is above')
     looks = look_at_models(config, out, runs['joint'], args.checkpoint)
-    diagnosis, page, summary = finish(
-        args.config, out, runs, looks,
-        dict(budget=args.budget, checkpoint=args.checkpoint or '-',
-             seconds=f'{time.monotonic() - begin:.0f}'))
+    facts = dict(budget=args.budget,
+                 seconds=f'{time.monotonic() - begin:.0f}')
+    if args.checkpoint:
+        facts['checkpoint'] = args.checkpoint
+    diagnosis, page, summary = finish(args.config, out, runs, looks, facts)
     (out / 'diagnosis.json').write_text(
         json.dumps(diagnosis, indent=1, allow_nan=False) + '\n', 'utf-8')
     (out / 'report.html').write_text(page, 'utf-8')

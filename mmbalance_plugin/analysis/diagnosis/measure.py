@@ -172,13 +172,16 @@ class Measured:
     def ratios(self) -> Dict[str, List[List[float]]]:
         """Discrepancy ratios of the joint runs, [epoch, mean of seeds]."""
         logs = [read_scalars(str(d)) for d in self.runs['joint']]
-        epochs = {int(r['iter']): r['epoch'] for log in logs for r in log
-                  if 'iter' in r and 'epoch' in r}
-        curves = modality_curves(logs, 'ratio')
+        lines = [r for r in logs[0] if 'iter' in r]
+        if not lines:
+            return {}
+        last = max(lines, key=lambda r: r['iter'])
+        length = last['iter'] / last['epoch']
         return {
-            m: [[float(epochs.get(int(step), step)), float(value)]
+            m: [[float(step / length), float(value)]
                 for step, value in zip(c.steps, c.values.mean(axis=0))]
-            for m, c in curves.items() if len(c.steps)}
+            for m, c in modality_curves(logs, 'ratio').items()
+            if len(c.steps)}
 
     def shapley(self) -> Dict[str, Any]:
         """Shares of the modalities in accuracy and log-likelihood."""

@@ -116,8 +116,7 @@ def finish(config: str, out: Path, runs: Runs, looks: Sequence[Look],
         tuple[dict, str, str]: The diagnosis as plain data, the report as
         HTML, the summary for a terminal.
     """
-    given = facts.get('checkpoint', '-') != '-'
-    measured = Measured(runs, looks, given).everything()
+    measured = Measured(runs, looks, 'checkpoint' in facts).everything()
     said = verdicts(measured)
     records = [read_record(d.with_suffix('.json'))
                for dirs in runs.values() for d in dirs]
@@ -151,8 +150,9 @@ def _next(config: str, out: Path, verdict: Verdict) -> Dict[str, str]:
     why = dict(
         pair='It sees both modalities at once.',
         useless='It does without that modality.',
-        imbalanced='The one that gained most of those measured.',
-        balanced='Nothing simpler is better.',
+        imbalanced='It gained most of those measured.',
+        balanced='Nothing that was measured is better.'
+        if verdict.run == 'joint' else 'It gained most of those measured.',
         unknown='The best so far, on more samples.')[verdict.kind]
     return dict(command=f'python tools/train.py {path}', why=why)
 
@@ -167,6 +167,9 @@ def summary(diagnosis: Mapping[str, Any]) -> str:
     widths = [max(len(row[i]) for row in rows) for i in range(4)]
     lines += ['  '.join(cell.ljust(w) for cell, w in zip(row, widths)).rstrip()
               for row in rows]
+    lines.append('fused: ' + ', '.join(
+        f'{name} {100 * value[0]:.1f}'
+        for name, value in diagnosis['accuracy'].items()))
     lines += [f'{name}: {percent(value, sign=True)} points'
               for name, value in diagnosis['differences'].items()]
     return '\n'.join(lines)

@@ -138,7 +138,7 @@ def _epochs(config: Config) -> int:
     loop = config.train_cfg
     stages = [s['epochs'] for s in loop.get('stages') or []
               if s.get('epochs')]
-    epochs = config.get('max_epochs') or loop.get('max_epochs') or max(
+    epochs = loop.get('max_epochs') or config.get('max_epochs') or max(
         stages, default=None)
     if not epochs:
         raise ValueError('the config does not say for how many epochs it '
