@@ -1,12 +1,15 @@
 """docs/backbones.md, executed."""
 import importlib
 import re
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 from mmaction.structures import ActionDataSample
 from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper
 from mmengine.registry import init_default_scope
@@ -14,7 +17,11 @@ from mmengine.runner import Runner
 from mmengine.utils import import_modules_from_strings
 from torch import nn
 
+from mmbalance_plugin.apis import MultimodalInferencer
 from mmbalance_plugin.registry import MODELS
+from tests.datasets.av_clips import build as build_clips
+from tests.datasets.av_clips import write_clips
+from tests.dist_utils import run_ranks
 from tests.engine.digits import DATA, assert_same, digits_cfg, train, weights
 
 PAGE = Path(__file__).resolve().parents[2] / 'docs/backbones.md'
@@ -53,13 +60,17 @@ def my_parts(tmp_path, monkeypatch):
     """The page's files, saved as what they say they are."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
+    saved = []
 
     def save(*names):
+        saved.extend(names)
         for name in names:
             (tmp_path / f'{name}.py').write_text(block(f'{name}.py'))
         return tmp_path
 
-    return save
+    yield save
+    for name in saved:
+        sys.modules.pop(name, None)
 
 
 def build(encoders, **preprocessors):
@@ -75,10 +86,11 @@ def build(encoders, **preprocessors):
     return model
 
 
-def one_step(model, **inputs):
-    """What has changed by a step, by the first names of the backbones'."""
+def one_step(model, data_samples=None, **inputs):
+    """Names of the backbones' weights that a step changes, by modality."""
     before = {k: v.clone() for k, v in model.named_parameters()}
-    samples = [ActionDataSample().set_gt_label(i) for i in range(3)]
+    samples = data_samples or [
+        ActionDataSample().set_gt_label(i) for i in range(3)]
     model.train()
     losses = model.train_step(
         dict(inputs=inputs, data_samples=samples),
@@ -183,8 +195,36 @@ def test_text_is_a_modality(my_parts):
     found = runner.train_loop.assembled_metrics
     assert runner.train_loop.choice.anchor in ('audio', 'text')
     assert found['acc/top1_text'] > .3 and found['acc/top1_audio'] > .15
-    batch = next(iter(runner.train_dataloader))
-    assert batch['inputs']['text'][0].dtype == torch.int64
+    # Alone, and with another filling, a text says the same.
+    inferencer = MultimodalInferencer(cfg, folder / 'run/epoch_6.pth')
+    item = runner.test_loop.dataloader.dataset[0]['inputs']
+    assert item['text'].dtype == torch.int64
+    longer = dict(item, text=item['text'].tolist() + [0, 0])
+    first, second = inferencer([item, longer])
+    for m in ('audio', 'text'):
+        assert first.modalities[m].scores == pytest.approx(
+            second.modalities[m].scores, abs=1e-6)
+
+
+def test_captions_of_clips(my_parts):
+    folder = my_parts('my_words')
+    import_modules_from_strings(['my_words'])
+    write_clips(folder)
+    page = on_the_page('words')
+    dataset = build_clips(
+        folder, 'path,label,caption\nwhole.mp4,0,A dog barks\n'
+        'blind.wav,2,dog\nmute.mp4,1,"a cat, a door"\n', page['pipeline'],
+        missing='mask')
+    data = pseudo_collate([dataset[i] for i in range(3)])
+    text = torch.stack(data['inputs']['text'])
+    assert text.shape == (3, 16) and text.dtype == torch.int64
+    assert (text > 0).sum(1).tolist() == [3, 1, 4]
+    assert text[1, 0] == text[0, 1] and text[2, 0] == text[0, 0]
+    # A clip without sound is told by its caption.
+    changed = one_step(
+        build(page['encoders'], text=dict(dtype='int64')),
+        data['data_samples'], **data['inputs'])
+    assert changed['text'] == {'weight'}
 
 
 # ---- weights, frozen parts, learning rates ---------------------------------
@@ -278,6 +318,28 @@ def test_what_is_frozen_stays_so_in_every_stage(tmp_path):
     assert kept == {k for k in given if k[0] in '01'}
     trained = own(seen.rates['follower_audio'], 'audio')
     assert set(trained) == {'3.weight', '3.bias'}
+
+
+def frozen_run(folder):
+    """In each rank; the weights afterwards."""
+    world = get_world_size()
+    cfg = digits_cfg(folder, UDI, batch_size=32 // world, norm=False, **SMALL)
+    cfg.model.encoders.audio = dict(
+        backbone=dict(type=f'{__name__}.constant_net'), feat_channels=16,
+        frozen=('0', '1'))
+    cfg.launcher = 'none' if world == 1 else 'pytorch'
+    return weights(train(cfg))
+
+
+@pytest.mark.slow
+def test_what_is_frozen_stays_so_on_two_ranks(tmp_path):
+    two = run_ranks(frozen_run, 2, str(tmp_path / 'two'))
+    assert_same(*two)
+    one, given = frozen_run(tmp_path / 'one'), constant_net().state_dict()
+    for key, value in own(two[0], 'audio').items():
+        assert torch.equal(value, given[key]) == (key[0] in '01'), key
+    for key, value in one.items():
+        torch.testing.assert_close(two[0][key], value, rtol=1e-3, atol=1e-4)
 
 
 def test_frozen_stages_and_names():
