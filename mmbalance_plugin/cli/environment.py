@@ -9,6 +9,12 @@ from unittest import mock
 # What makes cuBLAS deterministic, in either of its sizes.
 CUBLAS = 'CUBLAS_WORKSPACE_CONFIG'
 CUBLAS_VALUES = (':4096:8', ':16:8')
+# Launcher -> what it sets, and how to start it.
+_LAUNCHED = dict(
+    pytorch=('RANK', 'bash tools/dist_train.sh CONFIG PROCESSES'),
+    slurm=('SLURM_PROCID', 'bash tools/slurm_train.sh PARTITION JOB CONFIG'),
+    mpi=('OMPI_COMM_WORLD_RANK', 'mpirun -n PROCESSES python tools/train.py '
+         'CONFIG --launcher mpi'))
 
 
 def require_writable(folder: str) -> None:
@@ -25,6 +31,19 @@ def require_writable(folder: str) -> None:
         raise type(error)(error.errno, f'{error.strerror}: nothing can be '
                           'written there', folder) from error
     probe.unlink()
+
+
+def require_launched(launcher: str) -> None:
+    """See to it that the launcher is there that a run is said to be from.
+
+    Raises:
+        ValueError: It is not; says how to start it.
+    """
+    variable, call = _LAUNCHED.get(launcher, ('PATH', ''))
+    if variable not in os.environ:
+        raise ValueError(
+            f'--launcher {launcher} is for processes that it has started, '
+            f'but {variable} is not set: {call}, or leave --launcher out')
 
 
 def require_deterministic_cublas() -> None:

@@ -33,8 +33,12 @@ def explain(error: BaseException) -> Optional[str]:
         text = str(error.args[0])
     if isinstance(error, OSError) and error.strerror and error.filename:
         return f'{error.filename}: {error.strerror}'
+    module = _raised_in(error.__traceback__)
+    raised_in = module.partition('.')[0]
+    if isinstance(error, KeyError) and module.endswith('.checkpoint_hook'):
+        return (f'save_best names {text}, which validation does not give '
+                '(the lines "Epoch(val)" of the log list what it does)')
     own = type(error).__module__.partition('.')[0] == PACKAGE
-    raised_in = _raised_in(error.__traceback__)
     if WORKER.match(text):
         files = FRAME.findall(text)
         own = own or f'/{PACKAGE}/' in files[-1].replace('\\', '/')
@@ -63,13 +67,13 @@ def _after_the_frames(text: str) -> str:
     return re.sub(r'^[\w.]+: ', '', message)
 
 
-def _raised_in(traceback: Optional[TracebackType]) -> Optional[str]:
-    """Package whose code raised."""
+def _raised_in(traceback: Optional[TracebackType]) -> str:
+    """Module whose code raised."""
     while traceback is not None and traceback.tb_next is not None:
         traceback = traceback.tb_next
     if traceback is None:
-        return None
-    return traceback.tb_frame.f_globals.get('__name__', '').partition('.')[0]
+        return ''
+    return traceback.tb_frame.f_globals.get('__name__', '')
 
 
 def _not_registered(name: str, registry: str) -> str:

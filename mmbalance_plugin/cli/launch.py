@@ -21,8 +21,10 @@ from .config_keys import (
 from .environment import (
     quiet_console,
     require_deterministic_cublas,
+    require_launched,
     require_writable,
 )
+from .near import near
 from .ranks import speaks
 
 if TYPE_CHECKING:
@@ -158,13 +160,18 @@ def build_runner(cfg: Config) -> 'Runner':
         Runner: Ready to train or test.
 
     Raises:
-        OSError: The work dir cannot be written to.
-        UsageError: The config has no model, or a module that it names in
-            ``custom_imports`` cannot be imported.
+        OSError: The work dir cannot be written to, or the checkpoint to
+            start from is not there.
+        UsageError: The config has no model or an unknown optimiser, or a
+            module that it names in ``custom_imports`` cannot be imported.
+        ValueError: What should have started the process did not.
         NotImplementedError: See :func:`require_supported`.
     """
     if 'model' not in cfg:
         raise UsageError(f'{cfg.filename} has no model')
+    require_launched(cfg.get('launcher', 'none'))
+    if cfg.get('load_from'):
+        require_checkpoint(cfg.load_from)
     require_writable(cfg.work_dir)
     if (cfg.get('randomness') or {}).get('deterministic'):
         require_deterministic_cublas()
@@ -172,6 +179,7 @@ def build_runner(cfg: Config) -> 'Runner':
     import mmbalance_plugin.registry  # noqa: F401
     import_custom_modules(cfg)
     require_supported(cfg)
+    require_optimizer(cfg)
     problems = unread_keys(cfg)
     if cfg.get('launcher', 'none') != 'none':
         # The model's own training step, under MMEngine's loops as well.
@@ -208,6 +216,22 @@ def require_supported(cfg: Config) -> None:
     require_runner(cfg.get('runner_type', flexible), 'mmbalance_plugin')
     wrapper = cfg.get('model_wrapper_cfg') or {}
     require_wrapper(wrapper.get('type'), 'mmbalance_plugin')
+
+
+def require_optimizer(cfg: Config) -> None:
+    """Refuse a mistyped optimiser, of which MMEngine only says ``None``.
+
+    Raises:
+        UsageError: Nothing of that name is registered.
+    """
+    from mmaction.registry import OPTIMIZERS
+    wrapper = cfg.get('optim_wrapper') or {}
+    name = (wrapper.get('optimizer') or {}).get('type')
+    if isinstance(name, str) and OPTIMIZERS.get(name) is None:
+        meant = near(name, OPTIMIZERS.root.module_dict)
+        hint = f'; did you mean {meant}?' if meant else ''
+        raise UsageError('optim_wrapper.optimizer: no optimiser is called '
+                         f'{name}{hint}')
 
 
 @contextlib.contextmanager
