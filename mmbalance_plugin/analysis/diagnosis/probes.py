@@ -131,12 +131,15 @@ def gradient_cosines(model, loader: DataLoader,
 
     Returns:
         dict[str, list[float]]: A cosine per batch: of '<m>: fused, own', in
-        the encoder of m, and of '<m>, <n>: shared', the modalities' own
-        losses in the head, where they share parameters.
+        what trains of the encoder of m, if anything does, and of '<m>, <n>:
+        shared', the modalities' own losses in the head, where they share
+        parameters.
     """
     found: Dict[str, List[float]] = {}
     names = model.modalities
     shared = list(model.head.parameters())
+    encoders = {m: [p for p in model.encoders[m].parameters()
+                    if p.requires_grad] for m in names}
     with evaluating(model):
         for index, batch in enumerate(loader):
             if index == batches:
@@ -147,10 +150,9 @@ def gradient_cosines(model, loader: DataLoader,
             own = {m: F.cross_entropy(record.unimodal[m], record.targets)
                    for m in names}
             fused = F.cross_entropy(record.fused, record.targets)
-            for m in names:
+            for m in filter(encoders.get, names):
                 grads = _flat(per_loss_gradients(
-                    dict(fused=fused, own=own[m]),
-                    list(model.encoders[m].parameters()), True))
+                    dict(fused=fused, own=own[m]), encoders[m], True))
                 _note(found, f'{m}: fused, own', grads['fused'], grads['own'])
             grads = _flat(per_loss_gradients(own, shared))
             for i, m in enumerate(names):

@@ -84,6 +84,15 @@ def test_losses_of_two_meet_in_what_they_share():
     assert all(-1 <= c <= 1 for values in found.values() for c in values)
 
 
+def test_frozen_encoders_have_no_gradients_to_compare():
+    model, train, _ = model_and_loaders()
+    some, whole = model.encoders['one'], model.encoders['two']
+    whole.requires_grad_(False)
+    next(some.parameters()).requires_grad_(False)
+    found = probes.gradient_cosines(model, train, 1)
+    assert set(found) == {'one: fused, own', 'one, two: shared'}
+
+
 def test_a_mean_and_its_interval():
     rng = np.random.default_rng(0)
     right = (rng.random((5, 400)) < .8).astype(float)
