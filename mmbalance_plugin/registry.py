@@ -102,11 +102,14 @@ METRICS = _registry(mmengine.METRICS, 'evaluation')
 LOOPS = _registry(mmengine.LOOPS, 'engine.loops')
 HOOKS = _registry(mmengine.HOOKS, 'engine.hooks', 'engine.gradients')
 OPTIM_WRAPPERS = _registry(mmengine.OPTIM_WRAPPERS, 'engine.gradients')
+LOG_PROCESSORS = _registry(mmengine.LOG_PROCESSORS, 'engine.stage_log')
+VISUALIZERS = _registry(mmengine.VISUALIZERS, 'engine.stage_log')
 # Gradient methods.
 TASK_UTILS = _registry(mmengine.TASK_UTILS, 'engine.gradients')
 
 __all__ = [
-    'DATASETS', 'DATA_SAMPLERS', 'FUNCTIONS', 'HOOKS', 'LOOPS', 'METRICS',
-    'MODELS', 'MODEL_WRAPPERS', 'OPTIM_WRAPPERS', 'PluginImportError',
-    'PluginRegistry', 'SCOPE', 'TASK_UTILS', 'TRANSFORMS'
+    'DATASETS', 'DATA_SAMPLERS', 'FUNCTIONS', 'HOOKS', 'LOG_PROCESSORS',
+    'LOOPS', 'METRICS', 'MODELS', 'MODEL_WRAPPERS', 'OPTIM_WRAPPERS',
+    'PluginImportError', 'PluginRegistry', 'SCOPE', 'TASK_UTILS',
+    'TRANSFORMS', 'VISUALIZERS'
 ]

@@ -30,10 +30,13 @@ env_cfg = dict(
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
     dist_cfg=dict(backend='nccl'))
 
-log_processor = dict(type='LogProcessor', window_size=20, by_epoch=True)
+# The stage in each line, and in each tag of TensorBoard and the like.
+log_processor = dict(
+    type='mmbalance_plugin.StageLogProcessor', window_size=20, by_epoch=True)
 
 vis_backends = [dict(type='LocalVisBackend')]
-visualizer = dict(type='ActionVisualizer', vis_backends=vis_backends)
+visualizer = dict(
+    type='mmbalance_plugin.StageVisualizer', vis_backends=vis_backends)
 
 log_level = 'INFO'
 load_from = None

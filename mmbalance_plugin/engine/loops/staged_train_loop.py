@@ -90,6 +90,8 @@ class StagedTrainLoop(ResumableStages):
     def _run_stage(self) -> None:
         runner, stage, progress = self.runner, self.stage, self.progress
         begin_accumulation(self, progress.epoch, stage.epochs)
+        # For the log; not kept in checkpoints.
+        runner.message_hub.update_info('stage', stage.name, resumed=False)
         trained = 'everything' if stage.train == 'all' else ', '.join(
             stage.train)
         runner.logger.info(
@@ -114,6 +116,7 @@ class StagedTrainLoop(ResumableStages):
             else:
                 progress.pending = False
         runner.call_hook('after_stage', stage=stage)
+        runner.message_hub.pop_info('stage')
 
     def _due(self, epoch: int) -> bool:
         # As MMEngine's loop asks, of the epoch that comes next.
