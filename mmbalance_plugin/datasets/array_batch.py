@@ -86,7 +86,7 @@ def _plain_packing(dataset: Any) -> Optional[PackMultimodalInputs]:
     packing, inputs = transforms[0], dataset.inputs
     plain = (
         all(m == key for m, key in packing.inputs.items())
-        and not packing.algorithm_keys
+        and not packing.algorithm_keys and not packing.drop
         and not {'label', 'needed', *inputs}.intersection(packing.meta_keys)
         and all(getattr(dataset, m).__module__ in _PLAIN for m in _ITEM))
     return packing if plain else None

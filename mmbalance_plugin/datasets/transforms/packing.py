@@ -1,6 +1,7 @@
 """From a pipeline's results to the inputs of a multimodal model."""
-from typing import Dict, Optional, Sequence
+from typing import Collection, Dict, Optional, Sequence
 
+import numpy as np
 from mmaction.datasets.transforms import PackActionInputs
 from mmcv.transforms import to_tensor
 
@@ -32,10 +33,16 @@ class PackMultimodalInputs(Transform, PackActionInputs):
             ``modality_mask``, which is always there if something is missing.
         algorithm_keys (Sequence[str]): See ``PackActionInputs``. Defaults to
             ().
+        drop (Dict[str, float]): Modality -> share of the samples that are to
+            lack it, to measure what that does: drawn once and for all from
+            ``sample_idx``, so that every run, epoch and process drops the
+            same. A sample lacks one of them at most, and none where it lacks
+            something anyway. Defaults to none.
 
     Raises:
         KeyError: A key is not in the results.
-        ValueError: The label is no integer.
+        ValueError: The label is no integer; ``drop`` names another modality,
+            or more than all samples.
         MediaError: Every modality of the sample is missing.
     """
 
@@ -46,8 +53,15 @@ class PackMultimodalInputs(Transform, PackActionInputs):
                  meta_keys: Sequence[str] = ('sample_idx', 'filename',
                                              'audio_path', 'img_shape',
                                              'modality_mask'),
-                 algorithm_keys: Sequence[str] = ()) -> None:
+                 algorithm_keys: Sequence[str] = (),
+                 drop: Optional[Dict[str, float]] = None) -> None:
         self.inputs = dict(inputs or dict(visual='imgs', audio='audios'))
+        self.drop = dict(drop or {})
+        if (set(self.drop) - set(self.inputs) or sum(self.drop.values()) > 1
+                or any(share < 0 for share in self.drop.values())):
+            raise ValueError(
+                f'drop gives shares, of 1 together at most, to some of '
+                f'{tuple(self.inputs)}, but is {self.drop}')
         super().__init__(tuple(self.inputs), meta_keys, algorithm_keys)
 
     def transform(self, results: dict) -> dict:
@@ -55,7 +69,7 @@ class PackMultimodalInputs(Transform, PackActionInputs):
         if 'label' in results:
             # Else .9 would be cut to class 0.
             integers(results['label'], f'labels of {_name(results)}')
-        masked, inputs = results.get('masked_keys', ()), self.inputs
+        masked, inputs = self._masked(results), self.inputs
         if 'needed' in results:
             inputs = {m: inputs[m] for m in inputs if m in results['needed']}
         packed = dict(results)
@@ -82,6 +96,18 @@ class PackMultimodalInputs(Transform, PackActionInputs):
         if not all(there.values()):
             packed['data_samples'].set_metainfo(dict(modality_mask=there))
         return packed
+
+    def _masked(self, results: dict) -> Collection[str]:
+        """Keys of what the sample lacks, or is to lack."""
+        masked = results.get('masked_keys', ())
+        if not self.drop or masked:
+            return masked
+        drawn = np.random.default_rng(results['sample_idx']).random()
+        for modality, share in self.drop.items():
+            drawn -= share
+            if drawn < 0:
+                return (self.inputs[modality], )
+        return ()
 
 
 def _name(results: dict) -> str:

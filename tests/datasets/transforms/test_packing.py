@@ -78,3 +78,35 @@ def test_labels_that_are_no_integers(label):
     """MMAction2 packs most of these as class 0."""
     with pytest.raises(ValueError, match='labels of a.mp4 must be class num'):
         PackMultimodalInputs()(dict(sample(), label=label))
+
+
+def dropped(drop, index, **extra):
+    """What a sample lacks."""
+    results = dict(sample(), sample_idx=index, **extra)
+    mask = PackMultimodalInputs(drop=drop)(results)[
+        'data_samples'].modality_mask
+    return tuple(m for m, there in mask.items() if not there)
+
+
+def test_modalities_are_dropped_from_a_share_of_the_samples():
+    drop = dict(audio=.2, visual=.4)
+    found = [dropped(drop, i) for i in range(2000)]
+    assert set(found) == {(), ('audio', ), ('visual', )}
+    for lacks, share in (((), .4), (('audio', ), .2), (('visual', ), .4)):
+        assert found.count(lacks) / 2000 == pytest.approx(share, abs=.03)
+    # The same ones each time, whatever else is loaded.
+    assert found == [dropped(drop, i) for i in range(2000)]
+    index = found.index(('audio', ))
+    packed = PackMultimodalInputs(drop=drop)(
+        dict(sample(needed=('audio', )), sample_idx=index))
+    assert packed['inputs']['audio'].shape == (0, 1, 5, 6)
+    # What lacks something keeps the rest.
+    assert dropped(dict(audio=1.), 0, masked_keys={'imgs'}) == ('visual', )
+    assert dropped(dict(audio=1.), 0) == ('audio', )
+
+
+@pytest.mark.parametrize('drop', [
+    dict(sound=.1), dict(audio=.6, visual=.6), dict(audio=-.1)])
+def test_shares_to_drop_that_cannot_be(drop):
+    with pytest.raises(ValueError, match='drop gives shares.*visual.*audio'):
+        PackMultimodalInputs(drop=drop)
