@@ -103,8 +103,10 @@ class ModalityEncoder(BaseModule):
         self.channels_last = channels_last
         self.pad_id = pad_id
         self.backbone = MODELS.build(backbone)
-        self._takes_mask = 'attention_mask' in inspect.signature(
-            self.backbone.forward).parameters
+        # A compiled TorchScript has no signature.
+        self._takes_mask = pad_id is not None and (
+            'attention_mask' in inspect.signature(
+                self.backbone.forward).parameters)
         if not _follows_mmengine(self.backbone):
             # timm has an init_weights that would undo pretrained=True.
             self.backbone.is_init = True
@@ -123,21 +125,23 @@ class ModalityEncoder(BaseModule):
         """Set the mode of what is not frozen; that stays in eval mode."""
         super().train(mode)
         for name in self._frozen:
-            self.backbone.get_submodule(name).eval()
+            self.get_submodule(name).eval()
         return self
 
     def _find_frozen(self, frozen: Union[bool, Sequence[str]]
                      ) -> Tuple[str, ...]:
-        names = ('', ) if frozen is True else tuple(frozen or ())
+        names = ('backbone', ) if frozen is True else tuple(
+            f'backbone.{name}' for name in frozen or ())
         for name in names:
             try:
-                part = self.backbone.get_submodule(name)
+                part = self.get_submodule(name)
             except AttributeError:
                 raise ValueError(
-                    f'frozen names {name!r}, but {self._name()} has '
+                    f'frozen names {name[9:]!r}, but {self._name()} has '
                     f'{[n for n, _ in self.backbone.named_children()]}'
                 ) from None
-            part.requires_grad_(False)
+            for value in part.parameters():
+                value.requires_grad_(False)
         return names
 
     def forward(self, inputs: Tensor) -> Tensor:

@@ -80,6 +80,11 @@ class MultimodalHead(BaseModule, metaclass=ABCMeta):
         if loss_cls is not None:
             self.loss_cls = MODELS.build(loss_cls)
             _try_loss(self.loss_cls, num_classes)
+            weight = getattr(self.loss_cls, 'class_weight', None)
+            if isinstance(weight, Tensor):
+                # MMAction2's losses would copy it to the card in each step.
+                del self.loss_cls.class_weight
+                self.loss_cls.register_buffer('class_weight', weight, False)
         self.branches: Optional[nn.ModuleDict] = None
 
     def build_branches(self, build: Callable[[int], nn.Module]) -> None:

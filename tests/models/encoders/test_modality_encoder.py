@@ -152,6 +152,18 @@ def test_a_backbone_by_import_path_keeps_its_own_weights(path, kept):
     assert kept or not net.backbone.weight.any()
 
 
+def test_a_backbone_in_torchscript(tmp_path):
+    path, net = str(tmp_path / 'net.pt'), nn.Conv2d(1, 4, 3)
+    torch.jit.script(net).save(path)
+    mine = ModalityEncoder(
+        dict(type='torch.jit.load', f=path), 4, frozen=True)
+    mine.init_weights()
+    inputs = torch.randn(2, 1, 8, 8)
+    torch.testing.assert_close(mine(inputs), net(inputs).mean((2, 3)))
+    assert not mine.train().backbone.training
+    assert not any(p.requires_grad for p in mine.parameters())
+
+
 # ---- texts -------------------------------------------------------------
 @MODELS.register_module()
 class MaskedTokens(nn.Embedding):

@@ -82,6 +82,9 @@ def test_loss_may_come_from_a_registry():
     torch.testing.assert_close(
         head.criterion(head(given), targets),
         F.cross_entropy(head(given), targets, torch.tensor(weight)))
+    # It moves with the model, and is no part of a checkpoint.
+    assert not any('class_weight' in key for key in head.state_dict())
+    assert head.to('meta').loss_cls.class_weight.is_meta
 
 
 @pytest.mark.parametrize('loss_cls, message', [
