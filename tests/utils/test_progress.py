@@ -1,5 +1,8 @@
 """Progress on a terminal and in a log."""
+import functools
+
 from rich.console import Console
+from rich.progress import Progress
 
 from mmbalance_plugin.utils import progress as module
 from mmbalance_plugin.utils.progress import progress
@@ -27,3 +30,16 @@ def test_a_terminal_gets_a_bar_that_ends_full(monkeypatch, capsys):
     text = capsys.readouterr().out
     assert 'Counting [x]' in text and '100%' in text
     assert text.count('\r') < 50
+
+
+def test_steps_that_take_minutes_have_an_eta(monkeypatch, capsys):
+    now = [0.]
+    monkeypatch.setattr(module, 'Progress', functools.partial(
+        Progress, get_time=lambda: now[0]))
+    with progress(4, 'Counting', seconds=-1) as advance:
+        for _ in range(3):
+            now[0] += 60
+            advance()
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        '1 of 4 done', '2 of 4 done, about 0:02:00 left',
+        '3 of 4 done, about 0:01:00 left']
