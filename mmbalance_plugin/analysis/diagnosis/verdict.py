@@ -12,6 +12,9 @@ PAIR = .02
 #: A modality is held back if it surely loses this much more inside the joint
 #: model than the one that loses least: a joint model costs each of them a bit.
 HELD_BACK = .02
+#: The same where mending it surely gains next to nothing: then only what
+#: nobody would overlook.
+STARVES = .05
 #: Where a gain beyond this cannot be excluded, nothing is said: it would be
 #: as large as what the best methods gain anywhere (docs/results.md).
 TELLS = .03
@@ -100,47 +103,54 @@ def _gains(measured: Mapping[str, Any]) -> Dict[str, Interval]:
     return dict(sorted(gains.items(), key=lambda item: -item[1][0]))
 
 
-def _held_back(measured: Mapping[str, Any]) -> List[str]:
-    """Modalities that lose in the joint model, the worst first."""
+def _held_back(measured: Mapping[str, Any], more: float) -> List[str]:
+    """Modalities that surely lose more than another, the worst first."""
     gaps: Dict[str, Interval] = measured['gaps']
     least = min(gap[0] for gap in gaps.values())
-    names = [m for m, gap in gaps.items()
-             if gap[1] > max(0, least) + HELD_BACK]
+    names = [m for m, gap in gaps.items() if gap[1] > max(0, least) + more
+             and _useless(measured, m) is None]
     return sorted(names, key=lambda m: -gaps[m][0])
+
+
+def _noise(measured: Mapping[str, Any]) -> Optional[float]:
+    """What is noise here, if a gain that matters cannot be excluded."""
+    floor = RULE_OF / measured['samples']
+    widest = max(_gains(measured).values(), key=lambda value: value[2])
+    if max(widest[2], floor) <= TELLS:
+        return None
+    return max(widest[2] - widest[0], floor)
 
 
 def _imbalanced(measured: Mapping[str, Any]) -> Optional[Verdict]:
     better, gain = next(iter(_gains(measured).items()))
-    held_back = [m for m in _held_back(measured)
-                 if _useless(measured, m) is None]
-    if gain[1] <= 0 or not held_back:
+    gains = gain[1] > 0
+    held_back = _held_back(measured, HELD_BACK if gains else STARVES)
+    if not held_back or not gains and _noise(measured) is not None:
         return None
     reach = ' and '.join(
         f'{m} reaches {100 * measured["inside"][m][0]:.1f} of its '
         f'{100 * measured["alone"][m][0]:.1f}' for m in held_back)
+    size = f'recovers it, expected gain {_points(gain)}' if gains else (
+        f'gives it its due, but no gain is expected ({_points(gain)})')
     return Verdict(
         'imbalanced', f'imbalanced: {reach} inside {_called(measured)}; '
-        f'{_words(better)} training recovers it, expected gain '
-        f'{_points(gain)}', better)
+        f'{_words(better)} training {size}', better)
 
 
 def _balanced(measured: Mapping[str, Any]) -> Verdict:
-    gains = _gains(measured)
-    better, gain = next(iter(gains.items()))
+    better, gain = next(iter(_gains(measured).items()))
     size = f'{_words(better)} training changes {_points(gain)}'
     if gain[1] > 0:
         return Verdict(
             'balanced', 'balanced: no modality is held back more than '
             'another, so modulation is not expected to help; yet '
             f'{_words(better)} training gains {_points(gain)}', better)
-    floor = RULE_OF / measured['samples']
-    widest = max(gains.values(), key=lambda value: value[2])
-    if max(widest[2], floor) > TELLS:
-        noise = 100 * max(widest[2] - widest[0], floor)
+    noise = _noise(measured)
+    if noise is not None:
         return Verdict(
             'unknown', 'not enough data to tell: differences below '
-            f'{noise:.1f} points are noise here ({size}). More samples help '
-            'more than more seeds', better)
+            f'{100 * noise:.1f} points are noise here ({size}). More samples '
+            'help more than more seeds', better)
     return Verdict(
         'balanced', f'balanced: modulation is not expected to help ({size})',
         'joint')

@@ -5,6 +5,7 @@ from mmbalance_plugin.analysis.diagnosis.verdict import (
     CARRIES,
     HELD_BACK,
     PAIR,
+    STARVES,
     TELLS,
     verdicts,
 )
@@ -64,8 +65,10 @@ def test_two_starve_and_the_worse_is_named_first():
     (dict(inside=(.7, .7), decoupled=near(.02)), 'balanced'),
     (dict(inside=(.8 - HELD_BACK - .02, .8 - .021), decoupled=near(.02)),
      'balanced'),
-    # One loses, and nothing is gained by mending that.
-    (dict(inside=(.5, .8)), 'balanced'),
+    # One loses, and little is gained by mending that.
+    (dict(inside=(.8 - STARVES - .005, .8)), 'balanced'),
+    (dict(inside=(.7, .8)), 'imbalanced'),
+    (dict(inside=(.7, .8), decoupled=near(.01, TELLS)), 'unknown'),
     (dict(decoupled=near(TELLS - .011)), 'balanced'),
     (dict(decoupled=near(-.05, .02)), 'balanced'),
     (dict(decoupled=near(.01, TELLS)), 'unknown'),
@@ -75,6 +78,14 @@ def test_two_starve_and_the_worse_is_named_first():
     (dict(decoupled=near(-.05, .1)), 'unknown')])
 def test_gains_and_their_intervals(numbers, kind):
     assert kinds(**numbers) == [kind]
+
+
+def test_a_modality_may_starve_at_no_price():
+    said, = verdicts(measured(inside=(.6, .8), decoupled=near(.003)))
+    assert said.text.endswith(
+        'audio reaches 60.0 of its 80.0 inside the joint model; decoupled '
+        'training gives it its due, but no gain is expected (+0.3 points '
+        '(-0.7 to +1.3))')
 
 
 def test_noise_is_the_half_width():
