@@ -62,6 +62,7 @@ def write_clip(path,
                times: Optional[Sequence[float]] = None,
                draw: Callable[[int, tuple], np.ndarray] = numbered_frame,
                pix_fmt: str = 'yuv420p',
+               sample_aspect: Optional[tuple] = None,
                sound: Optional[np.ndarray] = None,
                rate: int = 16000,
                acodec: str = 'aac',
@@ -79,6 +80,8 @@ def write_clip(path,
         times (Sequence[float], optional): Seconds at which each frame is
             shown, for a variable frame rate. Defaults to None: ``i / fps``.
         draw (Callable): Makes the picture of a number and a size.
+        sample_aspect (tuple[int], optional): How wide a pixel is to be
+            shown, over how high.
         sound (np.ndarray, optional): float32 (channels, n); None for no
             sound.
         sound_start (float): Seconds by which the sound starts late.
@@ -93,6 +96,9 @@ def write_clip(path,
         if frames is not None:
             video = _video_stream(
                 out, vcodec, fps, size, pix_fmt, times, voptions)
+            if sample_aspect:
+                video.codec_context.sample_aspect_ratio = Fraction(
+                    *sample_aspect)
         if sound is not None:
             audio = _audio_stream(
                 out, acodec, rate, sound.shape[0], aoptions)

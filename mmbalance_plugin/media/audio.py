@@ -36,7 +36,8 @@ def decode_audio(reader: MediaReader,
                  sample_rate: int,
                  start: float = 0.0,
                  end: Optional[float] = None,
-                 allow_truncated: bool = False) -> np.ndarray:
+                 allow_truncated: bool = False,
+                 allow_changes: bool = False) -> np.ndarray:
     """Decode a window of a file's sound.
 
     Samples are placed by the file's clock, the one of the picture: where
@@ -55,6 +56,8 @@ def decode_audio(reader: MediaReader,
             as there is sound.
         allow_truncated (bool): Whether a file that ends well before its
             header says is taken for what is there. Defaults to False.
+        allow_changes (bool): Whether the number of channels may change on
+            the way; it is counted in ``reader.tolerated``. Defaults to False.
 
     Returns:
         np.ndarray: float32, shape (n,), nominally within [-1, 1].
@@ -68,7 +71,7 @@ def decode_audio(reader: MediaReader,
     if start < 0 or (end is not None and end <= start):
         raise MediaError(
             reader.path, f'the window from {start} s to {end} s is empty')
-    mix = _Mix(reader, float(stream.time_base), start, end)
+    mix = _Mix(reader, float(stream.time_base), start, end, allow_changes)
     for frame in _frames(reader, start):
         mix.add(frame)
         if mix.full:
@@ -117,8 +120,9 @@ class _Mix:
     last: Optional[int] = None
 
     def __init__(self, reader: MediaReader, unit: float, start: float,
-                 end: Optional[float]) -> None:
+                 end: Optional[float], allow_changes: bool) -> None:
         self.reader, self.unit = reader, unit
+        self.allow_changes = allow_changes
         self.path, self.origin = reader.path, reader.origin
         self.start, self.end = start, end
         #: Of the next sample, since the file's start.
@@ -175,6 +179,10 @@ class _Mix:
             if self.end is not None:
                 self.last = max(round(self.end * self.rate), self.first + 1)
         elif layout != self.layout:
+            if self.allow_changes and frame.sample_rate == self.rate:
+                self.reader.tolerated['change of the channels'] += 1
+                self.layout = layout
+                return
             raise MediaError(
                 self.path, f'its sound changes from {self.layout} to {layout} '
                 '(samples a second, channels)')

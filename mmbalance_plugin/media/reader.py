@@ -2,6 +2,7 @@
 import math
 import os
 import time
+from collections import Counter
 from contextlib import contextmanager
 from itertools import chain
 from typing import Any, Dict, Iterable, Iterator, List, Optional
@@ -60,6 +61,8 @@ class MediaReader:
         #: What tells this content from a later one under the same name.
         self.signature = (os.path.abspath(self.path), status.st_size,
                           status.st_mtime_ns)
+        #: What was allowed to be wrong, and how often.
+        self.tolerated: Counter = Counter()
         #: Whether the file is small enough for its packets to be kept.
         self.keeps = status.st_size <= KEPT_BYTES
         self._open()

@@ -29,7 +29,9 @@ _SKIPS_AT_WILL = {'h264', 'hevc', 'mpeg1video', 'mpeg2video', 'mpeg4'}
 
 def decode_frames(reader: MediaReader,
                   indices: Sequence[int],
-                  index: Optional[FrameIndex] = None) -> List[np.ndarray]:
+                  index: Optional[FrameIndex] = None,
+                  allow_changes: bool = False,
+                  square_pixels: bool = False) -> List[np.ndarray]:
     """Decode frames by their number, in the order given.
 
     A frame's number is its place in the order of display, whatever the
@@ -44,6 +46,12 @@ def decode_frames(reader: MediaReader,
             are fine.
         index (FrameIndex, optional): The file's frames. Defaults to None:
             :func:`frame_index` of the reader.
+        allow_changes (bool): Whether the size may change on the way:
+            pictures then have the first one's, and each that was scaled is
+            counted in ``reader.tolerated``. Defaults to False.
+        square_pixels (bool): Whether pictures get the width that a player
+            shows, where pixels are not as wide as they are high. Defaults
+            to False: they are as they were encoded.
 
     Returns:
         List[np.ndarray]: RGB pictures, uint8 (H, W, 3), one for each number.
@@ -65,15 +73,20 @@ def decode_frames(reader: MediaReader,
             reader.path,
             f'frame {bad} was asked for, it has frames 0 to {len(index) - 1}')
     # One scaling context serves the whole clip.
-    reformatter, shape = VideoReformatter(), None
+    reformatter, first_size = VideoReformatter(), None
+    wide = _pixel_width(reader) if square_pixels else 1.
     pictures = {}
     for number, frame in _walk(reader, index, order):
-        picture = _to_rgb(reformatter, reader.path, frame, number)
-        shape = shape or picture.shape
-        if picture.shape != shape:
-            raise MediaError(
-                reader.path, f'the picture size changes at frame {number}')
-        pictures[number] = picture
+        size = frame.width, frame.height
+        first_size = first_size or size
+        if size != first_size:
+            if not allow_changes:
+                raise MediaError(
+                    reader.path, f'the picture size changes at frame {number}')
+            reader.tolerated['frame of another size'] += 1
+        width, height = first_size
+        pictures[number] = _to_rgb(reformatter, reader.path, frame, number,
+                                   (max(round(width * wide), 1), height))
     alone = set(first.tolist())
     return [pictures[number] if place in alone else pictures[number].copy()
             for place, number in enumerate(wanted.tolist())]
@@ -111,13 +124,22 @@ def _refuse_damage(path: str, frame: av.VideoFrame, number: int) -> None:
         raise MediaError(path, f'frame {number} is damaged')
 
 
+def _pixel_width(reader: MediaReader) -> float:
+    """How wide a pixel is to be shown, in its height."""
+    ratio = float(reader.require('video').sample_aspect_ratio or 1)
+    if not 1 / 8 < ratio < 8:
+        raise MediaError(reader.path, f'its pixels claim to be {ratio:g} '
+                         'times as wide as high: damaged header')
+    return ratio
+
+
 def _to_rgb(reformatter: VideoReformatter, path: str, frame: av.VideoFrame,
-            number: int) -> np.ndarray:
+            number: int, size: Tuple[int, int]) -> np.ndarray:
     _refuse_damage(path, frame, number)
     try:
         # Without a limit each worker would start a thread per core.
         picture = reformatter.reformat(
-            frame, format='rgb24', threads=1).to_ndarray()
+            frame, *size, format='rgb24', threads=1).to_ndarray()
     except (av.FFmpegError, ValueError) as error:
         raise MediaError(
             path, f'frame {number} cannot be converted to RGB: {error}'

@@ -1,4 +1,6 @@
 """Sound: how much, how loud, how high and when."""
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.signal import resample_poly
@@ -385,3 +387,23 @@ def test_frames_can_be_counted_after_the_sound_was_read(tmp_path):
             decode_audio(reader, 8000, 0., .1)
             index_module.forget_indices()
             assert len(frame_index(reader).times) == 7
+
+
+def test_channels_that_change(tmp_path):
+    parts = [
+        write_clip(tmp_path / f'{n}.aac', None, sound=tone(1, channels=n))
+        for n in (1, 2)
+    ]
+    both = tmp_path / 'both.aac'
+    both.write_bytes(b''.join(Path(part).read_bytes() for part in parts))
+    with MediaReader(str(both)) as reader:
+        with pytest.raises(MediaError, match=r'its sound changes from '
+                           r'\(16000, 1\) to \(16000, 2\)'):
+            decode_audio(reader, 16000)
+        wave = decode_audio(reader, 16000, allow_changes=True)
+        assert reader.tolerated == {'change of the channels': 1}
+    # As loud and as high in both halves.
+    assert len(wave) == pytest.approx(32000, abs=4096)
+    for half in (wave[2000:12000], wave[-12000:-2000]):
+        assert abs(loudest_hertz(half, 16000) - 440) < 5
+        assert half.std() == pytest.approx(.5 / 2**.5, rel=.1)

@@ -295,6 +295,19 @@ def test_picture_size_that_changes(tmp_path):
         count = len(frame_index(reader))
         with pytest.raises(MediaError, match='picture size changes'):
             decode_frames(reader, range(count))
+        pictures = decode_frames(reader, range(count), allow_changes=True)
+        assert {p.shape for p in pictures} == {(64, 64, 3)}
+        # Each shows its own number still, the large ones scaled.
+        assert numbers(pictures) == [*range(5), *range(5)]
+        assert reader.tolerated == {'frame of another size': 5}
+
+
+def test_pixels_that_are_not_square(tmp_path):
+    path = write_clip(tmp_path / 'wide.mkv', frames=3, sample_aspect=(3, 2))
+    with MediaReader(path) as reader:
+        assert decode_frames(reader, [1])[0].shape == (64, 64, 3)
+        wide, = decode_frames(reader, [1], square_pixels=True)
+    assert wide.shape == (64, 96, 3) and read_number(wide) == 1
 
 
 def test_span_between_two_frames():

@@ -8,7 +8,12 @@ from mmbalance_plugin.registry import TRANSFORMS
 from mmbalance_plugin.utils.choices import require_choice
 
 from .base import Transform
-from .media_results import is_masked, mask_or_raise, open_media
+from .media_results import (
+    is_masked,
+    mask_or_raise,
+    open_media,
+    report_tolerated,
+)
 
 Window = Tuple[float, Optional[float]]
 
@@ -54,6 +59,8 @@ class PyAVAudioDecode(Transform):
             to 60.
         allow_truncated (bool): Whether to take what is there of a file that
             ends well before its header says. Defaults to False, an error.
+        allow_changes (bool): Whether the number of channels may change on
+            the way; a warning counts it. Defaults to False, an error.
 
     Raises:
         MediaError: The sound cannot be read. A clip without sound (in the
@@ -68,7 +75,8 @@ class PyAVAudioDecode(Transform):
                  pad: str = 'repeat',
                  per_clip: bool = False,
                  timeout: Optional[float] = 60.0,
-                 allow_truncated: bool = False) -> None:
+                 allow_truncated: bool = False,
+                 allow_changes: bool = False) -> None:
         for name, value, known in (
             ('window', window, ('clip', 'frames')),
             ('crop', crop, ('start', 'center', 'random')),
@@ -86,6 +94,7 @@ class PyAVAudioDecode(Transform):
         self.per_clip = per_clip
         self.timeout = timeout
         self.allow_truncated = allow_truncated
+        self.allow_changes = allow_changes
 
     @property
     def deterministic(self) -> bool:
@@ -115,7 +124,9 @@ class PyAVAudioDecode(Transform):
             limit = start + wanted
             end = limit if end is None else min(end, limit)
         wave = decode_audio(
-            reader, self.sample_rate, start, end, self.allow_truncated)
+            reader, self.sample_rate, start, end, self.allow_truncated,
+            self.allow_changes)
+        report_tolerated(reader)
         length = self._length(window)
         if length is None:
             return wave

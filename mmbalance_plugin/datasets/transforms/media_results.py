@@ -1,5 +1,8 @@
 """What the decoding transforms keep in ``results`` for each other."""
-from typing import Optional
+import logging
+from typing import Dict, Optional, Set
+
+from mmengine.logging import print_log
 
 from mmbalance_plugin.media import MediaReader, MissingStreamError
 
@@ -51,3 +54,20 @@ def mask_or_raise(results: dict, key: str, error: MissingStreamError) -> None:
 def is_masked(results: dict, key: str) -> bool:
     """Whether ``results[key]`` stands for a missing modality."""
     return key in results.get('masked_keys', ())
+
+
+#: What was tolerated -> the files, as far as this process has read them.
+_TOLERATED: Dict[str, Set[str]] = {}
+
+
+def report_tolerated(reader: MediaReader) -> None:
+    """Warn of what a file was allowed, once for each, and count the files."""
+    for what, count in reader.tolerated.items():
+        files = _TOLERATED.setdefault(what, set())
+        if reader.path not in files:
+            files.add(reader.path)
+            print_log(
+                f'{reader.path}: {count} x {what}, allowed ({len(files)} '
+                'files so far in this process)', 'current',
+                level=logging.WARNING)
+    reader.tolerated.clear()

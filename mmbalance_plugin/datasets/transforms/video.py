@@ -13,7 +13,12 @@ from mmbalance_plugin.media import (
 from mmbalance_plugin.registry import TRANSFORMS
 
 from .base import Transform
-from .media_results import is_masked, mask_or_raise, open_media
+from .media_results import (
+    is_masked,
+    mask_or_raise,
+    open_media,
+    report_tolerated,
+)
 
 
 def limit_to_segment(results: dict, index: FrameIndex) -> None:
@@ -121,10 +126,21 @@ class PyAVVideoDecode(Transform):
         mask_size (tuple[int]): Height and width of the black pictures that
             stand for a missing one; the transforms that follow bring it to
             the size of the others. Defaults to (256, 256).
+        allow_changes (bool): Whether a clip's pictures may change their
+            size: they get that of the first sampled one, and a warning
+            counts them. Defaults to False, an error.
+        square_pixels (bool): Whether pictures get the width that a player
+            shows, where the file says that pixels are wider or narrower
+            than high. Defaults to False.
     """
 
-    def __init__(self, mask_size: Tuple[int, int] = (256, 256)) -> None:
+    def __init__(self,
+                 mask_size: Tuple[int, int] = (256, 256),
+                 allow_changes: bool = False,
+                 square_pixels: bool = False) -> None:
         self.mask_size = tuple(mask_size)
+        self.allow_changes = allow_changes
+        self.square_pixels = square_pixels
 
     def transform(self, results: dict) -> dict:
         """Put the sampled frames into ``results['imgs']``."""
@@ -140,7 +156,9 @@ class PyAVVideoDecode(Transform):
                     f'{type(self).__name__} needs PyAVVideoInit before it')
             reader = results['media_readers'][results['filename']]
             results['imgs'] = decode_frames(
-                reader, numbers.tolist(), results['frame_index'])
+                reader, numbers.tolist(), results['frame_index'],
+                self.allow_changes, self.square_pixels)
+            report_tolerated(reader)
         results['original_shape'] = results['imgs'][0].shape[:2]
         results['img_shape'] = results['imgs'][0].shape[:2]
         return results
