@@ -1,6 +1,6 @@
 # Everything below works in a virtual environment of the checkout's own.
 #
-#   make demo        train UDI on real spoken and handwritten digits
+#   make demo        joint training beside UDI on real spoken and written digits
 #   make test        lint and the fast tests
 #   make test-full   every test
 #   make lint        ruff and mypy
@@ -52,8 +52,8 @@ clips: $(STAMP)
 	@$(BIN)/python tests/media/real_clips.py
 
 demo: data
-	$(ONE_THREAD) $(BIN)/python tools/train.py configs/udi_av_digits.py \
-		--overwrite
+	$(ONE_THREAD) $(BIN)/python tools/compare.py configs/joint_av_digits.py \
+		configs/udi_av_digits.py --seeds 0 --out work_dirs/demo
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
