@@ -31,6 +31,8 @@ class MediaInfo:
         channels (int): Number of channels, 0 without sound.
         samples (int, optional): Samples per channel, silence before a late
             start included; only with ``full``.
+        peak (float, optional): The loudest sample of the mono mix, at most
+            about 1; only with ``full``.
     """
     path: str
     container: str
@@ -44,6 +46,7 @@ class MediaInfo:
     sample_rate: int = 0
     channels: int = 0
     samples: Optional[int] = None
+    peak: Optional[float] = None
 
     @property
     def has_video(self) -> bool:
@@ -97,8 +100,10 @@ def probe(path: str,
                 channels=reader.audio.codec_context.layout.nb_channels)
             try:
                 if full:
-                    sound['samples'] = len(
-                        decode_audio(reader, sound['sample_rate']))
+                    wave = decode_audio(reader, sound['sample_rate'])
+                    sound.update(
+                        samples=len(wave),
+                        peak=float(abs(wave).max(initial=0)))
                 found.update(sound)
             except MissingStreamError:
                 pass  # a stream of no length is no sound

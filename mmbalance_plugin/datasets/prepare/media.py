@@ -12,7 +12,14 @@ from .manifest import (
     write_text,
 )
 from .media_files import printable
-from .media_plan import Plan, PlannedClip, Verdict, annotations, table
+from .media_plan import (
+    Plan,
+    PlannedClip,
+    Verdict,
+    annotations,
+    far_longer,
+    table,
+)
 from .media_verify import FILES, facts_text, inspect_files, shard_files
 from .store import MANIFEST, remove_partial
 
@@ -113,6 +120,8 @@ class MediaPreparer:
         notes = [dict(clip=name, note=text) for name, text in plan.notes]
         notes += [dict(clip=clip.name, note=verdict.note)
                   for clip, verdict in good if verdict.note]
+        notes += [dict(clip=name, note=text) for name, text in far_longer(
+            [clip for clip, _ in good], files)]
         rows = annotations(good)
         texts = {f'{name}.csv': table(found, list(found[0]))
                  for name, found in rows.items()}

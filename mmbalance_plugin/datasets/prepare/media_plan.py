@@ -2,6 +2,7 @@
 import csv
 import io
 from dataclasses import dataclass, field
+from statistics import median
 from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 #: Stands for a folder of pictures among the streams that a clip needs.
@@ -10,6 +11,9 @@ PICTURES = 'pictures'
 #: Seconds by which sound and picture of a clip, or a clip and what its
 #: annotation says, may differ without being noted.
 TOLERANCE = 1.0
+
+_SILENT = 1e-4  # of the loudest sample: 80 dB below full scale
+_FAR = 5  # times the median
 
 
 @dataclass
@@ -106,7 +110,11 @@ class Plan:
 
 
 def _note(clip: PlannedClip, files: Dict[str, dict]) -> Optional[str]:
-    """What is odd about a clip's durations, though it can be used."""
+    """What is odd about a clip, though it can be used."""
+    for name in clip.files.values():
+        peak = files[name].get('peak') if name is not None else None
+        if peak is not None and peak < _SILENT:
+            return f'silent: nothing is to be heard in {name}'
     found = {
         column: files[name]['duration']
         for column, name in clip.files.items()
@@ -121,6 +129,28 @@ def _note(clip: PlannedClip, files: Dict[str, dict]) -> Optional[str]:
             for seconds in found.values()):
         return f'lasts {text}, annotated are {clip.seconds:g} s'
     return None
+
+
+def far_longer(clips: Sequence[PlannedClip],
+               files: Dict[str, dict]) -> List[Tuple[str, str]]:
+    """Clips that are far longer than half of their class, and a note.
+
+    Those of which only some seconds are annotated do not count.
+    """
+    lengths: Dict[str, Dict[str, float]] = {}
+    for clip in clips:
+        seconds = max((files[name].get('duration') or 0 for name in
+                       clip.files.values() if name is not None), default=0)
+        if clip.columns.get('start') is clip.columns.get('end') is None:
+            lengths.setdefault(clip.label, {})[clip.name] = seconds
+    notes = []
+    for label, found in lengths.items():
+        middle = median(found.values())
+        notes += [(name, f'long: {seconds:g} s, half of the clips of {label} '
+                   f'last {middle:g} s at the most')
+                  for name, seconds in found.items()
+                  if seconds > _FAR * middle]
+    return notes
 
 
 def annotations(clips: Sequence[Tuple[PlannedClip, Verdict]]

@@ -36,9 +36,9 @@ def inspect_file(path: Path, check: str = 'decode') -> dict:
         dict: Of a folder, see ``inspect_pictures``. Of a file ``size``,
         ``mtime_ns``, ``check`` and, of a good one, ``sha256`` and what
         :class:`MediaInfo` calls by these names: ``duration`` and ``fps`` (to
-        three digits), ``frames``, ``width``, ``height``, ``sample_rate``,
-        ``channels``, ``samples``, ``has_video``, ``has_audio``; of a bad one
-        ``problem``.
+        three digits), ``peak`` (to five), ``frames``, ``width``,
+        ``height``, ``sample_rate``, ``channels``, ``samples``,
+        ``has_video``, ``has_audio``; of a bad one ``problem``.
     """
     try:
         status = path.stat()
@@ -57,6 +57,7 @@ def inspect_file(path: Path, check: str = 'decode') -> dict:
         info = probe(str(path), full=check == 'decode')
         facts.update({key: getattr(info, key) for key in _FACTS},
                      duration=info.duration and round(info.duration, 3),
+                     peak=info.peak and round(info.peak, 5),
                      fps=round(info.fps, 3), sha256=sha256_file(path))
     except MediaError as error:
         facts['problem'] = f'broken: {error.reason}'

@@ -1,8 +1,10 @@
 """Clips of one's own: splits by groups, damage by name, settings, runs."""
 import csv
 import json
+import re
 import shutil
 
+import numpy as np
 import pytest
 from mmengine.config import Config
 from mmengine.runner import Runner
@@ -216,3 +218,19 @@ def test_another_folder_by_its_variable(tree, tmp_path, monkeypatch):
     cfg = Config.fromfile(find_config('joint_clips'))
     assert cfg.train_dataloader.dataset.data_root == str(out)
     assert cfg.train_dataloader.batch_size == 8
+
+
+def test_silence_and_clips_far_too_long_are_noted(tree, tmp_path):
+    source = shutil.copytree(tree, tmp_path / 'source')
+    out = tmp_path / 'out'
+    write_clip(source / 'cat' / 'still.mp4', FRAMES, 10,
+               sound=0 * sound_of(0), rate=RATE)
+    write_clip(source / 'dog' / 'film.mp4', 6 * FRAMES, 10,
+               sound=np.tile(sound_of(0), 6), rate=RATE)
+    assert prepare(source, out) == 0
+    still, film = table(out / 'notes.csv')
+    assert still == dict(clip='cat/still.mp4', note='silent: nothing is to '
+                         'be heard in cat/still.mp4')
+    assert film['clip'] == 'dog/film.mp4'
+    assert re.fullmatch(r'long: 3\.\d+ s, half of the clips of dog last '
+                        r'0\.\d+ s at the most', film['note'])
