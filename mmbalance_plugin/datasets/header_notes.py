@@ -3,7 +3,7 @@ import json
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import Dict, Optional, Sequence
+from typing import Dict, Sequence
 
 import av
 
@@ -11,7 +11,7 @@ from mmbalance_plugin.media import MediaReader, MissingStreamError
 from mmbalance_plugin.utils.files import write_atomic
 
 #: What the notes depend on besides the files.
-_ABOUT = dict(version=1, av=av.__version__)
+_ABOUT = dict(version=2, av=av.__version__)
 
 
 class HeaderNotes:
@@ -28,7 +28,8 @@ class HeaderNotes:
 
     def __init__(self, ann_file: str) -> None:
         self.path = Path(f'{ann_file}.headers.json')
-        self._notes: Dict[str, list] = {}
+        # One dict a file: nested ones would take twice the time to read.
+        self._notes: Dict[str, dict] = {}
         self._changed = False
         try:
             content = json.loads(self.path.read_text(encoding='utf-8'))
@@ -46,21 +47,23 @@ class HeaderNotes:
             MediaError: It cannot be read, or is damaged.
         """
         status = os.stat(path)
-        state = [status.st_size, status.st_mtime_ns]
+        size, time = status.st_size, status.st_mtime_ns
         note = self._notes.get(path)
-        if note is None or note[0] != state or set(streams) - set(note[1]):
-            reasons: Dict[str, Optional[str]] = dict.fromkeys(streams)
+        if note is None or note['size'] != size or note['mtime_ns'] != time \
+                or not note.keys() >= set(streams):
+            note = dict(size=size, mtime_ns=time)
             with MediaReader(path) as reader:
                 for stream in streams:
+                    note[stream] = None
                     try:
                         reader.require(stream)
                     except MissingStreamError as error:
-                        reasons[stream] = error.reason
-            note = self._notes[path] = [state, reasons]
+                        note[stream] = error.reason
+            self._notes[path] = note
             self._changed = True
         for stream in streams:
-            if note[1][stream] is not None:
-                raise MissingStreamError(path, note[1][stream])
+            if note[stream] is not None:
+                raise MissingStreamError(path, note[stream])
 
     def save(self) -> None:
         """Write the notes, if there are new ones and the folder lets us."""
