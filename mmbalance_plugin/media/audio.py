@@ -1,5 +1,5 @@
 """Sound as mono float32 at the rate and in the window asked for."""
-from typing import Iterator, List, Optional, Tuple
+from typing import Callable, Iterator, List, Optional, Tuple
 
 import av
 import numpy as np
@@ -56,8 +56,8 @@ def decode_audio(reader: MediaReader,
             as there is sound.
         allow_truncated (bool): Whether a file that ends well before its
             header says is taken for what is there. Defaults to False.
-        allow_changes (bool): Whether the number of channels may change on
-            the way; it is counted in ``reader.tolerated``. Defaults to False.
+        allow_changes (bool): Whether rate and channels may change on the
+            way; it is counted in ``reader.tolerated``. Defaults to False.
 
     Returns:
         np.ndarray: float32, shape (n,), nominally within [-1, 1].
@@ -76,6 +76,7 @@ def decode_audio(reader: MediaReader,
         mix.add(frame)
         if mix.full:
             break
+    mix.flush()
     if mix.position is None:
         # Asked for again: decoding may have opened the file anew.
         if stream_length(reader, reader.audio):
@@ -132,14 +133,36 @@ class _Mix:
         self.full = False
         self.heard = False  # whether any piece is more than a gap
         self.pieces: List[np.ndarray] = []
+        #: Sound of another rate than the first, not yet resampled: a piece
+        #: at a time would be heard.
+        self.other: List[np.ndarray] = []
+        self.other_pts: Optional[int] = None
 
     def add(self, frame: av.AudioFrame) -> None:
         """Append a decoded frame, or what of it lies in the window."""
         self._check_format(frame)
+        if frame.sample_rate == self.rate:
+            self._append(frame.pts, frame.samples,
+                         lambda: to_mono(self.path, frame))
+            return
+        if not self.other:
+            self.other_pts = frame.pts
+        self.other.append(to_mono(self.path, frame))
+
+    def flush(self) -> None:
+        """Append what was of another rate."""
+        if self.other and self.layout is not None:
+            wave = resample(np.concatenate(self.other), self.layout[0],
+                            self.rate)
+            self.other = []
+            self._append(self.other_pts, len(wave), lambda: wave)
+
+    def _append(self, pts: Optional[int], samples: int,
+                read: Callable[[], np.ndarray]) -> None:
         place = self.position
-        if frame.pts is not None:
+        if pts is not None:
             stamp = self.shift + round(
-                (frame.pts * self.unit - self.origin) * self.rate)
+                (pts * self.unit - self.origin) * self.rate)
             if place is not None and place - stamp > _NEW_COUNT * self.rate:
                 self.shift += place - stamp
                 stamp = place
@@ -153,7 +176,7 @@ class _Mix:
                 raise MediaError(
                     self.path, f'its sound goes on after {seconds:.0f} s, the '
                     f'file ends after {end:.0f} s: damaged time stamps')
-        stop = place + frame.samples
+        stop = place + samples
         if self.last is not None and stop >= self.last:
             stop, self.full = self.last, True
         if stop > begin:
@@ -162,7 +185,7 @@ class _Mix:
                 self.pieces.append(np.zeros(gap, dtype=np.float32))
                 begin += gap
             if stop > begin:
-                wave = to_mono(self.path, frame)
+                wave = read()
                 self.heard = True
                 self.pieces.append(wave[begin - place:stop - place])
         self.position = max(stop, self.position or 0)
@@ -179,8 +202,9 @@ class _Mix:
             if self.end is not None:
                 self.last = max(round(self.end * self.rate), self.first + 1)
         elif layout != self.layout:
-            if self.allow_changes and frame.sample_rate == self.rate:
-                self.reader.tolerated['change of the channels'] += 1
+            if self.allow_changes:
+                self.flush()
+                self.reader.tolerated['change of the sound'] += 1
                 self.layout = layout
                 return
             raise MediaError(

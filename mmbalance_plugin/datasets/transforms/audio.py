@@ -59,8 +59,8 @@ class PyAVAudioDecode(Transform):
             to 60.
         allow_truncated (bool): Whether to take what is there of a file that
             ends well before its header says. Defaults to False, an error.
-        allow_changes (bool): Whether the number of channels may change on
-            the way; a warning counts it. Defaults to False, an error.
+        allow_changes (bool): Whether rate and channels may change on the
+            way; a warning counts it. Defaults to False, an error.
 
     Raises:
         MediaError: The sound cannot be read. A clip without sound (in the
