@@ -9,13 +9,13 @@ import torch
 
 HERE = Path(__file__).parent
 # This namespace is the first host, that of the process SECOND the second; a
-# cable between them. All of it ends with the process.
+# cable between them. All of it ends with the process, which is the first of a
+# process namespace.
 HOSTS = """
 set -e
 ip link set lo up
 unshare --net sleep 600 &
 SECOND=$!
-trap 'kill $SECOND' EXIT
 until [ "$(readlink /proc/$SECOND/ns/net)" != "$(readlink /proc/$$/ns/net)" ]
 do sleep .1; done
 ip link add name first type veth peer name second
@@ -37,11 +37,11 @@ wait $PEER
 """
 
 
-def on_two_hosts(script, *args, **kwargs):
+def on_two_hosts(script, *args):
     return subprocess.run(
-        ['unshare', '--map-root-user', '--net', 'bash', '-c', HOSTS + script,
-         'bash', *map(str, args)], capture_output=True, text=True,
-        timeout=500, **kwargs)
+        ['unshare', '--map-root-user', '--net', '--pid', '--fork',
+         '--mount-proc', '--kill-child', 'bash', '-c', HOSTS + script, 'bash',
+         *map(str, args)], capture_output=True, text=True, timeout=500)
 
 
 @pytest.fixture
