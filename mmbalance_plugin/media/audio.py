@@ -37,7 +37,8 @@ def decode_audio(reader: MediaReader,
                  start: float = 0.0,
                  end: Optional[float] = None,
                  allow_truncated: bool = False,
-                 allow_changes: bool = False) -> np.ndarray:
+                 allow_changes: bool = False,
+                 allow_damage: int = 0) -> np.ndarray:
     """Decode a window of a file's sound.
 
     Samples are placed by the file's clock, the one of the picture: where
@@ -58,6 +59,8 @@ def decode_audio(reader: MediaReader,
             header says is taken for what is there. Defaults to False.
         allow_changes (bool): Whether rate and channels may change on the
             way; it is counted in ``reader.tolerated``. Defaults to False.
+        allow_damage (int): How many packets may fail to decode, each of
+            which is silence and counted likewise. Defaults to 0.
 
     Returns:
         np.ndarray: float32, shape (n,), nominally within [-1, 1].
@@ -68,6 +71,7 @@ def decode_audio(reader: MediaReader,
     """
     stream = reader.require('audio')
     reader.restart_clock()
+    reader.allow_damage = allow_damage
     if start < 0 or (end is not None and end <= start):
         raise MediaError(
             reader.path, f'the window from {start} s to {end} s is empty')

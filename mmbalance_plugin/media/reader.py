@@ -5,7 +5,16 @@ import time
 from collections import Counter
 from contextlib import contextmanager
 from itertools import chain
-from typing import Any, Dict, Iterable, Iterator, List, Optional
+from typing import (
+    Any,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Optional,
+    Set,
+    Tuple,
+)
 
 import av
 import av.error
@@ -63,6 +72,9 @@ class MediaReader:
                           status.st_mtime_ns)
         #: What was allowed to be wrong, and how often.
         self.tolerated: Counter = Counter()
+        #: How many places may be damaged, and those that were found.
+        self.allow_damage = 0
+        self._damaged: Set[Tuple[str, Optional[int]]] = set()
         #: Whether the file is small enough for its packets to be kept.
         self.keeps = status.st_size <= KEPT_BYTES
         self._open()
@@ -290,8 +302,30 @@ class MediaReader:
     def decode(self, kind: str, packet: Optional[av.Packet]) -> List[Any]:
         """Frames of one packet, or with None what drains the decoder."""
         what = 'picture' if kind == 'video' else 'sound'
-        with self.naming(f'{what} cannot be decoded'):
-            return getattr(self, kind).codec_context.decode(packet)
+        try:
+            with self.naming(f'{what} cannot be decoded'):
+                return getattr(self, kind).codec_context.decode(packet)
+        except MediaError:
+            place = None
+            if packet is not None:
+                place = packet.pos if packet.pts is None else packet.pts
+            if not self.tolerates_damage(kind, place):
+                raise
+            return []
+
+    def tolerates_damage(self, kind: str, place: Optional[int]) -> bool:
+        """Whether a damaged packet, or its frame, is allowed; counts it.
+
+        Args:
+            kind (str): ``'video'`` or ``'audio'``.
+            place (int, optional): Its time stamp, or what else tells it.
+        """
+        if (kind, place) not in self._damaged:
+            if len(self._damaged) >= self.allow_damage:
+                return False
+            self._damaged.add((kind, place))
+            self.tolerated['damaged place'] += 1
+        return True
 
 
 def _place(packets: List[av.Packet], wanted: int) -> int:

@@ -22,6 +22,9 @@ from .reader import MediaReader
 #: Frames between two wanted ones that must be skipped for a jump to pay.
 _WORTH_A_JUMP = 4
 
+#: How far away a frame may lie that stands for a lost one.
+_NEAR = 12
+
 #: Decoders that can be told packet by packet what to leave out. Others take
 #: what they are told at first for the whole file (libdav1d).
 _SKIPS_AT_WILL = {'h264', 'hevc', 'mpeg1video', 'mpeg2video', 'mpeg4'}
@@ -31,14 +34,15 @@ def decode_frames(reader: MediaReader,
                   indices: Sequence[int],
                   index: Optional[FrameIndex] = None,
                   allow_changes: bool = False,
-                  square_pixels: bool = False) -> List[np.ndarray]:
+                  square_pixels: bool = False,
+                  allow_damage: int = 0) -> List[np.ndarray]:
     """Decode frames by their number, in the order given.
 
     A frame's number is its place in the order of display, whatever the
     order in the file, the frame rate or the key frames. Between frames far
     apart the file is searched for the nearest key frame; each frame is
     recognised by its time, and one that the decoder does not put out
-    undamaged is an error, never replaced by a neighbour.
+    undamaged is an error, unless ``allow_damage`` says otherwise.
 
     Args:
         reader (MediaReader): The opened file.
@@ -52,6 +56,9 @@ def decode_frames(reader: MediaReader,
         square_pixels (bool): Whether pictures get the width that a player
             shows, where pixels are not as wide as they are high. Defaults
             to False: they are as they were encoded.
+        allow_damage (int): How many frames of the file may be damaged: one
+            is as the decoder mends it or, where it is lost, the nearest one.
+            Counted in ``reader.tolerated``. Defaults to 0.
 
     Returns:
         List[np.ndarray]: RGB pictures, uint8 (H, W, 3), one for each number.
@@ -63,6 +70,7 @@ def decode_frames(reader: MediaReader,
         MediaError: A number out of range, a damaged frame, or a picture
             size that changes within the file.
     """
+    reader.allow_damage = allow_damage
     if index is None:
         index = frame_index(reader)
     wanted = np.asarray(indices, dtype=np.int64).reshape(-1)
@@ -85,6 +93,7 @@ def decode_frames(reader: MediaReader,
                     reader.path, f'the picture size changes at frame {number}')
             reader.tolerated['frame of another size'] += 1
         width, height = first_size
+        _refuse_damage(reader, frame, number)
         pictures[number] = _to_rgb(reformatter, reader.path, frame, number,
                                    (max(round(width * wide), 1), height))
     alone = set(first.tolist())
@@ -99,7 +108,7 @@ def check_frames(reader: MediaReader, index: FrameIndex) -> None:
         MediaError: A frame is lost or damaged.
     """
     for number, frame in _walk(reader, index, np.arange(len(index))):
-        _refuse_damage(reader.path, frame, number)
+        _refuse_damage(reader, frame, number)
 
 
 def _walk(reader: MediaReader, index: FrameIndex,
@@ -111,6 +120,13 @@ def _walk(reader: MediaReader, index: FrameIndex,
     for number, frame in by(reader, index, order):
         lost.discard(number)
         yield number, frame
+    for number in sorted(lost) if reader.allow_damage else ():
+        near = _nearest(reader, index, number)
+        pts = int(index.pts[number]) if len(index.pts) else number
+        if near is None or not reader.tolerates_damage('video', pts):
+            break
+        lost.discard(number)
+        yield number, near
     if lost:
         first = min(lost)
         raise MediaError(
@@ -119,9 +135,22 @@ def _walk(reader: MediaReader, index: FrameIndex,
             'the file is damaged')
 
 
-def _refuse_damage(path: str, frame: av.VideoFrame, number: int) -> None:
-    if frame.is_corrupt:
-        raise MediaError(path, f'frame {number} is damaged')
+def _nearest(reader: MediaReader, index: FrameIndex,
+             number: int) -> Optional[av.VideoFrame]:
+    """The frame nearest to a lost one, the earlier of two."""
+    by = _by_time if len(index.pts) else _by_count
+    for away in range(1, _NEAR + 1):
+        for other in (number - away, number + away):
+            if 0 <= other < len(index):
+                for _, frame in by(reader, index, np.array([other])):
+                    return frame
+    return None
+
+
+def _refuse_damage(reader: MediaReader, frame: av.VideoFrame,
+                   number: int) -> None:
+    if frame.is_corrupt and not reader.tolerates_damage('video', frame.pts):
+        raise MediaError(reader.path, f'frame {number} is damaged')
 
 
 def _pixel_width(reader: MediaReader) -> float:
@@ -135,7 +164,6 @@ def _pixel_width(reader: MediaReader) -> float:
 
 def _to_rgb(reformatter: VideoReformatter, path: str, frame: av.VideoFrame,
             number: int, size: Tuple[int, int]) -> np.ndarray:
-    _refuse_damage(path, frame, number)
     try:
         # Without a limit each worker would start a thread per core.
         picture = reformatter.reformat(

@@ -416,3 +416,26 @@ def test_sound_that_changes(tmp_path, parts):
         assert abs(loudest_hertz(piece, 16000) - 440) < 5
         assert piece.std() == pytest.approx(.5 / 2**.5, rel=.1)
     assert len(cut) == 16000
+
+
+def test_one_bad_packet_is_silence_by_option(tmp_path):
+    path = write_clip(tmp_path / 'a.mkv', None, sound=tone(2))
+    with MediaReader(path) as reader:
+        packets = list(reader.demux(reader.audio))
+        bad = packets[len(packets) // 2]
+        whole = decode_audio(reader, 16000)
+    start = bytes(bad)
+    content = bytearray(Path(path).read_bytes())
+    place = content.index(start)
+    content[place:place + len(start)] = b'\xff' * len(start)
+    Path(path).write_bytes(content)
+    with MediaReader(path) as reader:
+        with pytest.raises(MediaError, match='sound cannot be decoded'):
+            decode_audio(reader, 16000)
+    with MediaReader(path) as reader:
+        wave = decode_audio(reader, 16000, allow_damage=1)
+        assert reader.tolerated == {'damaged place': 1}
+    assert len(wave) == len(whole)
+    # A packet is 1024 samples, and is heard in its neighbours.
+    different = np.flatnonzero(abs(wave - whole) > 1e-3)
+    assert 0 < different[-1] - different[0] < 4096

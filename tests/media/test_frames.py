@@ -280,6 +280,29 @@ def test_damaged_frame_is_an_error_only_where_it_matters(tmp_path):
     with MediaReader(path) as reader:
         with pytest.raises(MediaError, match=r'a\.mkv: .*(damaged|decoded)'):
             decode_frames(reader, [30], index)
+    with MediaReader(path) as reader:
+        shown = decode_frames(reader, [5, 30, 50], index, allow_damage=1)
+        assert numbers(shown)[::2] == [5, 50]
+        assert reader.tolerated == {'damaged place': 1}
+
+
+def test_a_lost_frame_is_its_neighbour_by_option(tmp_path):
+    path = write_clip(tmp_path / 'a.mkv', frames=20, vcodec='mjpeg',
+                      pix_fmt='yuvj420p')
+    with MediaReader(path) as reader:
+        bad = [bytes(packet) for packet in reader.demux(reader.video)][10]
+    with open(path, 'rb') as file:
+        content = file.read()
+    assert content.count(bad) == 1
+    with open(path, 'wb') as file:
+        file.write(content.replace(bad, b'\xff' * len(bad)))
+    with MediaReader(path) as reader:
+        with pytest.raises(MediaError, match=r'a\.mkv: '):
+            decode_frames(reader, [9, 10, 11])
+    with MediaReader(path) as reader:
+        shown = decode_frames(reader, [9, 10, 11], allow_damage=1)
+        assert numbers(shown) == [9, 9, 11]
+        assert reader.tolerated == {'damaged place': 1}
 
 
 def test_picture_size_that_changes(tmp_path):

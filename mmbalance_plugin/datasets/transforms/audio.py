@@ -61,6 +61,8 @@ class PyAVAudioDecode(Transform):
             ends well before its header says. Defaults to False, an error.
         allow_changes (bool): Whether rate and channels may change on the
             way; a warning counts it. Defaults to False, an error.
+        allow_damage (int): How many packets may fail to decode, each of
+            which is silence; a warning counts them. Defaults to 0.
 
     Raises:
         MediaError: The sound cannot be read. A clip without sound (in the
@@ -76,7 +78,8 @@ class PyAVAudioDecode(Transform):
                  per_clip: bool = False,
                  timeout: Optional[float] = 60.0,
                  allow_truncated: bool = False,
-                 allow_changes: bool = False) -> None:
+                 allow_changes: bool = False,
+                 allow_damage: int = 0) -> None:
         for name, value, known in (
             ('window', window, ('clip', 'frames')),
             ('crop', crop, ('start', 'center', 'random')),
@@ -95,6 +98,7 @@ class PyAVAudioDecode(Transform):
         self.timeout = timeout
         self.allow_truncated = allow_truncated
         self.allow_changes = allow_changes
+        self.allow_damage = allow_damage
 
     @property
     def deterministic(self) -> bool:
@@ -125,7 +129,7 @@ class PyAVAudioDecode(Transform):
             end = limit if end is None else min(end, limit)
         wave = decode_audio(
             reader, self.sample_rate, start, end, self.allow_truncated,
-            self.allow_changes)
+            self.allow_changes, self.allow_damage)
         report_tolerated(reader)
         length = self._length(window)
         if length is None:

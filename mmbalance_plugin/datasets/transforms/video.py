@@ -132,15 +132,20 @@ class PyAVVideoDecode(Transform):
         square_pixels (bool): Whether pictures get the width that a player
             shows, where the file says that pixels are wider or narrower
             than high. Defaults to False.
+        allow_damage (int): How many damaged frames a clip may have among
+            those that are decoded; a warning counts them. Defaults to 0:
+            any is an error.
     """
 
     def __init__(self,
                  mask_size: Tuple[int, int] = (256, 256),
                  allow_changes: bool = False,
-                 square_pixels: bool = False) -> None:
+                 square_pixels: bool = False,
+                 allow_damage: int = 0) -> None:
         self.mask_size = tuple(mask_size)
         self.allow_changes = allow_changes
         self.square_pixels = square_pixels
+        self.allow_damage = allow_damage
 
     def transform(self, results: dict) -> dict:
         """Put the sampled frames into ``results['imgs']``."""
@@ -157,7 +162,7 @@ class PyAVVideoDecode(Transform):
             reader = results['media_readers'][results['filename']]
             results['imgs'] = decode_frames(
                 reader, numbers.tolist(), results['frame_index'],
-                self.allow_changes, self.square_pixels)
+                self.allow_changes, self.square_pixels, self.allow_damage)
             report_tolerated(reader)
         results['original_shape'] = results['imgs'][0].shape[:2]
         results['img_shape'] = results['imgs'][0].shape[:2]
