@@ -1,6 +1,7 @@
 # Everything below works in a virtual environment of the checkout's own.
 #
-#   make demo        joint training beside UDI on real spoken and written digits
+#   make demo        joint training beside UDI on real spoken and written digits,
+#                    and what is wrong with the joint model
 #   make test        lint and the fast tests
 #   make test-full   every test
 #   make lint        ruff and mypy
@@ -54,6 +55,8 @@ clips: $(STAMP)
 demo: data
 	$(ONE_THREAD) $(BIN)/python tools/compare.py configs/joint_av_digits.py \
 		configs/udi_av_digits.py --seeds 0 --out work_dirs/demo
+	$(ONE_THREAD) $(BIN)/python tools/diagnose.py configs/joint_av_digits.py \
+		--seeds 0 --out work_dirs/demo/diagnosis
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -147,7 +147,8 @@ def make(root, *args):
 
 @pytest.mark.parametrize('target, commands', [
     ('demo', ['pip install', 'tools/prepare_data.py',
-              'tools/compare.py configs/joint_av_digits.py']),
+              'tools/compare.py configs/joint_av_digits.py',
+              'tools/diagnose.py configs/joint_av_digits.py']),
     ('test', ['pip install', 'ruff check', 'mypy', 'tools/prepare_data.py',
               "-m pytest -m 'not slow'"]),
     ('test-full', ['pip install', 'ruff check', '-m pytest']),

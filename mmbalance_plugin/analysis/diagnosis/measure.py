@@ -102,10 +102,7 @@ class Measured:
         self.targets = first.targets
         self.modalities = list(first.alone)
         source = clustering(first.ids, len(first.targets))
-        clusters = None if source is None else first.ids[source]
-        self.judge = Judge(clusters)
-        self.samples = len(self.targets if clusters is None
-                           else np.unique(clusters))
+        self.judge = Judge(None if source is None else first.ids[source])
 
     def right(self, variant: str,
               modality: Optional[str] = None) -> np.ndarray:
@@ -141,7 +138,7 @@ class Measured:
         found: Dict[str, Any] = dict(
             modalities=names,
             base=base,
-            samples=self.samples,
+            samples=len(self.targets),
             chance=float(np.unique(self.targets, return_counts=True)[1].max()
                          / len(self.targets)),
             alone={m: mean(self.right('decoupled', m)) for m in names},

@@ -18,7 +18,7 @@ from mmbalance_plugin.utils.work_dir import SUMMARY
 from ..records import read_record
 from ..report.diagnosis import diagnosis_report, percent
 from ..rows import data_of
-from .measure import Look, Measured, look_at
+from .measure import GIVEN, Look, Measured, look_at
 from .variants import for_measuring, variants
 from .verdict import Verdict, verdicts
 
@@ -125,19 +125,23 @@ def finish(config: str, out: Path, runs: Runs, looks: Sequence[Look],
         measured,
         config=config,
         verdicts=[dict(kind=v.kind, tone=v.tone, text=v.text) for v in said],
-        next=_next(config, out, said[0]),
+        next=_next(config, out, said[0], facts.get('checkpoint')),
         facts=dict(
             config=config,
             commit=', '.join(sorted({str(r.commit) for r in records})),
             machine='; '.join(sorted({r.machine for r in records})),
             seeds=' '.join(map(str, seeds)),
-            split=f'validation, {measured["samples"]} independent samples',
+            split=f'validation, {measured["samples"]} samples',
             **facts))
     return diagnosis, diagnosis_report(diagnosis), summary(diagnosis)
 
 
-def _next(config: str, out: Path, verdict: Verdict) -> Dict[str, str]:
+def _next(config: str, out: Path, verdict: Verdict,
+          checkpoint: Optional[str]) -> Dict[str, str]:
     """What to run: a shipped config of the same data set, or ours."""
+    if verdict.run == GIVEN:
+        return dict(command=f'python tools/test.py {config} {checkpoint}',
+                    why='Nothing that was measured is better.')
     configs = shipped_root() / 'configs'
     data = data_of(Path(config).stem)
     name = f'{_SHIPPED.get(verdict.run, verdict.run)}_{data}.py'

@@ -30,7 +30,8 @@ class Verdict(NamedTuple):
         kind (str): 'pair', 'useless', 'imbalanced', 'balanced' or
             'unknown'.
         text (str): In plain words, with its numbers.
-        run (str): Variant to run next, or 'unimodal_<modality>'.
+        run (str): Variant to run next, or 'unimodal_<modality>', or what is
+            diagnosed if nothing is better.
     """
     kind: str
     text: str
@@ -47,7 +48,7 @@ def verdicts(measured: Mapping[str, Any]) -> List[Verdict]:
 
     Args:
         measured (Mapping): ``modalities``, ``base`` (what is diagnosed),
-            ``chance``, ``samples`` (how many independent ones judge), and
+            ``chance``, ``samples`` (how many judge), and
             intervals, [estimate, low, high] each:
             ``alone``, ``inside`` and ``gaps`` (the one minus the other) by
             modality, ``differences`` by 'multi_loss - <base>' and the like,
@@ -153,7 +154,7 @@ def _balanced(measured: Mapping[str, Any]) -> Verdict:
             'help more than more seeds', better)
     return Verdict(
         'balanced', f'balanced: modulation is not expected to help ({size})',
-        'joint')
+        measured['base'])
 
 
 def _called(measured: Mapping[str, Any]) -> str:

@@ -67,6 +67,7 @@ def test_again_nothing_is_trained_and_a_given_model_is_named(
     assert data['base'] == 'this model'
     assert list(data['accuracy'])[0] == 'this model'
     assert 'joint - this model' in data['differences']
+    assert data['facts']['checkpoint'] == str(model)
 
 
 @pytest.mark.slow

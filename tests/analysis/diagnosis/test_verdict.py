@@ -141,3 +141,9 @@ def test_a_given_model_is_named():
     said, = verdicts(measured(alone=(.87, .8), inside=(.80, .8),
                               decoupled=near(.03), base='this model'))
     assert 'inside this model' in said.text
+
+
+@pytest.mark.parametrize('base', ['joint', 'this model'])
+def test_where_nothing_is_better_it_stays(base):
+    said, = verdicts(measured(base=base))
+    assert (said.kind, said.run, said.tone) == ('balanced', base, 'good')
