@@ -88,7 +88,7 @@ MISTAKES = dict(
            'a.csv, line 2, column "label": "cta" is no class; the classes '
            'are cat, dog'),
     num_classes=('train', options('model.head.num_classes=1'), None,
-                 'label 1, but the head has num_classes=1'),
+                 'num_classes=1: a head tells two or more classes apart'),
     modality_without_encoder=(
         'train', ['toy.py'], replaced(', second=encoder(3)', ''), 'second'),
     encoder_without_modality=(

@@ -150,7 +150,7 @@ def test_logged_means():
 
 # ---- errors ------------------------------------------------------------
 @pytest.mark.parametrize('options, message', [
-    (dict(form='iccv'), "'cvpr' or 'tpami'"),
+    (dict(form='iccv'), "'cvpr', 'tpami'"),
     (dict(alpha=-1.), 'negative'),
     (dict(alpha=1.5, form='tpami'), 'backwards'),
     (dict(scope='linear'), 'scope'),
