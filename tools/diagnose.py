@@ -56,7 +56,7 @@ def main() -> int:
     stem = Path(args.config).stem
     out = Path(args.out or f'work_dirs/diagnosis/{stem}')
     # Here and not above: they import the models.
-    from mmbalance_plugin.analysis.diagnosis.run import (
+    from mmbalance_plugin.cli.diagnosis import (
         finish,
         look_at_models,
         train_variants,

@@ -1,5 +1,6 @@
 """The one command, from a folder that has nothing in it."""
 import os
+import re
 import subprocess
 import sys
 
@@ -54,3 +55,12 @@ def test_a_mistake_is_one_line(mmbalance, args, line):
     done = mmbalance(*args)
     assert done.returncode == 2
     assert line in done.stderr and done.stderr.count('\n') == 1
+
+
+def test_nothing_below_imports_the_command_line(root):
+    package = root / 'mmbalance_plugin'
+    for file in package.rglob('*.py'):
+        if file.parent.name != 'cli' and file.name != '__main__.py':
+            text = file.read_text(encoding='utf-8')
+            assert not re.search(
+                r'(from|import) (mmbalance_plugin|\.+)\.?cli\b', text), file

@@ -8,19 +8,30 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from mmengine.config import Config
 
-from mmbalance_plugin.cli.config_keys import import_custom_modules
-from mmbalance_plugin.cli.grid import Run, make_grid
-from mmbalance_plugin.cli.grid_runs import on_this_machine, perform_all
+from mmbalance_plugin.analysis.diagnosis.measure import (
+    GIVEN,
+    Look,
+    Measured,
+    look_at,
+)
+from mmbalance_plugin.analysis.diagnosis.variants import (
+    for_measuring,
+    variants,
+)
+from mmbalance_plugin.analysis.diagnosis.verdict import Verdict, verdicts
+from mmbalance_plugin.analysis.records import read_record
+from mmbalance_plugin.analysis.report.diagnosis import (
+    diagnosis_report,
+    percent,
+)
+from mmbalance_plugin.analysis.rows import data_of
 from mmbalance_plugin.shipped import shipped_root
 from mmbalance_plugin.utils.progress import progress
 from mmbalance_plugin.utils.work_dir import SUMMARY
 
-from ..records import read_record
-from ..report.diagnosis import diagnosis_report, percent
-from ..rows import data_of
-from .measure import GIVEN, Look, Measured, look_at
-from .variants import for_measuring, variants
-from .verdict import Verdict, verdicts
+from .config_keys import import_custom_modules
+from .grid import Run, make_grid
+from .grid_runs import on_this_machine, perform_all
 
 #: How the shipped configs call a variant.
 _SHIPPED = dict(joint='joint', multi_loss='multi_loss',
