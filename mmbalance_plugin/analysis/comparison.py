@@ -24,6 +24,7 @@ class Finding(NamedTuple):
 
     Attributes:
         row (Row): The method.
+        baseline (Row): What it is held against.
         fold (int | None): The fold that it is about, None for all.
         difference (Difference): To the baseline.
         level (float): Of the interval.
@@ -32,6 +33,7 @@ class Finding(NamedTuple):
         verdict (str): See :func:`~.differences.verdict`.
     """
     row: Row
+    baseline: Row
     fold: Optional[int]
     difference: Difference
     level: float
@@ -49,7 +51,8 @@ class Comparison(NamedTuple):
         metric (str): What is compared.
         rows (list[Row]): The baseline first, then in order.
         modalities (list[str]): Those that some row has the metric of.
-        baseline (Row | None): What rows are held against.
+        baseline (Row | None): What rows are held against that have none of
+            their own.
         source (str | None): What samples share that are resampled together.
         findings (list[Finding]): Of every other row that shares seeds.
     """
@@ -119,25 +122,36 @@ def _named(rows: Sequence[Row], name: str) -> Optional[Row]:
 def _findings(rows: Sequence[Row], baseline: Row,
               metric: str) -> List[Finding]:
     measure, suffix = _measure(metric)
-    cells: List[Tuple[Row, Optional[int], Difference]] = []
+    cells: List[Tuple[Row, Row, Optional[int], Difference]] = []
     for row in rows:
         if row is baseline:
             continue
+        other = _of_same_options(row, rows, baseline)
         folds = {f: p for f in row.by_fold()
-                 if (p := _paired(row, baseline, f, measure, suffix))}
+                 if (p := _paired(row, other, f, measure, suffix))}
         if len(folds) >= POOLED_FOLDS:
-            cells.append((row, None, difference(list(folds.values()),
-                                                measure)))
+            cells.append((row, other, None, difference(
+                list(folds.values()), measure)))
         else:
-            cells += [(row, fold, difference([pair], measure))
+            cells += [(row, other, fold, difference([pair], measure))
                       for fold, pair in folds.items()]
-    levels = holm_levels([d.p for _, _, d in cells])
+    levels = holm_levels([d.p for *_, d in cells])
     findings = []
-    for (row, fold, found), level in zip(cells, levels):
+    for (row, other, fold, found), level in zip(cells, levels):
         low, high = found.interval(level)
-        findings.append(Finding(row, fold, found, level, low, high,
+        findings.append(Finding(row, other, fold, found, level, low, high,
                                 verdict(low, high, measure.sign)))
     return findings
+
+
+def _of_same_options(row: Row, rows: Sequence[Row], baseline: Row) -> Row:
+    """The baseline with as many of the row's options as there is."""
+    own, least = set(row.options), set(baseline.options)
+    fitting = [other for other in rows
+               if other is not row and other.stem == baseline.stem
+               and least <= set(other.options) <= own]
+    return max(fitting, key=lambda other: len(other.options),
+               default=baseline)
 
 
 def sign_of(metric: str) -> int:

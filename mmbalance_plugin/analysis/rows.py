@@ -34,6 +34,16 @@ class Row(NamedTuple):
         return self.name.replace(f'_{self.data}', '', 1) if self.data \
             else self.name
 
+    @property
+    def stem(self) -> str:
+        """str: Name of the config's file."""
+        return self.records[0].stem
+
+    @property
+    def options(self) -> List[str]:
+        """list[str]: KEY=VALUE."""
+        return self.records[0].options
+
     def by_fold(self) -> Dict[Optional[int], Dict[int, Record]]:
         """Records by fold and seed."""
         folds: Dict[Optional[int], Dict[int, Record]] = defaultdict(dict)
@@ -90,7 +100,7 @@ def _names(options: Dict[Key, List[str]]) -> Dict[Key, str]:
         same = [set(o) for (s, _), o in options.items() if s == stem]
         shared = set.intersection(*same)
         differing = [_last_part(o) for o in own if o not in shared]
-        names[stem, key] = ' '.join([stem, *differing])
+        names[stem, key] = ' '.join([stem, *dict.fromkeys(differing)])
     taken = list(names.values())
     return {key: name if taken.count(name) == 1 else f'{name} #{key[1]}'
             for key, name in names.items()}

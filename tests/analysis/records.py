@@ -38,7 +38,7 @@ def write(store, config, seed, classes, targets, fold=None, key=None,
     (run / 'summary.json').write_text(json.dumps(dict(
         dict(commit='abc', anchor=None, test=scores,
              val=dict(best=scores), cost=dict(
-                 optimizer_steps=100,
+                 optimizer_steps=100, estimator_steps=0,
                  encoder_samples=dict(audio=10, visual=20),
                  wall_seconds=1.5, peak_memory_bytes=2**20,
                  flops_inference=2_000_000, params_inference=1234)),

@@ -6,6 +6,7 @@ import shlex
 import numpy as np
 import pytest
 
+from mmbalance_plugin.analysis.cells import cost_cells, score_cells
 from mmbalance_plugin.analysis.comparison import compare
 from mmbalance_plugin.analysis.measures import MEASURES
 from mmbalance_plugin.analysis.page import update_page
@@ -65,16 +66,30 @@ def test_scores_costs_and_verdicts(store):
     # Sure of 0.7, and right in 0.885.
     assert rows['udi'][5] == '18.50 ± 1.29'
     cost = cells(table, 8)
-    assert cost[1:] == ['-', '100', '30', '2.00', '2', '1', '1,234'] or \
-        cost[1] == 'audio 4x'
+    assert cost[1:] == ['-', '100', '30', '2.00', '1.5', '1', '1,234']
     verdicts = {f.row.method: f.verdict for f in found.findings}
     assert verdicts == {'udi': 'helps', 'ogm': 'within noise'}
-    assert '* udi **helps** against joint: +20.00 [+' \
-        in table
-    assert '* ogm is **within noise** of joint: +0.00 ' \
-        in table
+    assert table.count('\n* ') == 2
+    assert '* **Helps** against joint: udi (+20.00).\n' in table
+    assert '* **Within noise** of joint: ogm (+0.00).\n' in table
+    assert 'against |' not in table  # nothing is held against another row
     assert 'each sample by itself' in table
     assert 'Test of av_digits, mean' in table and 'commit abc; ' in table
+
+
+def test_what_estimators_and_seeds_cost(tmp_path):
+    """Seconds are the fastest seed's, a mean over folds like the rest."""
+    for fold, times in enumerate(((9, 4, 5), (2, 7, 8))):
+        for seed, seconds in enumerate(times):
+            write(tmp_path, 'udi_htad', seed, TARGETS, TARGETS, fold=fold,
+                  cost=dict(optimizer_steps=10, estimator_steps=50,
+                            encoder_samples=dict(a=seed), params_inference=1,
+                            wall_seconds=seconds, peak_memory_bytes=0))
+    found, = of(tmp_path)
+    head, (row, ) = cost_cells(found)
+    assert dict(zip(head, row)).items() >= {
+        "estimator's steps": '50', 'seconds, fastest run': '3.0',
+        'encoder samples': '1', 'MFLOPs at test': '-'}.items()
 
 
 def test_the_same_numbers_as_json_and_csv(store):
@@ -151,7 +166,7 @@ def test_three_folds_are_three_verdicts_and_five_are_one(tmp_path, folds):
     assert [f.fold for f in found.findings] == expected
     assert found.rows[0].score('test', 'acc/top1').deviation == 0
     if folds == 3:
-        assert 'against joint_toy on fold 2' in to_markdown(found)
+        assert ', +20.00 on fold 2).' in to_markdown(found)
         assert [f.level for f in found.findings] == pytest.approx(
             [1 - .05 / 3, 1 - .05 / 2, .95])
 
@@ -205,12 +220,70 @@ def test_a_damaged_record_is_named(store):
 
 
 def test_published_numbers_stand_in_a_column_of_their_own(store):
+    published = {'udi_av_digits': [dict(value=99.1, source='A'),
+                                   dict(value=98, source='B')],
+                 'ogm_av_digits::a=1': [dict(value=97.5, source='C')]}
+    write(store, 'ogm_av_digits', 0, wrong(.3), TARGETS, options=('a=1', ))
     found, = of(store)
-    table = to_markdown(found, dict(
-        udi_av_digits=dict(value=99.1, source='Table 2')))
+    plain = to_markdown(found)
+    table = to_markdown(found, published)
     assert cells(table, 0)[-1] == 'published, other protocol'
-    ends = [cells(table, i)[-1] for i in (2, 3, 4)]
-    assert sorted(ends) == ['-', '-', '99.1 (Table 2)']
+    assert {cells(table, i)[0]: cells(table, i)[-1] for i in range(2, 6)} == {
+        'joint': '-', 'ogm': '-', 'ogm a=1': '97.5 (C)',
+        'udi': '99.1 (A); 98 (B)'}
+    # Nothing else in the tables knows of them.
+    rest = [line.rsplit(' | ', 1)[0] for line in table.splitlines()[:6]]
+    assert rest == [line[:-2] for line in plain.splitlines()[:6]]
+    assert table.split('\n\n')[1:] == plain.split('\n\n')[1:]
+
+
+def test_a_row_is_held_against_the_baseline_of_its_own_options(tmp_path):
+    """So that what an option does to all does not look like a method's."""
+    gap, rate = ('x.drop=.5', ), ('x.drop=.5', 'y.lr=1')
+    for seed in range(3):
+        for name, share, options in (
+                ('joint', .3, ()), ('udi', .1, ()), ('joint', .5, gap),
+                ('udi', .4, gap), ('udi', .2, rate)):
+            write(tmp_path, f'{name}_av_digits', seed, wrong(share, seed),
+                  TARGETS, options=options)
+    found, = of(tmp_path)
+    assert {f.row.method: (f.baseline.method,
+                           round(f.difference.estimate, 2))
+            for f in found.findings} == {
+        'joint drop=.5': ('joint', -.2), 'udi': ('joint', .2),
+        'udi drop=.5': ('joint drop=.5', .1),
+        'udi drop=.5 lr=1': ('joint drop=.5', .3)}
+    table = to_markdown(found)
+    assert '| udi drop=.5 | joint drop=.5 | 3 | +10.00 |' in table
+    assert '* **Helps** against joint drop=.5: udi drop=.5' in table
+    assert {d['baseline'] for d in to_data(found)['differences']} == {
+        'joint_av_digits', 'joint_av_digits drop=.5'}
+    # A baseline that is named keeps its rows: no plainer one takes them.
+    named, = of(tmp_path, baseline='joint drop=.5')
+    assert {f.baseline.method for f in named.findings} == {'joint drop=.5'}
+
+
+def test_configs_of_the_same_settings_take_a_command_for_each(tmp_path):
+    for name in ('joint', 'udi'):
+        for options in ((), ('a=1', 'b=2')):
+            write(tmp_path, f'{name}_av_digits', 0, TARGETS, TARGETS,
+                  options=options)
+    lines = command(make_rows(read_records([str(tmp_path)]))).split('\n')
+    assert sorted(lines) == [
+        'python tools/compare.py configs/joint_av_digits.py '
+        f'configs/udi_av_digits.py --seeds 0{end}'
+        for end in ('', ' --cfg-options a=1 b=2')]
+
+
+def test_accuracy_by_what_was_there_is_a_column_each(tmp_path):
+    record = write(tmp_path, 'joint_av_digits', 0, TARGETS, TARGETS,
+                   alone=dict(audio=wrong(.5)))
+    record.data['test'].update({'acc/top1@audio+visual': .9,
+                                'acc/top1@audio': .7, 'acc/mean1@audio': .1})
+    found, = compare(make_rows([record]))
+    head, (row, ) = score_cells(found)
+    assert head[3:7] == ['audio', '@audio+visual', '@audio', 'macro-F1']
+    assert row[4:6] == ['90.00', '70.00']
 
 
 def test_a_modality_that_samples_lack_is_compared_where_it_is(tmp_path):

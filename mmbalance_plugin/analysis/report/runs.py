@@ -2,16 +2,11 @@
 import math
 from typing import List, Optional, Sequence, Tuple
 
+from ..cells import cost_cells, difference_cells, score_cells
 from ..comparison import Comparison
 from ..curves import curve, read_scalars
 from ..rows import Row
-from ..tables import (
-    command,
-    cost_cells,
-    difference_cells,
-    score_cells,
-    sentence,
-)
+from ..tables import command, sentences
 from .page import Figure, Section, Table, Verdict, render_page
 from .plots import intervals, lines
 
@@ -32,9 +27,9 @@ def runs_report(comparisons: Sequence[Comparison]) -> str:
     for found in comparisons:
         start = f'{found.data}: ' if len(comparisons) > 1 else ''
         verdicts += [
-            Verdict(_TONES.get(f.verdict, 'unknown'),
-                    start + sentence(f, found).replace('**', ''))
-            for f in found.findings]
+            Verdict(_TONES.get(kind, 'unknown'),
+                    start + text.replace('**', ''))
+            for kind, text in sentences(found)]
         end = f' on {found.data}' if len(comparisons) > 1 else ''
         sections += _sections(found, end)
     records = [r for c in comparisons for row in c.rows for r in row.records]

@@ -37,8 +37,8 @@ def store(tmp_path_factory):
 
 def test_it_says_what_the_tables_say(store):
     page = runs_report(compare(make_rows(read_records([str(store)]))))
-    assert re.search(r'class="verdict good"><p>udi helps against '
-                     r'joint: \+1\d\.\d\d \[\+', page)
+    assert re.search(r'class="verdict good"><p>Helps against joint: '
+                     r'udi \(\+1\d\.\d\d\)', page)
     for text in ('What do they reach?', 'Is it more than chance?',
                  'What do they cost?', 'How did they get there?', 'macro-F1',
                  'python tools/compare.py configs/joint_av_digits.py'):
