@@ -55,6 +55,9 @@ def main() -> int:
     begin = time.monotonic()
     stem = Path(args.config).stem
     out = Path(args.out or f'work_dirs/diagnosis/{stem}')
+    from mmbalance_plugin.cli.grid_runs import processes
+    if not (out / 'diagnosis.json').is_file():
+        processes()  # in which the imports begin beside those of this one
     # Here and not above: they import the models.
     from mmbalance_plugin.cli.diagnosis import (
         finish,
@@ -70,7 +73,8 @@ def main() -> int:
     if not needed <= runs.keys():
         raise UsageError('without joint, multi-loss and decoupled training '
                          'there is nothing to compare; what failed is above')
-    looks = look_at_models(config, out, runs['joint'], args.checkpoint)
+    looks = look_at_models(config, out, runs['joint'], args.checkpoint,
+                           args.jobs)
     facts = dict(budget=args.budget,
                  seconds=f'{time.monotonic() - begin:.0f}')
     if args.checkpoint:

@@ -122,13 +122,15 @@ class Record:
         return load_predictions(folder)['test'].of_suffix(suffix)
 
 
-def write_record(path: Path, work_dir: Path, run: Mapping[str, Any]) -> None:
+def write_record(path: Path, work_dir: Path, run: Mapping[str, Any],
+                 split: str = 'test') -> None:
     """Put a finished run's numbers into a store.
 
     Args:
         path (Path): Of the record; see the module.
         work_dir (Path): With ``summary.json``.
         run (Mapping): config, options, key, seed and fold.
+        split (str): Whose predicted classes are kept. Defaults to 'test'.
 
     Raises:
         ValueError: The run was not tested, or its metric keeps no
@@ -136,22 +138,23 @@ def write_record(path: Path, work_dir: Path, run: Mapping[str, Any]) -> None:
     """
     with open(work_dir / SUMMARY, encoding='utf-8') as file:
         summary = json.load(file)
-    if not (work_dir / FILENAME).is_file():
+    splits = load_predictions(work_dir) if (work_dir / FILENAME).is_file() \
+        else {}
+    if split not in splits:
         raise ValueError(
             f'{work_dir} was not tested with a MultimodalMetric, so there '
             'is nothing to compare: its config needs validation, a '
             'test_dataloader and test_evaluator, and save_best')
-    splits = load_predictions(work_dir)
     data: Dict[str, Any] = dict(
         run, commit=summary['commit'], machine=_machine(),
         anchor=summary['anchor'], cost=summary['cost'])
-    for split, scores in (('val', summary['val']['best']),
-                          ('test', summary['test'])):
-        data[split] = {**scores, **_measured(splits.get(split))}
-    test = splits['test']
-    data['samples'] = _write_samples(path.parent.parent, test)
+    for name, scores in (('val', summary['val']['best']),
+                         ('test', summary['test'])):
+        data[name] = {**scores, **_measured(splits.get(name))}
+    kept = splits[split]
+    data['samples'] = _write_samples(path.parent.parent, kept)
     data['classes'] = {
-        suffix: _encoded(_classes(p)) for suffix, p in _columns(test).items()}
+        suffix: _encoded(_classes(p)) for suffix, p in _columns(kept).items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(path, [_json(data)], sync=False)
 

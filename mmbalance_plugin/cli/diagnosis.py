@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
+import torch
 from mmengine.config import Config
 
 from mmbalance_plugin.analysis.diagnosis.measure import (
@@ -65,7 +66,7 @@ def train_variants(config: Config, out: Path, seeds: Sequence[int],
             cfg.dump(out / folder / f'{name}.py')
     grid = make_grid([str(out / f'measured/{name}.py') for name in found],
                      [], seeds, (), out=str(out / 'runs'),
-                     store=str(out / 'runs'))
+                     store=str(out / 'runs'), split='val')
     runs = [run._replace(keep=_name(run) == 'joint') for run in grid]
     print(f'{len(found)} models of {epochs} epochs, seeds '
           f'{" ".join(map(str, seeds))}')
@@ -83,7 +84,7 @@ def _name(run: Run) -> str:
 
 
 def look_at_models(config: Config, out: Path, joint: Sequence[Path],
-                   checkpoint: Optional[str]) -> List[Look]:
+                   checkpoint: Optional[str], threads: int) -> List[Look]:
     """Probe the joint models, or the one that the user gave.
 
     Args:
@@ -91,6 +92,7 @@ def look_at_models(config: Config, out: Path, joint: Sequence[Path],
         out (Path): See :func:`train_variants`.
         joint (Sequence[Path]): Work dirs of the joint models.
         checkpoint (str, optional): The model that was given.
+        threads (int): Of this process, which the runs have left with one.
 
     Returns:
         list[Look]: One for each model.
@@ -102,6 +104,7 @@ def look_at_models(config: Config, out: Path, joint: Sequence[Path],
     else:
         files = [Path(checkpoint)]
     looks = []
+    torch.set_num_threads(threads)
     with progress(len(files), 'measuring') as advance:
         for file in files:
             # Loaders and passes say nothing new here.

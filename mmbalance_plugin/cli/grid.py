@@ -42,6 +42,7 @@ class Run(NamedTuple):
         out (str): Where work dirs go.
         store (str): Where the record goes.
         keep (bool): Whether its checkpoints stay.
+        split (str): Whose predicted classes the record keeps.
     """
     config: str
     options: Tuple[str, ...]
@@ -51,6 +52,7 @@ class Run(NamedTuple):
     out: str
     store: str
     keep: bool = False
+    split: str = 'test'
 
     @property
     def row(self) -> str:
@@ -129,7 +131,8 @@ def make_grid(configs: Sequence[str], options: Sequence[str],
         options (Sequence[str]): KEY=VALUE for all of them.
         seeds (Sequence[int]): Of each.
         folds (Sequence[int]): Of each; empty where data have none.
-        where (Any): ``out``, ``store`` and ``keep`` of :class:`Run`.
+        where (Any): ``out``, ``store``, ``keep`` and ``split`` of
+            :class:`Run`.
 
     Returns:
         list[Run]: In the order in which to train.

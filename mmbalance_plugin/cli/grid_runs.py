@@ -36,6 +36,8 @@ _PRELOAD = [
     # By the first optimiser and the visualizer.
     'torch._dynamo', 'matplotlib.pyplot', 'matplotlib.backends.backend_agg'
 ]
+# Before anything starts threads; inherited by the runs.
+_ONE_THREAD = dict(OMP_NUM_THREADS='1', MKL_NUM_THREADS='1')
 
 
 def perform(run: Run) -> None:
@@ -63,7 +65,7 @@ def perform(run: Run) -> None:
             _drop_checkpoints(run.work_dir)
         write_record(run.record, run.work_dir, dict(
             config=run.config, options=list(run.options), key=run.key,
-            seed=run.seed, fold=run.fold))
+            seed=run.seed, fold=run.fold), run.split)
 
 
 def _train(run: Run) -> None:
@@ -109,8 +111,7 @@ def perform_all(runs: Sequence[Run],
     print(f'{len(runs)} runs, {len(runs) - len(left)} finished before')
     if not left:
         return []
-    # Before anything starts threads; inherited by the runs.
-    os.environ.update(OMP_NUM_THREADS='1', MKL_NUM_THREADS='1')
+    os.environ.update(_ONE_THREAD)
     failed = []
     with progress(len(left), 'training') as advance:
         for run, error in start(left):
@@ -123,6 +124,24 @@ def perform_all(runs: Sequence[Run],
 
 
 # ---- on this machine ----------------------------------------------------
+def processes() -> Any:
+    """What starts the processes of runs; they have one thread each.
+
+    They are forked from one that has imported everything, where there is
+    forking: the imports take as long as a short run, and begin here.
+    """
+    if 'forkserver' not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context('spawn')
+    from multiprocessing import forkserver
+    context = multiprocessing.get_context('forkserver')
+    os.environ.update(_ONE_THREAD)
+    # As the tools themselves do, in the process that is forked from.
+    os.environ.setdefault('PYTHONWARNINGS', 'ignore:Fail to import')
+    context.set_forkserver_preload(_PRELOAD)
+    forkserver.ensure_running()
+    return context
+
+
 def on_this_machine(runs: Sequence[Run], jobs: int) -> Iterator[Outcome]:
     """Perform runs, some at a time.
 
@@ -133,15 +152,7 @@ def on_this_machine(runs: Sequence[Run], jobs: int) -> Iterator[Outcome]:
     Yields:
         tuple[Run, str | None]: As they end; with what ended it, if it failed.
     """
-    # Forked from one that has imported everything, where there is forking:
-    # the imports take as long as a short run.
-    kinds = multiprocessing.get_all_start_methods()
-    context: Any = multiprocessing.get_context(
-        'forkserver' if 'forkserver' in kinds else 'spawn')
-    if 'forkserver' in kinds:
-        # As the tools themselves do, in the process that is forked from.
-        os.environ.setdefault('PYTHONWARNINGS', 'ignore:Fail to import')
-        context.set_forkserver_preload(_PRELOAD)
+    context = processes()
 
     def in_a_process(run: Run) -> Optional[str]:
         process = context.Process(target=_entry, args=(run, ))

@@ -117,9 +117,8 @@ def for_measuring(config: Config, epochs: int, observed: bool) -> Config:
                          'the config a val_dataloader and a val_evaluator')
     config.max_epochs = epochs
     config.train_cfg['val_interval'] = epochs
-    for part in ('dataloader', 'evaluator'):
-        config[f'test_{part}'] = copy.deepcopy(config[f'val_{part}'])
-    config.test_cfg = dict()
+    for part in ('dataloader', 'evaluator', 'cfg'):
+        config.pop(f'test_{part}', None)
     if observed:
         mixed = 'Amp' if 'Amp' in config.optim_wrapper['type'] else ''
         config.optim_wrapper.update(

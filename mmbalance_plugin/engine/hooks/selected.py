@@ -39,12 +39,15 @@ def holds(path: str, model: nn.Module) -> bool:
         torch.equal(saved[key], value.cpu()) for key, value in own.items())
 
 
-def forget_others(runner, model: nn.Module) -> None:
+def forget_others(runner, model: nn.Module) -> bool:
     """Let the next validation be the best one, unless it is that already.
 
     To be called before an assembled model is validated, on all ranks. The
     best weights so far may be those of a stage that later ones changed: the
     file of the assembled model then takes their place.
+
+    Returns:
+        bool: Whether some best weights are others.
     """
     found = [[
         s for s, path in best_files(runner).items()
@@ -53,6 +56,7 @@ def forget_others(runner, model: nn.Module) -> None:
     broadcast_object_list(found)
     for suffix in found[0]:
         runner.message_hub.runtime_info.pop(f'best_score{suffix}')
+    return bool(found[0])
 
 
 def file_of(runner, model: nn.Module) -> Optional[str]:

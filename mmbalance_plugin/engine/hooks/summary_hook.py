@@ -165,9 +165,10 @@ class SummaryHook(Hook):
         if checkpoint is not None:
             point_alias(runner.work_dir, checkpoint)
             summary['checkpoint'] = osp.relpath(checkpoint, runner.work_dir)
-        if test:
-            save_predictions(runner.work_dir, dict(
-                _predictions(val=runner.val_loop, test=runner.test_loop)))
+        if best:
+            save_predictions(runner.work_dir, dict(_predictions(
+                val=runner.val_loop,
+                **dict(test=runner.test_loop) if test else {})))
         path = osp.join(runner.work_dir, SUMMARY)
         text = json.dumps(plain_json(summary), indent=2, allow_nan=False)
         write_atomic(path, [f'{text}\n'.encode()])

@@ -69,6 +69,7 @@ class StageSetup(EpochBasedTrainLoop):
         self.progress = StageProgress()
         self.records: List[Dict[str, Any]] = []
         self.assembled_metrics: Dict[str, Any] = {}
+        self._validated: Optional[Dict[str, Any]] = None  # these weights
         self.held_out = None
         self._horizon: Optional[int] = None
         self._resumed = False

@@ -134,6 +134,7 @@ class StagedTrainLoop(ResumableStages):
         runner.message_hub.update_info('stage_epoch', progress.epoch)
         runner.call_hook('before_train_epoch')
         runner.model.train()
+        self._validated = None
         seed_everything(runner.seed, 'train', progress.epoch, get_rank())
         set_sampler_epoch(self.dataloader, progress.epoch)
         if leftover(self):
@@ -171,6 +172,7 @@ class StagedTrainLoop(ResumableStages):
             metrics = self.runner.val_loop.run()
         if self.progress.pending:  # a loop without the usual hook call
             self.progress.update(self.stage, metrics, self._trained_state())
+        self._validated = metrics
         self.progress.seconds += time.perf_counter() - begin
 
     def take_validation(self, metrics: Dict[str, Any]) -> None:
@@ -189,6 +191,8 @@ class StagedTrainLoop(ResumableStages):
         kept = 'last weights kept'
         if stage.keep == 'best' and progress.best_weights is not None:
             self.model.load_state_dict(progress.best_weights, strict=False)
+            if progress.best_epoch != progress.epoch:
+                self._validated = None
             kept = (f'best weights of epoch {progress.best_epoch} kept: '
                     f'{stage.monitor_name} {progress.best_score:.4f}')
         if is_distributed():
@@ -213,8 +217,12 @@ class StagedTrainLoop(ResumableStages):
             with self.uncounted():
                 outputs = feature_bank(model, runner.val_loop.dataloader)
             model.head.fit(outputs.logits, outputs.targets, outputs.present)
-        forget_others(runner, model)
-        self.assembled_metrics = runner.val_loop.run()
+            self._validated = None
+        stale = forget_others(runner, model)
+        # What trained whole, and ended at its best, was validated just now.
+        known = None if stale or is_distributed() or \
+            not self.stages[-1].complete else self._validated
+        self.assembled_metrics = known or runner.val_loop.run()
 
     # ---- what it does for terms, hooks and planners ---------------------
     @contextmanager

@@ -230,3 +230,21 @@ def test_modulation_schedules_count_the_epochs_of_the_stage(tmp_path):
     runner.train()
     assert seen == [(name, i // 6, i) for name in ('audio', 'visual')
                     for i in range(12)]
+
+
+
+@pytest.mark.parametrize('stages, again', [(None, 0), (ALONE, 1)])
+def test_what_was_just_validated_is_not_again(tmp_path, stages, again):
+    from mmengine.hooks import Hook
+    seen = []
+    hook = Hook()
+    hook.after_val_epoch = lambda runner, metrics=None: seen.append(metrics)
+    runner = Runner.from_cfg(digits_cfg(
+        tmp_path, dict(max_epochs=2, stages=stages),
+        head='DecisionHead' if stages else 'ConcatHead'))
+    runner.register_hook(hook)
+    runner.train()
+    loop = runner.train_loop
+    assert stages or loop.records[0]['best_epoch'] == 2
+    assert len(seen) == sum(r['epochs'] for r in loop.records) + again
+    assert loop.assembled_metrics == seen[-1] == runner.val_loop.run()
