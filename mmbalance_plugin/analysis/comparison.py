@@ -49,7 +49,7 @@ class Comparison(NamedTuple):
         data (str): Its name, '' where it is no shipped one.
         split (str): 'test' or 'val'.
         metric (str): What is compared.
-        rows (list[Row]): The baseline first, then in order.
+        rows (list[Row]): The baseline first, then by their options.
         modalities (list[str]): Those that some row has the metric of.
         baseline (Row | None): What rows are held against that have none of
             their own.
@@ -101,7 +101,7 @@ def compare(rows: Sequence[Row],
                 f'there is no row {baseline!r} to compare with'
                 f'{f" on {data}" if data else ""}; there are '
                 f'{", ".join(row.name for row in own)}')
-        own.sort(key=lambda row: row is not against)
+        own.sort(key=lambda row: (row is not against, row.options))
         findings, source = [], None
         if against is not None and split == 'test':
             findings = _findings(own, against, metric)

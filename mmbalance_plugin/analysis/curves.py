@@ -141,17 +141,35 @@ def curve(runs: Sequence[Records], key: str) -> Curve:
         np.array([[points[s] for s in common] for points in series]))
 
 
-def modality_curves(runs: Sequence[Records], prefix: str) -> Dict[str, Curve]:
-    """Curves of all modalities that a quantity was logged for.
+def curves_of(runs: Sequence[Records], quantity: str) -> Dict[str, Curve]:
+    """Curves of everything that is logged under a name.
 
     Args:
         runs (Sequence[list[dict]]): From :func:`read_scalars`, one a seed.
-        prefix (str): Such as 'ogm_ratio', for ``ogm_ratio_<m>``.
+        quantity (str): Such as 'ogm_ratio', for ``ogm_ratio_<m>``; 'loss',
+            for all losses; or a whole name, such as 'loss_con_audio'.
 
     Returns:
-        dict[str, Curve]: By modality, in the order of the log.
+        dict[str, Curve]: By what follows the name, such as the modality, in
+        the order of the log. What has just the name comes under the name,
+        accuracies as 'fused'.
     """
     names = dict.fromkeys(
-        key[len(prefix) + 1:] for records in runs for record in records
-        for key in record if key.startswith(prefix + '_'))
-    return {name: curve(runs, f'{prefix}_{name}') for name in names}
+        key for records in runs for record in records for key in record
+        if is_of(key, quantity))
+    bare = 'fused' if quantity.startswith('acc/') else quantity
+    return {key[len(quantity):].lstrip('_') or bare: curve(runs, key)
+            for key in names}
+
+
+def is_of(key: str, quantity: str) -> bool:
+    """Whether something is logged under a name; see :func:`curves_of`."""
+    return key == quantity or key.startswith((f'{quantity}_', f'{quantity}@'))
+
+
+def clock(runs: Sequence[Records], quantity: str) -> str:
+    """What the steps of a quantity count: 'iteration' or 'epoch'."""
+    training = any(is_of(key, quantity) for records in runs
+                   for record in records if _kind(record) == 'iter'
+                   for key in record)
+    return 'iteration' if training else 'epoch'

@@ -1,37 +1,59 @@
-"""A figure of ratios, coefficients and the like over time."""
-from typing import Dict, Sequence
+"""A figure of what runs logged over time."""
+from typing import Any, Dict, List, Sequence, Tuple
 
-from .curves import Curve, modality_curves, read_scalars
+import numpy as np
 
-_LABELS = dict(
-    ratio='discrepancy ratio ρ',
-    score='true-class probability',
-    ogm_ratio='discrepancy ratio ρ',
-    ogm_coefficient='coefficient k',
-    ogm_score='true-class probability',
-    opm_ratio='discrepancy ratio ρ',
-    opm_drop_probability='drop probability q',
-    opm_drop_rate='realised drop rate',
-    alpha_con='weight α of consistency',
-    alpha_com='weight α of complementarity')
+from .curves import (
+    Curve,
+    Records,
+    clock,
+    curve,
+    curves_of,
+    is_of,
+    read_scalars,
+)
+from .figures import dress, new_figure, save_figure
+
+_LABELS = {
+    'acc/top1': 'accuracy on validation',
+    'ratio': 'discrepancy ratio ρ',
+    'score': 'true-class probability',
+    'ogm_ratio': 'discrepancy ratio ρ',
+    'ogm_coefficient': 'coefficient k',
+    'ogm_score': 'true-class probability',
+    'opm_ratio': 'discrepancy ratio ρ',
+    'opm_drop_probability': 'drop probability q',
+    'opm_drop_rate': 'realised drop rate',
+    'loss_con': 'α times the consistency loss (JS)',
+    'loss_com': 'α times the complementarity loss (CLUB)',
+    'club_estimate': "CLUB's bound",
+    'align_con': "alignment ξ of consistency's gradient",
+    'align_com': "alignment ξ of complementarity's gradient",
+    'alpha_con': 'weight α of consistency',
+    'alpha_com': 'weight α of complementarity'}
 
 
 def plot_curves(runs: Dict[str, Sequence[str]],
                 keys: Sequence[str],
                 path: str,
-                dpi: int = 80) -> None:
+                dpi: int = 80,
+                together: bool = False) -> None:
     """Plot logged quantities: a row a method, a column a quantity.
 
-    A line is the mean over seeds, the band around it their range.
+    A line is the mean over seeds, the band around it their range. It is
+    broken where nothing was logged, as between a branch's own stage and the
+    one in which it follows.
 
     Args:
-        runs (dict[str, Sequence[str]]): Method to work dirs, from
+        runs (Dict[str, Sequence[str]]): Method to work dirs, from
             :func:`find_runs`.
-        keys (Sequence[str]): Quantities without their modality, such as
-            'ratio'; 'ratio|ogm_ratio' is the first of them that was
+        keys (Sequence[str]): Quantities as in :func:`~.curves.curves_of`,
+            such as 'ratio'; 'ratio|ogm_ratio' is the first of them that was
             logged. A method that logged none gets no row.
         path (str): Of the image.
         dpi (int): Resolution. Defaults to 80.
+        together (bool): All methods as lines of one panel for each key,
+            which then is a whole name. Defaults to False.
 
     Raises:
         ValueError: A method, or one of its seeds, has logged none of the
@@ -39,34 +61,38 @@ def plot_curves(runs: Dict[str, Sequence[str]],
     """
     data = {method: [read_scalars(folder) for folder in folders]
             for method, folders in runs.items()}
-    _check_logged(runs, data, keys)
-    panels = {}
-    for method, records in data.items():
-        try:
-            panels[method] = dict(_first(records, key) for key in keys)
-        except ValueError as error:
-            raise ValueError(f'{method}: {error}') from error
-    # Here: only who draws needs it. Without a display.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-    figure = Figure(figsize=(4.2 * len(keys), 2.5 * len(panels)),
-                    layout='constrained')
-    FigureCanvasAgg(figure)
-    axes = figure.subplots(len(panels), len(keys), squeeze=False)
-    for cells, (method, row) in zip(axes, panels.items()):
-        for axis, (key, curves) in zip(cells, row.items()):
-            _panel(axis, method, key, curves, len(runs[method]))
+    _check_logged(runs, data, keys, together)
+    panels: List[List[Tuple[str, str, Dict[str, Curve]]]] = []
+    if together:
+        panels.append([(
+            _title(key), clock(list(sum(data.values(), [])), key),
+            {method: _named(method, curve, records, key)
+             for method, records in data.items()}) for key in keys])
+    else:
+        panels += [[_panel(method, records, key) for key in keys]
+                   for method, records in data.items()]
+    figure, axes = new_figure(len(panels), len(keys), 4.2, 2.5)
+    seeds = max(map(len, runs.values()))
+    for cells, row in zip(axes, panels):
+        for axis, (title, time, curves) in zip(cells, row):
+            _draw(axis, curves, seeds)
+            dress(axis, title, time)
+            if not curves:
+                axis.set_axis_off()
     save_figure(figure, path, dpi)
 
 
-def _check_logged(runs: Dict[str, Sequence[str]], data: Dict[str, list],
-                  keys: Sequence[str]) -> None:
+def _check_logged(runs: Dict[str, Sequence[str]],
+                  data: Dict[str, List[Records]], keys: Sequence[str],
+                  whole: bool) -> None:
     """No method or seed is left out without a word."""
-    wanted = tuple(f'{k}_' for key in keys for k in key.split('|'))
+    names = [k for key in keys for k in key.split('|')]
     silent = [
         folder for method, folders in runs.items()
         for folder, records in zip(folders, data[method])
-        if not any(key.startswith(wanted) for key in _logged([[records]]))
+        if not any(key in names if whole else
+                   any(is_of(key, name) for name in names)
+                   for key in _logged([[records]]))
     ]
     if silent:
         raise ValueError(
@@ -75,49 +101,53 @@ def _check_logged(runs: Dict[str, Sequence[str]], data: Dict[str, list],
             f'{sorted(_logged(data.values()))}')
 
 
-def _first(records, alternatives: str):
-    """The first of some keys that was logged, and its curves."""
-    keys = alternatives.split('|')
-    for key in keys:
-        curves = modality_curves(records, key)
+def _panel(method: str, records: List[Records], alternatives: str
+           ) -> Tuple[str, str, Dict[str, Curve]]:
+    """The first of some keys that was logged: title, time and curves."""
+    for key in alternatives.split('|'):
+        curves = _named(method, curves_of, records, key)
         if curves:
-            return key, curves
-    return keys[0], {}
+            return f'{method}: {_title(key)}', clock(records, key), curves
+    return '', '', {}
 
 
-def save_figure(figure, path: str, dpi: int) -> None:
-    """Write the image; a PNG with few colours, to be small."""
-    figure.savefig(path, dpi=dpi)
-    if path.endswith('.png'):
-        from PIL import Image
-        with Image.open(path) as image:
-            small = image.convert('RGB').quantize(48, dither=0)
-        small.save(path, optimize=True)
+def _named(method: str, read: Any, records: List[Records], key: str) -> Any:
+    """What is read, with the method's name before what is wrong with it."""
+    try:
+        return read(records, key)
+    except ValueError as error:
+        raise ValueError(f'{method}: {error}') from error
 
 
-def _panel(axis, method: str, key: str, curves: Dict[str, Curve],
-           seeds: int) -> None:
-    if not curves:
-        axis.set_axis_off()
-        return
-    axis.set_title(f'{method}: {_LABELS.get(key, key)}', fontsize=8)
-    axis.tick_params(labelsize=7)
-    for i, (modality, (steps, values)) in enumerate(curves.items()):
+def _title(key: str) -> str:
+    name = max((k for k in _LABELS if is_of(key, k)), key=len, default=key)
+    rest = key[len(name):].lstrip('_')
+    return _LABELS.get(name, name) + (f', {rest}' if rest else '')
+
+
+def _draw(axis: Any, curves: Dict[str, Curve], seeds: int) -> None:
+    for i, (label, (steps, values)) in enumerate(curves.items()):
         if not len(steps):
             continue
-        label = modality
         if len(values) < seeds:  # such as a follower, an anchor elsewhere
             label += f' ({len(values)} of {seeds} seeds)'
+        steps, values = broken(steps, values)
         axis.plot(steps, values.mean(0), color=f'C{i}', linewidth=1.2,
                   marker='.', markersize=3, label=label)
         axis.fill_between(steps, values.min(0), values.max(0),
                           color=f'C{i}', alpha=.25, linewidth=0)
-    axis.set_xlabel('epoch' if key.startswith('al') else 'iteration',
-                    fontsize=7)
-    axis.legend(fontsize=7, frameon=False)
-    axis.grid(alpha=.3)
 
 
-def _logged(methods) -> set:
+def broken(steps: np.ndarray, values: np.ndarray
+           ) -> Tuple[np.ndarray, np.ndarray]:
+    """NaN where more than two usual steps are left out."""
+    gaps = np.diff(steps)
+    usual = np.median(gaps) if len(gaps) else 0
+    where = np.flatnonzero(gaps > 2 * usual) + 1
+    return (np.insert(steps.astype(float), where, np.nan),
+            np.insert(values, where, np.nan, axis=1))
+
+
+def _logged(methods: Any) -> set:
     return {key for runs in methods for records in runs
             for record in records for key in record}

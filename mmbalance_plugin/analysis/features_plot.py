@@ -10,7 +10,7 @@ from mmbalance_plugin.apis.building import build_recognizer, default_scope
 from mmbalance_plugin.apis.checkpoint import load_weights
 from mmbalance_plugin.engine.features import feature_bank
 
-from .curves_plot import save_figure
+from .figures import new_figure, save_figure
 
 
 def features_of(config: Config, checkpoint: str, split: str
@@ -53,14 +53,9 @@ def plot_features(models: Dict[str, Tuple[Dict[str, np.ndarray], np.ndarray]],
     Raises:
         ValueError: A split has fewer than five samples.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
     columns: List[str] = list(dict.fromkeys(
         m for features, _ in models.values() for m in features)) + ['all']
-    figure = Figure(figsize=(2.6 * len(columns), 2.6 * len(models)),
-                    layout='constrained')
-    FigureCanvasAgg(figure)
-    axes = figure.subplots(len(models), len(columns), squeeze=False)
+    figure, axes = new_figure(len(models), len(columns), 2.6, 2.6)
     for cells, (name, (features, targets)) in zip(axes, models.items()):
         chosen = _evenly(len(targets), samples)
         both = {m: _standardised(f[chosen]) for m, f in features.items()}

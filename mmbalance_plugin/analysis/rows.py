@@ -51,13 +51,17 @@ class Row(NamedTuple):
             folds[record.fold][record.seed] = record
         return dict(folds)
 
-    def score(self, split: str, metric: str) -> Optional[Score]:
-        """A metric's mean and spread, None if no run has it."""
-        by_seed: Dict[int, List[float]] = defaultdict(list)
+    def by_seed(self, split: str, metric: str) -> Dict[int, float]:
+        """A metric's mean over folds, of each seed that has it."""
+        values: Dict[int, List[float]] = defaultdict(list)
         for record in self.records:
             if metric in record.scores(split):
-                by_seed[record.seed].append(record.scores(split)[metric])
-        means = [mean(values) for values in by_seed.values()]
+                values[record.seed].append(record.scores(split)[metric])
+        return {seed: mean(several) for seed, several in values.items()}
+
+    def score(self, split: str, metric: str) -> Optional[Score]:
+        """A metric's mean and spread, None if no run has it."""
+        means = list(self.by_seed(split, metric).values())
         if not means:
             return None
         return Score(mean(means), stdev(means) if len(means) > 1 else None)

@@ -5,12 +5,13 @@ import numpy as np
 import pytest
 
 from mmbalance_plugin.analysis.curves import (
+    clock,
     curve,
+    curves_of,
     find_runs,
-    modality_curves,
     read_scalars,
 )
-from mmbalance_plugin.analysis.curves_plot import plot_curves
+from mmbalance_plugin.analysis.curves_plot import broken, plot_curves
 
 
 def write(work_dir, lines, stamp='20260101_000000'):
@@ -71,10 +72,47 @@ def test_the_first_value_of_a_step_counts():
     assert curve([records], 'acc/top1').values.tolist() == [[.6]]
 
 
-def test_modalities_are_found_by_the_prefix():
-    records = [dict(train(1, 2.), ogm_ratios_c=1., opm_ratio_a=3.)]
-    found = modality_curves([records], 'ogm_ratio')
-    assert list(found) == ['a', 'b']
+def test_everything_logged_is_found_by_its_name_or_a_part_of_it():
+    records = [dict(train(1, 2.), ogm_ratios_c=1., loss=3., loss_con_a=1.),
+               {'acc/top1': .5, 'acc/top1_a': .4, 'acc/top1@a+b': .6,
+                'alpha_con_a': .5, 'step': 1}]
+    assert list(curves_of([records], 'ogm_ratio')) == ['a', 'b']
+    found = curves_of([records], 'loss')
+    assert {k: c.values.item() for k, c in found.items()} == {
+        'loss': 3., 'con_a': 1.}
+    assert list(curves_of([records], 'loss_con_a')) == ['loss_con_a']
+    assert list(curves_of([records], 'acc/top1')) == ['fused', 'a', '@a+b']
+    assert [clock([records], key) for key in (
+        'loss', 'ogm_ratio_a', 'alpha_con', 'acc/top1')] == [
+            'iteration', 'iteration', 'epoch', 'epoch']
+
+
+def test_a_line_breaks_between_stages_and_nowhere_else():
+    steps, values = broken(np.array([1, 2, 3, 7, 8]),
+                           np.arange(10.).reshape(2, 5))
+    np.testing.assert_array_equal(steps, [1, 2, 3, np.nan, 7, 8])
+    np.testing.assert_array_equal(
+        values[1], [5, 6, 7, np.nan, 8, 9])
+    for whole in ([4], [10, 20, 30], [1, 2, 4]):  # 3 was not logged by all
+        assert broken(np.array(whole), np.ones((2, len(whole))))[
+            0].tolist() == whole
+
+
+def test_methods_together_are_lines_of_a_panel_for_each_key(tmp_path):
+    from PIL import Image
+    runs = {name: [write(tmp_path / name / 'seed_0', [
+        {'acc/top1': .1, 'acc/top1_a': .2 + step / 20, 'step': step}
+        for step in range(1, 9)])] for name in ('x', 'y', 'z')}
+    path = str(tmp_path / 'a.png')
+    plot_curves(runs, ['acc/top1_a'], path, together=True)
+    one = Image.open(path).size
+    plot_curves(runs, ['acc/top1_a', 'acc/top1'], path, together=True)
+    assert Image.open(path).size == (2 * one[0], one[1])
+    plot_curves(runs, ['acc/top1'], path)
+    assert Image.open(path).size == (one[0], 3 * one[1])
+    # Only whole names: a panel has one line for each method.
+    with pytest.raises(ValueError, match='x/seed_0.*logged none'):
+        plot_curves(runs, ['acc'], path, together=True)
 
 
 def test_plot_is_small_and_has_a_row_a_method(tmp_path):

@@ -27,7 +27,7 @@ def test_help_names_every_tool(mmbalance, root):
     tools = [file.stem for file in (root / 'tools').glob('*.py')]
     assert len(named) == len(tools) + 1
     assert {'train', 'test', 'infer', 'prepare', 'compare', 'diagnose',
-            'report', 'convert', 'plot-curves', 'plot-features',
+            'report', 'convert', 'plot-curves', 'plot-features', 'plot-sweep',
             'list'} <= named
 
 

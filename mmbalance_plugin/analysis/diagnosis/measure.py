@@ -19,7 +19,7 @@ from mmbalance_plugin.evaluation.predictions import (
 from mmbalance_plugin.functional.calibration import ece, fit_temperature
 from mmbalance_plugin.functional.shapley import shapley_values
 
-from ..curves import modality_curves, read_scalars
+from ..curves import curves_of, read_scalars
 from ..records import clustering
 from . import probes
 from .intervals import Interval, Judge
@@ -177,7 +177,7 @@ class Measured:
         return {
             m: [[float(step / length), float(value)]
                 for step, value in zip(c.steps, c.values.mean(axis=0))]
-            for m, c in modality_curves(logs, 'ratio').items()
+            for m, c in curves_of(logs, 'ratio').items()
             if len(c.steps)}
 
     def shapley(self) -> Dict[str, Any]:
