@@ -6,6 +6,7 @@ from PIL import Image
 
 from mmbalance_plugin.analysis.features_plot import (
     features_of,
+    kept_together,
     names_of,
     plot_features,
 )
@@ -21,6 +22,16 @@ def test_a_map_keeps_classes_apart_that_are_apart(tmp_path):
     centres = np.stack([points[labels == c].mean(0) for c in (0, 1)])
     nearest = np.linalg.norm(points[:, None] - centres, axis=2).argmin(1)
     assert (nearest == labels).all()
+
+
+def test_classes_that_keep_together_have_neighbours_of_their_own():
+    line = np.arange(40.)[:, None]
+    assert kept_together(line, np.arange(40) // 20 * 0) == 1
+    # Between two blocks of twenty, five neighbours on each side are lost.
+    blocks = np.arange(40) // 20
+    lost = 2 * (5 + 4 + 3 + 2 + 1)
+    assert abs(kept_together(line, blocks) - (1 - lost / 400)) < .02
+    assert kept_together(line[:3], np.arange(3)) == 0
 
 
 def test_features_of_a_checkpoint_in_a_figure(tmp_path):
