@@ -1,5 +1,6 @@
 """Files that the package ships beside its modules: configs and tools."""
 import difflib
+import sys
 from pathlib import Path
 
 
@@ -13,6 +14,18 @@ def shipped_root() -> Path:
     package = Path(__file__).resolve().parent
     mim = package / '.mim'
     return mim if mim.is_dir() else package.parent
+
+
+def tool_call(tool: str) -> str:
+    """How the user calls a tool, the way the running one was called.
+
+    Args:
+        tool (str): Its file in ``tools/``, without the ending.
+    """
+    if (sys.argv[0].startswith('mmbalance ')
+            or shipped_root().name == '.mim'):
+        return f'mmbalance {tool.split("_")[0]}'
+    return f'python tools/{tool}.py'
 
 
 def find_config(name: str, shipped: bool = False) -> Path:

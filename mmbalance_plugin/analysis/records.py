@@ -27,6 +27,7 @@ from ..evaluation.predictions import (
     Predictions,
     load_predictions,
 )
+from ..shipped import tool_call
 from ..utils.files import write_atomic
 from ..utils.work_dir import SUMMARY
 from .measures import MEASURES, Measure
@@ -179,7 +180,7 @@ def read_records(folders: Sequence[str]) -> List[Record]:
                  if TUNING not in p.relative_to(folder).parts]
         if not paths:
             raise FileNotFoundError(
-                f'no record of a run below {folder}: python tools/compare.py '
+                f'no record of a run below {folder}: {tool_call("compare")} '
                 'CONFIG... leaves them in its --out or --store')
         records += [read_record(path) for path in paths]
     return records

@@ -6,6 +6,7 @@ import math
 import shlex
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
+from ..shipped import tool_call
 from .cells import (
     Published,
     cost_cells,
@@ -101,7 +102,7 @@ def command(rows: Sequence[Row]) -> str:
 
 
 def _command_line(rows: Sequence[Row]) -> str:
-    words = ['python', 'tools/compare.py']
+    words = tool_call('compare').split()
     shared = [o for o in rows[0].options
               if all(o in row.options for row in rows)]
     words += ['::'.join([row.records[0].config,

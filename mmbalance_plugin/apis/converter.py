@@ -22,7 +22,8 @@ _MODELS = ('Recognizer2D', 'Recognizer3D', 'RecognizerAudio')
 _READ = ('model', 'train_dataloader', 'val_dataloader', 'test_dataloader',
          'train_cfg', 'val_cfg', 'test_cfg', 'val_evaluator',
          'test_evaluator', 'optim_wrapper', 'param_scheduler',
-         'custom_hooks', 'default_hooks', 'custom_imports', 'max_epochs')
+         'custom_hooks', 'default_hooks', 'log_processor', 'visualizer',
+         'custom_imports', 'max_epochs')
 
 
 class ConversionError(ValueError):
@@ -231,6 +232,9 @@ def _runtime(cfg: Config, base: Config) -> None:
     cfg.default_hooks = dict(
         hooks, labels=dict(type=f'{_OWN}LabelCheckHook'),
         summary=dict(type=f'{_OWN}SummaryHook'))
+    for key, kind in (('log_processor', 'StageLogProcessor'),
+                      ('visualizer', 'StageVisualizer')):
+        cfg[key] = dict(base.get(key) or {}, type=f'{_OWN}{kind}')
     cfg.custom_imports = dict(imports=['mmbalance_plugin.registry'])
 
 

@@ -1,6 +1,7 @@
 """How a tool ends: with one line where its user can mend what went wrong."""
 import functools
 import os
+import select
 import sys
 import traceback
 import warnings
@@ -47,17 +48,33 @@ def command(main: Callable) -> Callable:
         warnings.filterwarnings(
             'ignore', 'Fail to import ``MultiScaleDeformableAttention``')
         try:
-            return main(*args)
+            status = main(*args)
+            sys.stdout.flush()
+            return status
         except KeyboardInterrupt as stop:
             detail = f': {stop}' if str(stop) else ''
             _end(f'interrupted{detail}', 130, stop)
         except Exception as error:
+            if isinstance(error, BrokenPipeError) and _nobody_reads():
+                return 141  # As a program that SIGPIPE ends.
             line = explain(error)
             if line is None:
                 raise
             _end(f'error: {line}', 2, error)
 
     return run
+
+
+def _nobody_reads() -> bool:
+    """Whether the output went to somebody who has seen enough of it."""
+    output = sys.stdout.fileno()
+    poll = select.poll()
+    poll.register(output, select.POLLERR)
+    if not poll.poll(0):
+        return False
+    # What is left to write goes nowhere when the interpreter ends.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), output)
+    return True
 
 
 def _end(line: str, status: int, error: BaseException) -> NoReturn:

@@ -26,7 +26,7 @@ from mmbalance_plugin.analysis.report.diagnosis import (
     percent,
 )
 from mmbalance_plugin.analysis.rows import data_of
-from mmbalance_plugin.shipped import shipped_root
+from mmbalance_plugin.shipped import shipped_root, tool_call
 from mmbalance_plugin.utils.progress import progress
 from mmbalance_plugin.utils.work_dir import SUMMARY
 
@@ -154,7 +154,7 @@ def _next(config: str, out: Path, verdict: Verdict,
           checkpoint: Optional[str]) -> Dict[str, str]:
     """What to run: a shipped config of the same data set, or ours."""
     if verdict.run == GIVEN:
-        return dict(command=f'python tools/test.py {config} {checkpoint}',
+        return dict(command=f'{tool_call("test")} {config} {checkpoint}',
                     why='Nothing that was measured is better.')
     configs = shipped_root() / 'configs'
     data = data_of(Path(config).stem)
@@ -172,7 +172,7 @@ def _next(config: str, out: Path, verdict: Verdict,
         balanced='Nothing that was measured is better.'
         if verdict.run == 'joint' else 'It gained most of those measured.',
         unknown='The best so far, on more samples.')[verdict.kind]
-    return dict(command=f'python tools/train.py {path}', why=why)
+    return dict(command=f'{tool_call("train")} {path}', why=why)
 
 
 def summary(diagnosis: Mapping[str, Any]) -> str:

@@ -119,6 +119,8 @@ def test_every_method_gives_a_config(method, tmp_path):
         shipped.optim_wrapper.type
     assert cfg.optim_wrapper.optimizer.lr == .01
     assert cfg.max_epochs == 100
+    assert cfg.log_processor.type == shipped.log_processor.type
+    assert cfg.visualizer.type == shipped.visualizer.type
 
 
 def test_what_the_author_wrote_stays():

@@ -45,6 +45,22 @@ def test_a_tool_is_called_as_it_was_typed(mmbalance):
         'usage: mmbalance train ')
 
 
+def test_a_tool_that_is_to_follow_is_called_the_same_way(mmbalance):
+    done = mmbalance('report', 'nowhere')
+    assert 'below nowhere: mmbalance compare CONFIG...' in done.stderr
+
+
+def test_who_has_read_enough_ends_it_quietly(root, tmp_path):
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, '-m', 'mmbalance_plugin', 'list'], cwd=tmp_path,
+        stdout=writer, stderr=subprocess.PIPE, text=True,
+        env=dict(os.environ, PYTHONPATH=str(root)))
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, '')
+
+
 @pytest.mark.parametrize('args, line', [
     (('trian', ), "there is no command 'trian', did you mean train?"),
     (('train', 'udi_av_digit'), 'did you mean udi_av_digits'),

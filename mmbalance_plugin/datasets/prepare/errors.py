@@ -3,6 +3,8 @@ import shlex
 from pathlib import Path
 from typing import Sequence, Union
 
+from ...shipped import tool_call
+
 
 class PreparationError(RuntimeError):
     """Data cannot be prepared; the message says what to do."""
@@ -37,6 +39,6 @@ def mend_command(dataset: str, root: Union[str, Path],
                  arguments: Sequence[str] = ()) -> str:
     """Command line that prepares a data set anew."""
     return ' '.join([
-        'python tools/prepare_data.py', dataset,
+        tool_call('prepare_data'), dataset,
         *map(shlex.quote, [*arguments, '--out', str(root)])
     ])

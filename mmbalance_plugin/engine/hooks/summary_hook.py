@@ -14,6 +14,7 @@ from ...models.wrappers import recognizer_of
 from ...registry import HOOKS
 from ...utils.files import write_atomic
 from ...utils.work_dir import SUMMARY
+from ...version import __version__
 from ..scalars import plain_json, scalars
 from ..support import require_supported
 from .protection import protect_work_dir
@@ -227,8 +228,11 @@ def _saves_now(runner) -> bool:
          or hook.is_last_train_iter(runner)) for hook in runner.hooks)
 
 
-def _commit() -> Optional[str]:
-    """Commit of the package's checkout, '+' where it was changed since."""
+def _commit() -> str:
+    """Commit of the package's checkout, '+' where it was changed since.
+
+    Of an installed copy, the tag of its version.
+    """
     here = osp.dirname(osp.abspath(__file__))
     try:
         # An installed copy may lie inside somebody else's repository.
@@ -237,7 +241,7 @@ def _commit() -> Optional[str]:
         return commit + ('+' if _git(here, 'status', '--porcelain',
                                      '--untracked-files=no') else '')
     except (OSError, subprocess.CalledProcessError):
-        return None
+        return f'v{__version__}'
 
 
 def _git(folder: str, *args: str) -> str:
