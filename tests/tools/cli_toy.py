@@ -1,4 +1,8 @@
 """A data set of two modalities that needs no files."""
+import os
+import signal
+from pathlib import Path
+
 import torch
 from mmaction.structures import ActionDataSample
 from mmengine.hooks import Hook
@@ -34,3 +38,16 @@ class PressCtrlC(Hook):
     def before_train_epoch(self, runner) -> None:
         if runner.epoch == self.epoch:
             raise KeyboardInterrupt
+
+
+class DieOnce(Hook):
+    """End the process as a machine without memory does, the first time."""
+
+    def __init__(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def before_train_epoch(self, runner) -> None:
+        died = Path(runner.work_dir, 'died')
+        if runner.epoch == self.epoch and not died.is_file():
+            died.touch()
+            os.kill(os.getpid(), signal.SIGKILL)

@@ -100,17 +100,35 @@ def test_a_run_leaves_its_record_and_no_weights(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_settings_seeds_and_a_run_that_fails(compare, tmp_path):
-    done = compare('toy.py', 'broken.py', FAST, '--seeds', 0, 1, 2, '--jobs',
-                   2, '--out', 'out', '--baseline', 'toy')
-    assert done.returncode == 1, done.stdout + done.stderr
-    failed = [line for line in done.stderr.splitlines()
-              if line.startswith('failed: ')]
-    assert [line.split()[1].split('-')[0] for line in failed] == 3 * ['broken']
+    # One cannot start, one is killed halfway: what is left of it goes on.
+    (tmp_path / 'dies.py').write_text(
+        "_base_ = 'toy.py'\n"
+        "custom_hooks = [dict(type='cli_toy.DieOnce', epoch=2)]\n")
+    args = ['toy.py', 'broken.py', 'dies.py', FAST, '--seeds', 0, 1, 2,
+            '--jobs', 2, '--out', 'out', '--baseline', 'toy']
+
+    def failures(done):
+        assert done.returncode == 1, done.stdout + done.stderr
+        return sorted(line.split(' ', 1)[1] for line
+                      in done.stderr.splitlines() if line[:8] == 'failed: ')
+
+    failed = failures(compare(*args))
+    assert [line.split('-')[0] for line in failed] == \
+        3 * ['broken'] + 3 * ['dies']
     assert 'output.txt' in failed[0] and 'classes' in failed[0]
-    assert '| toy lr=0.2 | 3 |' in done.stdout
+    assert 'killed by signal 9' in failed[3]
     data = numbers(tmp_path / 'out')
     assert [row['method'] for row in data['rows']] == ['toy', 'toy lr=0.2']
-    assert len({row['key'] for row in data['rows']}) == 2
+    done = compare(*args)
+    assert '12 runs, 6 finished before' in done.stdout
+    assert failures(done) == failed[:3]
+    assert '| toy lr=0.2 | 3 |' in done.stdout
+    data = numbers(tmp_path / 'out')
+    assert [row['method'] for row in data['rows']] == [
+        'toy', 'dies', 'toy lr=0.2']
+    assert len({row['key'] for row in data['rows']}) == 3
+    whole, resumed, other = (row['scores'] for row in data['rows'])
+    assert resumed == whole != other
     assert data['rows'][0]['runs'] == [[None, 0], [None, 1], [None, 2]]
     assert {'ece', 'log_loss', 'acc/macro_f1', 'acc/top1_first'} <= set(
         data['rows'][0]['scores'])
@@ -119,7 +137,7 @@ def test_settings_seeds_and_a_run_that_fails(compare, tmp_path):
         4 * 8 + 3 * 8 + 2 * 16 * 2)
     with open(tmp_path / 'out/comparison.csv') as file:
         assert {line['method'] for line in csv.DictReader(file)} == {
-            'toy', 'toy lr=0.2'}
+            'toy', 'dies', 'toy lr=0.2'}
     # Weights are gone, and no summary names them.
     assert not list((tmp_path / 'out').rglob('toy-*/*.pth'))
     for path in (tmp_path / 'out').rglob('toy-*/seed_*/summary.json'):
@@ -151,26 +169,37 @@ def test_jobs_of_submitit_and_a_store(compare, tmp_path):
 
 @pytest.mark.slow
 def test_killed_at_any_moment_and_started_again(compare, tmp_path):
+    """Twice, with all that it started: nobody finishes its runs for it."""
     args = ['toy.py', FAST, '--seeds', 0, 1, 2, '--jobs', 2, '--baseline',
             'toy']
-    begin = time.monotonic()
     assert compare(*args, '--out', 'whole').returncode == 0
-    length = time.monotonic() - begin
 
     def start(*words, cwd, **env):
-        return subprocess.Popen([sys.executable, *words], cwd=cwd,
-                                env={**os.environ, **env})
+        return subprocess.Popen(
+            [sys.executable, *words], cwd=cwd, env={**os.environ, **env},
+            start_new_session=True, stdout=subprocess.DEVNULL)
 
-    moment = random.uniform(.3, .95) * length
-    process = compare(*args, '--out', 'cut', start=start)
-    time.sleep(moment)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    def finished():
+        return len(list((tmp_path / 'cut').glob('toy-*/seed_*.json')))
+
+    moments = sorted(random.sample(range(4), 2))
+    for moment in moments:
+        process = compare(*args, '--out', 'cut', start=start)
+        while finished() < moment or not list(
+                (tmp_path / 'cut').glob('toy-*/seed_*/*.pth')):
+            assert process.poll() is None, moments
+            time.sleep(.01)
+        time.sleep(random.uniform(0, .2))
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        left = 6 - finished()
+        assert left, moments
     done = compare(*args, '--out', 'cut')
-    assert done.returncode == 0, (moment, length, done.stderr)
+    assert done.returncode == 0, (moments, done.stderr)
+    assert f'6 runs, {6 - left} finished before' in done.stdout
     cut, whole = (numbers(tmp_path / name) for name in ('cut', 'whole'))
     for key in whole:
-        assert cut[key] == whole[key], (key, moment, length)
+        assert cut[key] == whole[key], (key, moments)
 
 
 @pytest.mark.slow
