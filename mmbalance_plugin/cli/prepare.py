@@ -106,6 +106,18 @@ def add_media_arguments(parser: argparse.ArgumentParser) -> None:
         '--preset',
         choices=('full', 'tiny'),
         help='clips: propose settings anew; tiny ones are to try things with')
+    for flag, what in (
+            ('--allow-truncated', 'end before their header says'),
+            ('--allow-changes', 'change picture size, rate or channels on '
+             'the way')):
+        group.add_argument(flag, action='store_true',
+                           help=f'clips: files may {what}')
+    group.add_argument(
+        '--allow-damage', type=int, metavar='N',
+        help='clips: files may have N damaged places')
+    group.add_argument(
+        '--square-pixels', action='store_true',
+        help='clips: pictures are as wide as a player shows them')
     group.add_argument(
         '--classes',
         type=int,

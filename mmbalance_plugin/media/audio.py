@@ -4,7 +4,7 @@ from typing import Callable, Iterator, List, Optional, Tuple
 import av
 import numpy as np
 
-from .completeness import check_sound, file_end
+from .completeness import check_sound, file_end, require_whole
 from .errors import MediaError, MissingStreamError
 from .lengths import kind_of, stream_length
 from .reader import MediaReader
@@ -86,12 +86,12 @@ def decode_audio(reader: MediaReader,
         if stream_length(reader, reader.audio):
             raise MediaError(
                 reader.path, 'promises sound but none can be decoded')
-        if not allow_truncated:
-            check_sound(reader, 0.0)
+        require_whole(check_sound, reader, 0.0, allow_truncated)
         raise MissingStreamError(
             reader.path, 'has a sound stream of no length')
-    if not mix.full and not allow_truncated:
-        check_sound(reader, mix.position / mix.rate)
+    if not mix.full:
+        require_whole(check_sound, reader, mix.position / mix.rate,
+                      allow_truncated)
     return resample(mix.result(), mix.rate, sample_rate)
 
 
@@ -213,7 +213,7 @@ class _Mix:
                 return
             raise MediaError(
                 self.path, f'its sound changes from {self.layout} to {layout} '
-                '(samples a second, channels)')
+                '(samples a second, channels); allow_changes takes it')
 
     def result(self) -> np.ndarray:
         if not self.heard:

@@ -18,6 +18,10 @@ from .reader import MediaReader
 _TS_PACKETS = (188, 192, 204)
 
 
+#: Counted in ``reader.tolerated``.
+EARLY_END = 'early end'
+
+
 def check_picture(reader: MediaReader, ends: Dict[int, int]) -> None:
     """Refuse a file whose picture, or everything in it, ends early.
 
@@ -52,6 +56,28 @@ def check_sound(reader: MediaReader, ended: float) -> None:
     if not _has_length(reader, 'sound', reader.audio, ended):
         _check_whole(reader, 'sound', ended, MediaReader.all_packets,
                      _all_streams)
+
+
+def require_whole(check: Callable[..., None], reader: MediaReader,
+                  seen: Any, allow_truncated: bool) -> None:
+    """Run a check, and count what it finds where that is allowed.
+
+    Args:
+        check (Callable): :func:`check_picture` or :func:`check_sound`.
+        reader (MediaReader): The file.
+        seen (Any): What the check compares with.
+        allow_truncated (bool): Whether the file may end early.
+
+    Raises:
+        MediaError: The file is truncated.
+    """
+    try:
+        check(reader, seen)
+    except MediaError as error:
+        if not allow_truncated:
+            raise MediaError(reader.path, f'{error.reason}; allow_truncated '
+                             'takes what is there') from error
+        reader.tolerated[EARLY_END] = 1
 
 
 def check_absence(reader: MediaReader) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 
-from .completeness import check_picture
+from .completeness import check_picture, require_whole
 from .errors import MediaError
 from .reader import MediaReader
 
@@ -171,8 +171,7 @@ def _from_packets(reader: MediaReader,
             shown.append(packet.pts)
             if packet.pts > latest[0]:
                 latest = packet.pts, duration
-    if not allow_truncated:
-        check_picture(reader, reach)
+    require_whole(check_picture, reader, reach, allow_truncated)
     pts = np.unique(np.asarray(shown, dtype=np.int64))
     if not regular or not len(pts) or len(pts) != len(shown):
         return None

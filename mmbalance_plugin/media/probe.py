@@ -3,7 +3,7 @@ from dataclasses import dataclass
 from typing import Any, Dict, Optional
 
 from .audio import decode_audio
-from .completeness import check_absence
+from .completeness import EARLY_END, check_absence
 from .errors import MissingStreamError
 from .index import frame_index, frame_rate
 from .lengths import kind_of, known_length
@@ -33,6 +33,9 @@ class MediaInfo:
             start included; only with ``full``.
         peak (float, optional): The loudest sample of the mono mix, at most
             about 1; only with ``full``.
+        pixel_width (float): How wide a pixel is to be shown, in its height.
+        tolerated (dict[str, int], optional): What was allowed to be wrong,
+            and how often; None for nothing.
     """
     path: str
     container: str
@@ -47,6 +50,8 @@ class MediaInfo:
     channels: int = 0
     samples: Optional[int] = None
     peak: Optional[float] = None
+    pixel_width: float = 1.0
+    tolerated: Optional[Dict[str, int]] = None
 
     @property
     def has_video(self) -> bool:
@@ -59,7 +64,10 @@ class MediaInfo:
 
 def probe(path: str,
           full: bool = False,
-          timeout: Optional[float] = 60.0) -> MediaInfo:
+          timeout: Optional[float] = 60.0,
+          allow_truncated: bool = False,
+          allow_changes: bool = False,
+          allow_damage: int = 0) -> MediaInfo:
     """Read a file's header, or check it to the last frame and sample.
 
     Args:
@@ -68,6 +76,9 @@ def probe(path: str,
             the header does not show. Defaults to False.
         timeout (float, optional): Seconds that each step may take. Defaults
             to 60.
+        allow_truncated, allow_changes, allow_damage: With ``full``, what may
+            be wrong, see :func:`decode_audio` and :func:`decode_frames`.
+            Default to nothing.
 
     Returns:
         MediaInfo: What the file holds.
@@ -76,6 +87,7 @@ def probe(path: str,
         MediaError: The file cannot be opened, or with ``full`` not be
             decoded completely, or it lacks a stream and is truncated.
     """
+    ends = []
     with MediaReader(path, timeout=timeout) as reader:
         found: Dict[str, Any] = dict(
             path=reader.path,
@@ -88,11 +100,13 @@ def probe(path: str,
                 video_codec=reader.video.codec_context.name,
                 width=reader.video.codec_context.width,
                 height=reader.video.codec_context.height,
-                fps=frame_rate(reader.video))
+                fps=frame_rate(reader.video),
+                pixel_width=float(reader.video.sample_aspect_ratio or 1))
             if full:
-                index = frame_index(reader)
-                check_frames(reader, index)
+                index = frame_index(reader, allow_truncated)
+                check_frames(reader, index, allow_changes, allow_damage)
                 found.update(frames=len(index), fps=index.fps)
+                ends.append(index.end)
         if reader.audio is not None:
             sound: Dict[str, Any] = dict(
                 audio_codec=reader.audio.codec_context.name,
@@ -100,11 +114,18 @@ def probe(path: str,
                 channels=reader.audio.codec_context.layout.nb_channels)
             try:
                 if full:
-                    wave = decode_audio(reader, sound['sample_rate'])
+                    wave = decode_audio(
+                        reader, sound['sample_rate'], 0., None,
+                        allow_truncated, allow_changes, allow_damage)
                     sound.update(
                         samples=len(wave),
                         peak=float(abs(wave).max(initial=0)))
+                    ends.append(len(wave) / sound['sample_rate'])
                 found.update(sound)
             except MissingStreamError:
                 pass  # a stream of no length is no sound
+        if reader.tolerated:
+            found.update(tolerated=dict(reader.tolerated))
+        if EARLY_END in reader.tolerated:
+            found.update(duration=max(ends))
     return MediaInfo(**found)

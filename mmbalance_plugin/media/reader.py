@@ -34,6 +34,9 @@ KEPT_BYTES = 1 << 24
 #: files, and text that it renders as a terminal would.
 NOT_CLIPS = {'concat', 'concatf', 'dash', 'hls', 'imf', 'lavfi', 'tty'}
 
+#: Said of damage.
+DAMAGE_HINT = '; allow_damage=N takes N such places'
+
 #: A frame larger than 8192 x 8192 is taken for a damaged header.
 _LIMITS = dict(max_pixels=str(1 << 26))
 
@@ -305,12 +308,13 @@ class MediaReader:
         try:
             with self.naming(f'{what} cannot be decoded'):
                 return getattr(self, kind).codec_context.decode(packet)
-        except MediaError:
+        except MediaError as error:
             place = None
             if packet is not None:
                 place = packet.pos if packet.pts is None else packet.pts
             if not self.tolerates_damage(kind, place):
-                raise
+                raise MediaError(
+                    self.path, f'{error.reason}{DAMAGE_HINT}') from error
             return []
 
     def tolerates_damage(self, kind: str, place: Optional[int]) -> bool:

@@ -17,7 +17,7 @@ from av.video.reformatter import VideoReformatter
 from .errors import MediaError
 from .index import FrameIndex, frame_index
 from .orientation import upright
-from .reader import MediaReader
+from .reader import DAMAGE_HINT, MediaReader
 
 #: Frames between two wanted ones that must be skipped for a jump to pay.
 _WORTH_A_JUMP = 4
@@ -81,19 +81,11 @@ def decode_frames(reader: MediaReader,
             reader.path,
             f'frame {bad} was asked for, it has frames 0 to {len(index) - 1}')
     # One scaling context serves the whole clip.
-    reformatter, first_size = VideoReformatter(), None
+    reformatter = VideoReformatter()
     wide = _pixel_width(reader) if square_pixels else 1.
     pictures = {}
-    for number, frame in _walk(reader, index, order):
-        size = frame.width, frame.height
-        first_size = first_size or size
-        if size != first_size:
-            if not allow_changes:
-                raise MediaError(
-                    reader.path, f'the picture size changes at frame {number}')
-            reader.tolerated['frame of another size'] += 1
-        width, height = first_size
-        _refuse_damage(reader, frame, number)
+    for number, frame, (width, height) in _good(
+            reader, index, order, allow_changes):
         pictures[number] = _to_rgb(reformatter, reader.path, frame, number,
                                    (max(round(width * wide), 1), height))
     alone = set(first.tolist())
@@ -101,14 +93,41 @@ def decode_frames(reader: MediaReader,
             for place, number in enumerate(wanted.tolist())]
 
 
-def check_frames(reader: MediaReader, index: FrameIndex) -> None:
+def check_frames(reader: MediaReader, index: FrameIndex,
+                 allow_changes: bool = False, allow_damage: int = 0) -> None:
     """Decode every frame and keep none.
 
+    Args:
+        reader, index, allow_changes, allow_damage: See
+            :func:`decode_frames`.
+
     Raises:
-        MediaError: A frame is lost or damaged.
+        MediaError: A frame is lost or damaged, or of another size.
     """
-    for number, frame in _walk(reader, index, np.arange(len(index))):
-        _refuse_damage(reader, frame, number)
+    reader.allow_damage = allow_damage
+    for _ in _good(reader, index, np.arange(len(index)), allow_changes):
+        pass
+
+
+def _good(reader: MediaReader, index: FrameIndex, order: np.ndarray,
+          allow_changes: bool
+          ) -> Iterator[Tuple[int, av.VideoFrame, Tuple[int, int]]]:
+    """Yield each frame that may be used, with the size of the first."""
+    first_size = None
+    for number, frame in _walk(reader, index, order):
+        size = frame.width, frame.height
+        first_size = first_size or size
+        if size != first_size:
+            if not allow_changes:
+                raise MediaError(
+                    reader.path, 'the picture size changes at frame '
+                    f'{number}; allow_changes takes it')
+            reader.tolerated['frame of another size'] += 1
+        if (frame.is_corrupt
+                and not reader.tolerates_damage('video', frame.pts)):
+            raise MediaError(
+                reader.path, f'frame {number} is damaged{DAMAGE_HINT}')
+        yield number, frame, first_size
 
 
 def _walk(reader: MediaReader, index: FrameIndex,
@@ -132,7 +151,7 @@ def _walk(reader: MediaReader, index: FrameIndex,
         raise MediaError(
             reader.path, f'{len(lost)} of {len(order)} frames cannot be '
             f'decoded, the first is {first} ({index.times[first]:.2f} s): '
-            'the file is damaged')
+            f'the file is damaged{DAMAGE_HINT}')
 
 
 def _nearest(reader: MediaReader, index: FrameIndex,
@@ -145,12 +164,6 @@ def _nearest(reader: MediaReader, index: FrameIndex,
                 for _, frame in by(reader, index, np.array([other])):
                     return frame
     return None
-
-
-def _refuse_damage(reader: MediaReader, frame: av.VideoFrame,
-                   number: int) -> None:
-    if frame.is_corrupt and not reader.tolerates_damage('video', frame.pts):
-        raise MediaError(reader.path, f'frame {number} is damaged')
 
 
 def _pixel_width(reader: MediaReader) -> float:

@@ -22,7 +22,11 @@ settings = dict(
     kept_fps=2,
     batch_size=64,
     max_epochs=100,
-    num_workers=4)
+    num_workers=4,
+    allow_truncated=False,
+    allow_changes=False,
+    allow_damage=0,
+    square_pixels=False)
 num_classes = 2
 # As long as there are none, the recipe of the field.
 if pathlib.Path(data_root, 'settings.json').is_file():
@@ -32,6 +36,10 @@ if pathlib.Path(data_root, 'settings.json').is_file():
         encoding='utf-8').count('\n')
 
 max_epochs = settings['max_epochs']
+# As preparation read the clips.
+early = dict(allow_truncated=settings['allow_truncated'])
+allowed = {key: settings[key] for key in ('allow_changes', 'allow_damage')}
+shown = dict(**allowed, square_pixels=settings['square_pixels'])
 size = settings['picture']
 frames, sample, read, crop, scaled, flip, shape = _base_.visual_train
 init, rate, decode, shrink, stack = frames.transforms
@@ -39,8 +47,9 @@ visual_train = [
     dict(
         frames,
         transforms=[
-            init,
-            dict(rate, fps=settings['kept_fps']), decode,
+            dict(init, **early),
+            dict(rate, fps=settings['kept_fps']),
+            dict(decode, **shown),
             # A little to crop, as 256 for 224.
             dict(shrink, scale=(-1, size * 8 // 7)), stack
         ]),
@@ -53,7 +62,8 @@ visual_test = [
     dict(
         pictures,
         transforms=[
-            init, sample, decode,
+            dict(init, **early), sample,
+            dict(decode, **shown),
             dict(scaled, scale=(size, size)), shape
         ])
 ]
@@ -66,7 +76,9 @@ audio = [
             dict(
                 decode,
                 sample_rate=settings['sample_rate'],
-                duration=settings['sound_seconds']), spectrogram
+                duration=settings['sound_seconds'],
+                **early,
+                **allowed), spectrogram
         ])
 ]
 train_pipeline = [

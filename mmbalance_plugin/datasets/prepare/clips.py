@@ -20,8 +20,8 @@ from mmbalance_plugin.utils.text import integer
 
 from .clips_settings import PRESETS, SETTINGS, describe, propose
 from .errors import PreparationError
-from .manifest import write_text
-from .media import MediaPreparer
+from .manifest import load_manifest, write_text
+from .media import READING, MediaPreparer
 from .media_files import VIDEO, FileIndex
 from .media_plan import TOLERANCE, Plan, PlannedClip, Verdict
 from .media_verify import known_files
@@ -247,14 +247,25 @@ class ClipsPreparer(MediaPreparer):
         """
         changed = super().prepare(out, source, **options)
         path = out / SETTINGS
-        if 'shard' in options or preset is None and path.is_file():
+        if 'shard' in options:
             return changed
+        # Whatever is the user's to edit: training reads as preparation did.
+        used = load_manifest(out, DATASET)['options']
+        reading = {key: used.get(key, 0 if key == 'allow_damage' else False)
+                   for key in READING}
+        if preset is None and path.is_file():
+            settings = json.loads(path.read_text(encoding='utf-8'))
+            return write_text(path, _text({**settings, **reading})) or changed
         rows = list(read_annotation(str(out / PROTOCOL / 'train.csv'))[0])
         settings, seen = propose(rows, known_files(out))
-        settings.update(PRESETS[preset or 'full'])
+        settings.update(PRESETS[preset or 'full'], **reading)
         print(describe(settings, seen, path))
-        return write_text(path, json.dumps(settings, indent=1) + '\n') \
-            or changed
+        return write_text(path, _text(settings)) or changed
 
 
-PREPARER = ClipsPreparer(DATASET, plan, ('annotations', 'group', 'preset'))
+def _text(settings: dict) -> str:
+    return json.dumps(settings, indent=1) + '\n'
+
+
+PREPARER = ClipsPreparer(
+    DATASET, plan, ('annotations', 'group', 'preset', *READING))

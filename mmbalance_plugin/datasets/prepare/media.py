@@ -1,4 +1,5 @@
 """From the clips of a media data set to its annotation and manifest."""
+from collections import Counter
 from pathlib import Path
 from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
@@ -26,6 +27,10 @@ from .store import MANIFEST, remove_partial
 #: Written for the user, not read by anything.
 PROBLEMS = 'problems.csv'
 NOTES = 'notes.csv'
+#: Options of decoding that say what may be wrong with a file.
+ALLOWED = ('allow_truncated', 'allow_changes', 'allow_damage')
+#: All options that training is to decode by, too.
+READING = (*ALLOWED, 'square_pixels')
 
 
 class MediaPreparer:
@@ -91,10 +96,13 @@ class MediaPreparer:
             if str(path) != printable(str(path)):
                 raise PreparationError(
                     f'the name of {printable(str(path))} is not in UTF-8')
-        plan = self.plan(source, **options)
+        plan = self.plan(source, **{
+            key: value for key, value in options.items()
+            if key not in READING})
         files = inspect_files(
             (name for clip in plan.clips for name in clip.files.values()
-             if name is not None), out, source, check, workers, shard)
+             if name is not None), out, source, check, workers, shard,
+            **{key: options[key] for key in ALLOWED if key in options})
         if shard is not None:
             bad = sum('problem' in facts for facts in files.values())
             print(f'{len(files)} files checked, {bad} of them missing or '
@@ -153,16 +161,21 @@ class MediaPreparer:
             (out / f'{name}.csv').unlink(missing_ok=True)
         for merged in shard_files(out):
             merged.unlink()
-        self._report(out, header, problems, notes, accepted)
+        self._report(out, header, problems, notes, accepted,
+                     Counter(what for facts in files.values()
+                             for what in facts.get('tolerated', ())))
         return changed
 
     def _report(self, out: Path, header: dict, problems: List[dict],
-                notes: List[dict], accepted: bool) -> None:
+                notes: List[dict], accepted: bool,
+                allowed: Dict[str, int]) -> None:
         if notes:
             print(f'{len(notes)} clips are unusual, see {out / NOTES}: '
                   f'{notes[0]["clip"]}: {notes[0]["note"]} ...')
         for name, count in header['counts'].items():
             print(f'{name}: {count} clips')
+        for what, count in allowed.items():
+            print(f'Allowed: {count} files with {what}')
         if not problems:
             return
         report = (f'{len(problems)} missing or broken (all in '
@@ -182,5 +195,6 @@ def _arguments(source: Path, options: dict) -> List[str]:
     arguments = ['--source', str(source)]
     for key, value in options.items():
         values = value if isinstance(value, (list, tuple)) else [value]
-        arguments += ['--' + key.replace('_', '-'), *map(str, values)]
+        arguments += ['--' + key.replace('_', '-'),
+                      *(str(v) for v in values if v is not True)]
     return arguments

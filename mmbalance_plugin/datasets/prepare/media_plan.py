@@ -111,10 +111,18 @@ class Plan:
 
 def _note(clip: PlannedClip, files: Dict[str, dict]) -> Optional[str]:
     """What is odd about a clip, though it can be used."""
-    for name in clip.files.values():
-        peak = files[name].get('peak') if name is not None else None
+    for name in filter(None, clip.files.values()):
+        facts = files[name]
+        if 'tolerated' in facts:
+            said = ', '.join(f'{count} x {what}' for what, count
+                             in facts['tolerated'].items())
+            return f'allowed: {said} in {name}'
+        peak = facts.get('peak')
         if peak is not None and peak < _SILENT:
             return f'silent: nothing is to be heard in {name}'
+        if 'pixel_width' in facts:
+            return (f'pixels: {facts["pixel_width"]:g} times as wide as high '
+                    f'in {name} (square_pixels shows them so)')
     found = {
         column: files[name]['duration']
         for column, name in clip.files.items()

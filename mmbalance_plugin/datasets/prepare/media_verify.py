@@ -24,13 +24,14 @@ _FACTS = ('frames', 'width', 'height', 'sample_rate', 'channels', 'samples',
 _CHUNK = 64  # files whose state a thread looks up in one go
 
 
-def inspect_file(path: Path, check: str = 'decode') -> dict:
+def inspect_file(path: Path, check: str = 'decode', **allowed) -> dict:
     """What a media file, or a folder of pictures, holds.
 
     Args:
         path (Path): The file or folder.
         check (str): ``'decode'`` decodes all of it, ``'header'`` trusts its
             header. Defaults to ``'decode'``.
+        allowed: What may be wrong with a file, see :func:`probe`.
 
     Returns:
         dict: Of a folder, see ``inspect_pictures``. Of a file ``size``,
@@ -38,7 +39,8 @@ def inspect_file(path: Path, check: str = 'decode') -> dict:
         :class:`MediaInfo` calls by these names: ``duration`` and ``fps`` (to
         three digits), ``peak`` (to five), ``frames``, ``width``,
         ``height``, ``sample_rate``, ``channels``, ``samples``,
-        ``has_video``, ``has_audio``; of a bad one ``problem``.
+        ``has_video``, ``has_audio``, and ``pixel_width`` and ``tolerated``
+        where they are unusual; of a bad one ``problem``.
     """
     try:
         status = path.stat()
@@ -54,11 +56,15 @@ def inspect_file(path: Path, check: str = 'decode') -> dict:
     try:
         if stat.S_ISREG(status.st_mode):  # a pipe would be waited for
             open(path, 'rb').close()  # FFmpeg calls it damaged
-        info = probe(str(path), full=check == 'decode')
+        info = probe(str(path), full=check == 'decode', **allowed)
         facts.update({key: getattr(info, key) for key in _FACTS},
                      duration=info.duration and round(info.duration, 3),
                      peak=info.peak and round(info.peak, 5),
                      fps=round(info.fps, 3), sha256=sha256_file(path))
+        if info.pixel_width != 1:
+            facts['pixel_width'] = round(info.pixel_width, 3)
+        if info.tolerated:
+            facts['tolerated'] = info.tolerated
     except MediaError as error:
         facts['problem'] = f'broken: {error.reason}'
     except OSError as error:
@@ -71,8 +77,8 @@ def inspect_files(names: Iterable[str],
                   source: Path,
                   check: str = 'decode',
                   workers: Optional[int] = None,
-                  shard: Optional[Tuple[int, int]] = None
-                  ) -> Dict[str, dict]:
+                  shard: Optional[Tuple[int, int]] = None,
+                  **allowed) -> Dict[str, dict]:
     """Inspect files, remembering in ``files.jsonl`` what is done.
 
     A line is added for each file as it is finished. A process killed at any
@@ -91,6 +97,7 @@ def inspect_files(names: Iterable[str],
             parts of the files and remembers them in a file of its own, so
             that other processes may be at the other parts. Defaults to None:
             all files, of which shards may have inspected some.
+        allowed: See :func:`inspect_file`.
 
     Returns:
         Dict[str, dict]: Path -> facts, see :func:`inspect_file`.
@@ -101,8 +108,11 @@ def inspect_files(names: Iterable[str],
     def fresh(name: str) -> bool:
         """Whether what is known of a file still holds."""
         facts = known[name]
-        # A problem may have been the disk's: look again.
-        if 'problem' in facts or check == 'decode' != facts.get('check'):
+        # A problem may have been the disk's, and what was allowed may no
+        # longer be: look again.
+        if not {'problem', 'tolerated'}.isdisjoint(facts):
+            return False
+        if check == 'decode' != facts.get('check'):
             return False
         try:
             state = _state(source / name)
@@ -124,9 +134,10 @@ def inspect_files(names: Iterable[str],
     todo = [n for n in names if n not in done]
     if todo:
         with open(out / journal_name, 'ab') as journal, in_threads(
-                lambda name: (name, inspect_file(source / name, check)), todo,
-                workers, what=f'Checking {len(todo)} files ({len(done)} known '
-                'already)') as inspected:
+                lambda name: (name, inspect_file(source / name, check,
+                                                 **allowed)),
+                todo, workers, what=f'Checking {len(todo)} files '
+                f'({len(done)} known already)') as inspected:
             # Ends a line that a kill has cut short.
             journal.write(b'\n')
             for name, facts in inspected:

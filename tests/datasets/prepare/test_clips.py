@@ -3,13 +3,17 @@ import csv
 import json
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 from mmengine.config import Config
+from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
 from mmbalance_plugin.cli.prepare import main
+from mmbalance_plugin.media import MediaReader
+from mmbalance_plugin.registry import DATASETS
 from mmbalance_plugin.shipped import find_config
 from tests.datasets.media_trees import FRAMES, RATE, sound_of, write_video
 from tests.media_utils import truncate, write_clip
@@ -234,3 +238,84 @@ def test_silence_and_clips_far_too_long_are_noted(tree, tmp_path):
     assert film['clip'] == 'dog/film.mp4'
     assert re.fullmatch(r'long: 3\.\d+ s, half of the clips of dog last '
                         r'0\.\d+ s at the most', film['note'])
+
+
+def cut_short(tree, path):
+    whole = write_clip(tree.parent / path.name, 5 * FRAMES, 10,
+                       sound=np.tile(sound_of(0), 5), rate=RATE,
+                       options=dict(movflags='faststart'))
+    truncate(whole, path, .6)
+
+
+def joined(tree, path):
+    """Two pieces of a stream, of another size each."""
+    parts = [
+        write_clip(path.with_suffix(f'.{size}'), 8, 10, (size, size),
+                   times=[start + n / 10 for n in range(8)], format='mpegts',
+                   sound=sound_of(0), rate=RATE, sound_start=start)
+        for start, size in enumerate((32, 48))]
+    with open(path, 'wb') as file:
+        for part in map(Path, parts):
+            file.write(part.read_bytes())
+            part.unlink()
+
+
+def overwritten(tree, path):
+    """A picture that is none."""
+    write_clip(path, FRAMES, 10, vcodec='mjpeg', pix_fmt='yuvj420p',
+               sound=sound_of(0), rate=RATE, acodec='pcm_s16le')
+    with MediaReader(str(path)) as reader:
+        bad = [bytes(packet) for packet in reader.demux(reader.video)][3]
+    content = path.read_bytes()
+    assert content.count(bad) == 1
+    path.write_bytes(content.replace(bad, b'\xff' * len(bad)))
+
+
+@pytest.mark.parametrize('spoil, name, flags, found', [
+    (cut_short, 'odd.mp4', ['--allow-truncated'], '1 x early end'),
+    (joined, 'odd.ts', ['--allow-changes'], '8 x frame of another size'),
+    (overwritten, 'odd.mkv', ['--allow-damage', '1'], '1 x damaged place'),
+])
+def test_what_is_wrong_with_a_clip_is_allowed_by_option(
+        tree, tmp_path, capsys, monkeypatch, spoil, name, flags, found):
+    """The refusal names the option, and training reads by the same."""
+    source, out = shutil.copytree(tree, tmp_path / 'source'), tmp_path / 'out'
+    spoil(tree, source / 'dog' / name)
+    option = flags[0][2:].replace('-', '_')
+    assert prepare(source, out) == 1
+    error = capsys.readouterr().err
+    assert f'dog/{name}: broken: ' in error and option in error
+
+    assert prepare(source, out, '--preset', 'tiny', *flags) == 0
+    what = found.split(' x ')[1]
+    assert f'Allowed: 1 files with {what}' in capsys.readouterr().out
+    assert table(out / 'notes.csv') == [dict(
+        clip=f'dog/{name}', note=f'allowed: {found} in dog/{name}')]
+    settings = json.loads((out / 'settings.json').read_text())
+    assert settings[option] == (int(flags[1]) if flags[1:] else True)
+    assert main(['clips', '--out', str(out)]) == 0  # by the same options
+    monkeypatch.setenv('MMBALANCE_CLIPS', str(out))
+    monkeypatch.chdir(tmp_path)
+    cfg = Config.fromfile(find_config('joint_clips'))
+    init_default_scope('mmaction')
+    for split in ('train', 'val', 'test'):
+        data = DATASETS.build(cfg[f'{split}_dataloader'].dataset)
+        for i in range(len(data)):
+            assert data[i]['inputs'].keys() == {'audio', 'visual'}
+
+    # What is no longer allowed is refused again, and nobody trains on it.
+    assert prepare(source, out) == 1
+
+
+def test_pixels_that_are_not_square_are_noted(tree, tmp_path):
+    source, out = shutil.copytree(tree, tmp_path / 'source'), tmp_path / 'out'
+    write_clip(source / 'dog' / 'wide.mkv', FRAMES, 10, sample_aspect=(3, 2),
+               sound=sound_of(0), rate=RATE)
+    assert prepare(source, out, '--square-pixels') == 0
+    assert table(out / 'notes.csv') == [dict(
+        clip='dog/wide.mkv', note='pixels: 1.5 times as wide as high in '
+        'dog/wide.mkv (square_pixels shows them so)')]
+    assert json.loads((out / 'settings.json').read_text())['square_pixels']
+    assert prepare(source, out) == 0
+    assert not json.loads((out / 'settings.json').read_text()
+                          )['square_pixels']
