@@ -19,7 +19,8 @@ from mmengine.device import get_device
 from torch import Tensor
 
 from mmbalance_plugin.utils.choices import require_choice
-from mmbalance_plugin.utils.class_numbers import class_numbers
+from mmbalance_plugin.utils.class_numbers import class_numbers, indicators
+from mmbalance_plugin.utils.sample_batch import per_sample
 
 from .array_batch import ArrayItems
 from .determinism import is_deterministic
@@ -33,7 +34,8 @@ class Arrays(NamedTuple):
 
     Args:
         inputs (Dict[str, Tensor]): Modality -> ``(n, ...)``.
-        labels (Tensor): LongTensor ``(n, )``.
+        labels (Tensor): LongTensor ``(n, )``; zeros and ones ``(n, C)``
+            where a sample has any number of labels.
         ids (Dict[str, ndarray]): Further numbers of every sample, e.g. the
             recording it was made from; ``(n, )`` each.
         owners (Dict[str, str]): Id -> the modality that it is about.
@@ -58,6 +60,9 @@ class Arrays(NamedTuple):
         Ids follow their modality. One that is about all of them becomes the
         first modality's, and the others' are called ``<id>_<modality>``.
         """
+        if self.labels.ndim > 1:
+            raise ValueError("pairing='within_class' exchanges samples of one "
+                             'class, but these have several labels each')
         first, *others = self.inputs
         origin = exchanged_within_class(self.labels.numpy(), [first, *others],
                                         seed)
@@ -79,8 +84,9 @@ class ArrayDataset(SelectiveLoading, BaseDataset):
     must not be changed in place by the pipeline.
 
     An item before the pipeline is a dict of every needed modality's tensor
-    under its name, ``needed`` (tuple[str]), ``label`` (LongTensor ``(1, )``),
-    ``sample_idx`` (int), and the sample's ``ids`` (int).
+    under its name, ``needed`` (tuple[str]), ``label`` (LongTensor ``(1, )``,
+    or ``(C, )`` of zeros and ones), ``sample_idx`` (int), and the sample's
+    ``ids`` (int).
 
     With ``collate_fn=dict(type='mmbalance_plugin.collate_arrays')`` in the
     data loader and a pipeline of nothing but :class:`PackMultimodalInputs`,
@@ -104,8 +110,8 @@ class ArrayDataset(SelectiveLoading, BaseDataset):
 
     Raises:
         ValueError: Labels are not one integer for each sample, or none of
-            the metainfo's ``classes``; a class has too few samples to
-            exchange them.
+            the metainfo's ``classes``, or not a 0 or 1 for each of them; a
+            class has too few samples to exchange them.
     """
 
     _fully_initialized: bool
@@ -148,8 +154,13 @@ class ArrayDataset(SelectiveLoading, BaseDataset):
     @property
     @force_full_init
     def labels(self) -> Tensor:
-        """Tensor: Classes of all samples, LongTensor ``(n, )``."""
+        """Tensor: Classes of all samples, see :class:`Arrays`."""
         return self._arrays.labels
+
+    @property
+    def multi_class(self) -> bool:
+        """bool: Whether a sample has any number of labels."""
+        return self.labels.ndim > 1
 
     @property
     @force_full_init
@@ -204,13 +215,14 @@ class ArrayDataset(SelectiveLoading, BaseDataset):
         # microseconds, indexing a list none.
         arrays = self._arrays
         rows = {m: list(x) for m, x in arrays.inputs.items()}
-        rows['label'] = list(arrays.labels[:, None])
+        rows['label'] = list(per_sample(arrays.labels))
         rows.update({k: x.tolist() for k, x in arrays.ids.items()})
         return rows
 
     def get_cat_ids(self, idx: int) -> List[int]:
-        """Return the class of a sample, for class-aware samplers."""
-        return [int(self.labels[idx])]
+        """Return the classes of a sample, for class-aware samplers."""
+        label = self.labels[idx]
+        return label.nonzero()[:, 0].tolist() if label.ndim else [int(label)]
 
     def get_subset_(self, indices: Union[int, Sequence[int]]) -> None:
         """Keep only some samples, in place.
@@ -236,13 +248,19 @@ class ArrayDataset(SelectiveLoading, BaseDataset):
         """Labels are taken for class numbers from here on."""
         owner = f'labels of {type(self).__name__}'
         classes = self.metainfo.get('classes')
-        numbers = class_numbers(
-            arrays.labels, owner, None if classes is None else len(classes))
+        count = None if classes is None else len(classes)
+        labels, ndim = arrays.labels, arrays.labels.ndim
+        if ndim == 2:
+            indicators(labels, owner)
+        else:
+            class_numbers(labels, owner, count)
         sizes = {m: len(x) for m, x in arrays.inputs.items()}
-        if arrays.labels.ndim != 1 or set(sizes.values()) - {len(numbers)}:
+        if ndim not in (1, 2) or set(sizes.values()) - {len(labels)} or (
+                ndim == 2 and count not in (None, labels.shape[1])):
             raise ValueError(
-                f'{owner} must be one for each sample, but have shape '
-                f'{tuple(arrays.labels.shape)} for samples {sizes}')
+                f'{owner} must be one for each sample, or a 0 or 1 for each '
+                f'of the classes, but have shape {tuple(labels.shape)} for '
+                f'samples {sizes} and {count} classes')
 
     def _set_arrays(self, arrays: Arrays) -> None:
         self._check_labels(arrays)

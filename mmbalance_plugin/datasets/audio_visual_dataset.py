@@ -185,7 +185,8 @@ class AudioVisualDataset(SelectiveLoading, BaseActionDataset):
 
     def get_cat_ids(self, idx: int) -> List[int]:
         """Return the classes of a clip, for class-aware samplers."""
-        return np.ravel(self.get_data_info(idx)['label']).tolist()
+        label = self.get_data_info(idx)['label']
+        return label.nonzero()[:, 0].tolist() if self.multi_class else [label]
 
     def filter_data(self) -> List[dict]:
         """Check the files and apply the policy for missing modalities."""

@@ -42,7 +42,8 @@ class FeatureBank(NamedTuple):
         features (dict[str, Tensor]): (N, D_m) per modality, or empty;
             float32, as the logits are.
         logits (dict[str, Tensor]): Unimodal logits (N, C) per modality.
-        targets (Tensor): Class indices, shape (N,).
+        targets (Tensor): Class indices, shape (N,); with ``multi_class`` of
+            the head labels, (N, C), float32.
         indices (Tensor | None): ``sample_idx`` of every sample, shape
             (N,); None where the samples do not carry one.
         present (dict[str, Tensor]): For each modality that some sample
@@ -108,12 +109,14 @@ def feature_bank(
                 print_log(f'{title}: {done}/{len(loader)} batches, eta '
                           f'{eta:.0f} s', 'current')
     found = scores.columns()
-    known = {name: column[:, 0] for name, column in facts.columns().items()}
+    known = facts.columns()
+    targets = known.pop('targets')
+    known = {name: column[:, 0] for name, column in known.items()}
     present = {m: known[f'present/{m}'].bool() for m in names}
     return FeatureBank(
         {m: found[f'features/{m}'] for m in names} if features else {},
         {m: found[f'logits/{m}'] for m in names},
-        known['targets'],
+        targets.float() if model.head.multi_class else targets[:, 0],
         known['indices'] if (known['indices'] >= 0).all() else None,
         {m: mask for m, mask in present.items() if not mask.all()})
 
@@ -152,7 +155,9 @@ def _facts(model: 'MultimodalRecognizer', data: dict,
     """What is known of the samples, in numbers that can be gathered."""
     samples, present = data['data_samples'], data.get('present')
     device = next(model.parameters()).device
-    row = dict(targets=stack_labels(samples, model.head.num_classes))
+    head = model.head
+    row = dict(targets=stack_labels(samples, head.num_classes,
+                                    multi_class=head.multi_class))
     try:
         row['indices'] = sample_ids(samples)
     except KeyError:
@@ -161,7 +166,7 @@ def _facts(model: 'MultimodalRecognizer', data: dict,
         row[f'present/{m}'] = torch.ones(len(samples)) \
             if present is None else present.mask(m)
     return {
-        name: to_device(value, device).long()[:, None]
+        name: to_device(value, device).long().reshape(len(samples), -1)
         for name, value in row.items()
     }
 

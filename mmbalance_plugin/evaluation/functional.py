@@ -1,8 +1,10 @@
-"""Measures of single-label classification, as functions of arrays.
+"""Measures of classification, as functions of arrays.
 
-All of them take scores (N, C) and labels (N, ), return a float in [0, 1],
-and treat classes that no label names alike: such a class is left out of the
-mean over classes. Predicting it is still wrong for the sample in question.
+All of them take scores (N, C) and labels (N, ), and the average precision
+those of several labels per sample, too: zeros and ones (N, C). They return a
+float in [0, 1], and treat classes that no label names alike: such a class is
+left out of the mean over classes. Predicting it is still wrong for the sample
+in question.
 The numbers are scikit-learn's, which is imported by the first evaluation
 rather than by every start of a program.
 """
@@ -66,6 +68,12 @@ def mean_average_precision(scores: np.ndarray, labels: np.ndarray) -> float:
     scores share one step.
     """
     from sklearn.metrics import average_precision_score
-    present = np.unique(labels)
-    positives = (labels[:, None] == present[None]).astype(np.int64)
+    if labels.ndim == 1:
+        present = np.unique(labels)
+        positives = (labels[:, None] == present[None]).astype(np.int64)
+    else:
+        present = np.flatnonzero(labels.any(axis=0))
+        positives = labels[:, present].astype(np.int64)
+    if not len(present):
+        raise ValueError('no sample has a label: there is nothing to rank')
     return float(average_precision_score(positives, scores[:, present]))

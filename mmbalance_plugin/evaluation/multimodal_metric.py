@@ -37,6 +37,10 @@ MEASURES = dict(
     mAP=mean_average_precision)
 
 
+#: Those that several labels per sample have.
+MULTI_LABEL = ('mAP', )
+
+
 @METRICS.register_module()
 class MultimodalMetric(BaseMetric):
     """Measures of the fused prediction and of each modality's own.
@@ -48,6 +52,9 @@ class MultimodalMetric(BaseMetric):
     prediction, followed by the same of each modality, ``acc/top1_<modality>``
     and so on. The fused ones appear only if every sample has a
     ``pred_score``: a stage that trains one modality gives that one's only.
+
+    Of several labels per sample, ``gt_label`` (C, ) of zeros and ones, there
+    is ``acc/mAP`` only: give ``measures=['mAP']``.
 
     A modality's own measures count only the samples that have it, as their
     ``modality_mask`` says. If some lack one, the first fused measure follows
@@ -110,6 +117,16 @@ class MultimodalMetric(BaseMetric):
         """
         return Predictions.of(self.collected) if self.collected else None
 
+    def require_multi_label(self) -> None:
+        """Refuse measures that several labels per sample do not have."""
+        wrong = [m for m in self.measures if m not in MULTI_LABEL]
+        if wrong:
+            raise ValueError(
+                f'{type(self).__name__}: {wrong} are of one class per sample,'
+                " but there are several labels: set measures=['mAP'] of "
+                'val_evaluator and test_evaluator, and save_best='
+                f"'{self.prefix}/mAP' of the checkpoint hook")
+
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Keep what is needed of a batch.
 
@@ -119,13 +136,18 @@ class MultimodalMetric(BaseMetric):
         """
         if not data_samples:
             return
-        labels = torch.cat([sample['gt_label'] for sample in data_samples])
-        if len(labels) != len(data_samples):
+        given = [sample['gt_label'].cpu() for sample in data_samples]
+        shapes = {tuple(label.shape) for label in given}
+        if len(shapes) > 1:
             raise ValueError(f'{type(self).__name__} needs one label a sample,'
-                             f' but got {len(labels)} labels for '
-                             f'{len(data_samples)} samples')
-        integers(labels, 'labels of the evaluated samples')
-        for label, sample in zip(labels.tolist(), data_samples):
+                             ' or as many zeros and ones of each, but got '
+                             f'shapes {sorted(shapes)}')
+        labels = torch.stack(given).numpy()
+        if labels.shape[1] > 1:
+            self.require_multi_label()
+        else:
+            labels = integers(labels, 'labels of the evaluated samples')
+        for label, sample in zip(labels, data_samples):
             if 'pred_scores' not in sample and 'pred_score' not in sample:
                 raise ValueError('a sample has neither pred_scores nor '
                                  'pred_score: nothing was predicted')
@@ -214,7 +236,12 @@ class MultimodalMetric(BaseMetric):
                 f'{int(np.isnan(scores).any(axis=1).sum())} of '
                 f'{len(scores)} {owner} predictions are NaN: training '
                 'has diverged, or an input was not finite')
-        if labels.min() < 0 or labels.max() >= scores.shape[1]:
+        if labels.ndim == 2:
+            if labels.shape != scores.shape:
+                raise ValueError(f'{labels.shape[1]} labels per sample, but '
+                                 f'the {owner} predictions have '
+                                 f'{scores.shape[1]}')
+        elif labels.min() < 0 or labels.max() >= scores.shape[1]:
             raise ValueError(
                 f'labels span {labels.min()}..{labels.max()}, but the '
                 f'{owner} predictions have {scores.shape[1]} classes')

@@ -17,7 +17,8 @@ class Predictions:
     """Probabilities of N samples, in the order of their data set.
 
     Attributes:
-        targets (ndarray): True classes, (N, ).
+        targets (ndarray): True classes, (N, ); zeros and ones (N, C) of
+            several labels.
         fused (ndarray | None): Probabilities of the fused prediction, (N, C).
         alone (dict[str, ndarray]): The same of each modality; rows of NaN
             where a sample lacks it.

@@ -18,13 +18,16 @@ from .distillation import distillation_loss
 from .divergence import js_divergence, predictive_entropy
 from .fusion import (
     fit_pool_weights,
+    label_by_label,
     mean_probability,
     pool_weighted,
     sum_logits,
+    two_class_rows,
 )
 from .g_blend import g_blend_weights
 from .gradient_modulation import ogm_coefficients
 from .inforeg import inforeg_coefficients, inforeg_window
+from .label_support import label_support
 from .lfm import info_nce, lfm_share
 from .mimo import mimo_loss
 from .mla import mla_projection, mla_weights

@@ -14,7 +14,7 @@ the weights of the others are brought back to a sum of 1. A sample without any
 gets the same probability for each class.
 """
 import math
-from typing import Dict, List, Optional, Sequence, Tuple, Union
+from typing import Callable, Dict, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import torch
@@ -79,6 +79,41 @@ def sum_logits(logits: Dict[str, Tensor], present: Present = None) -> Tensor:
     """
     stacked = _stack(silence_absent(logits, present))
     return F.log_softmax(stacked.sum(dim=0), dim=-1)
+
+
+def two_class_rows(logits: Tensor) -> Tensor:
+    """Of each label's log-odds, the logits of a problem of two classes.
+
+    Class 0 is that the label is there. Their cross-entropy is the binary one
+    of the label, and so on: what is said of classes holds of labels.
+
+    Args:
+        logits (Tensor): (B, C).
+
+    Returns:
+        Tensor: (B C, 2), label by label of each sample.
+    """
+    return torch.stack([logits, torch.zeros_like(logits)], -1).flatten(0, 1)
+
+
+def label_by_label(rule: Callable, logits: Dict[str, Tensor],
+                   present: Present = None) -> Tensor:
+    """Apply a rule to each of C labels that do not exclude each other.
+
+    Args:
+        rule (Callable): One of those above.
+        logits (Dict[str, Tensor]): Log-odds (B, C) of each modality.
+        present: As in every rule.
+
+    Returns:
+        Tensor: Log-odds (B, C).
+    """
+    shape = next(iter(logits.values())).shape
+    log_probs = rule(
+        {m: two_class_rows(z) for m, z in logits.items()},
+        {m: there.repeat_interleave(shape[1])
+         for m, there in (present or {}).items()})
+    return (log_probs[:, 0] - log_probs[:, 1]).view(shape)
 
 
 def pool_weighted(logits: Dict[str, Tensor],

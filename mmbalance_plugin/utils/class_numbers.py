@@ -37,6 +37,28 @@ def integers(labels: Any, owner: str) -> np.ndarray:
         'made (numbers that are no classes, regression, are not supported)')
 
 
+def indicators(labels: Any, owner: str) -> np.ndarray:
+    """Check that labels are zeros and ones, one for each class.
+
+    Args:
+        labels (Any): A tensor or array (..., C).
+        owner (str): What they are, for the message: 'labels of ...'.
+
+    Returns:
+        np.ndarray: The same.
+
+    Raises:
+        ValueError: They are not; names the first that is none.
+    """
+    array = np.asarray(labels)
+    wrong = array[(array != 0) & (array != 1)]
+    if len(wrong):
+        raise ValueError(
+            f'{owner} must be 0 or 1 for each class, where a sample has '
+            f'several, but one is {wrong[0]}')
+    return array
+
+
 def class_numbers(labels: Any,
                   owner: str,
                   num_classes: Optional[int] = None) -> np.ndarray:

@@ -15,7 +15,7 @@ class SampleBatch:
     changed, so they count, and the columns no longer do.
 
     Args:
-        labels (Tensor): Class numbers, shape (B, ).
+        labels (Tensor): Class numbers, shape (B, ), or labels (B, C).
         metainfo (dict[str, Tensor | ndarray | list]): What else is known of
             each sample, B values.
     """
@@ -36,7 +36,7 @@ class SampleBatch:
             for key, values in self.metainfo.items()
         }
         samples = []
-        for index, label in enumerate(self.labels[:, None].unbind()):
+        for index, label in enumerate(per_sample(self.labels)):
             sample = ActionDataSample(metainfo={
                 key: values[index]
                 for key, values in columns.items()
@@ -52,6 +52,12 @@ class SampleBatch:
 
     def __iter__(self) -> Iterator[ActionDataSample]:
         return iter(self._samples)
+
+
+def per_sample(labels: Tensor) -> Sequence[Tensor]:
+    """What each sample has for ``gt_label``: (1, ), or (C, ) of labels (N, C).
+    """
+    return (labels if labels.ndim > 1 else labels[:, None]).unbind()
 
 
 def name_of(samples: Optional[Sequence], index: int) -> str:

@@ -131,3 +131,25 @@ def test_determinism():
     mine = Mine()
     mine.deterministic = False
     assert not is_deterministic([mine])
+
+
+class SeveralLabels(Toys):
+
+    def load_arrays(self):
+        labels = torch.eye(3, dtype=torch.long).repeat(2, 1)
+        labels[0, 2] = 1
+        return super().load_arrays()._replace(labels=labels)
+
+
+def test_samples_of_several_labels():
+    data = SeveralLabels(pipeline=[PACK])
+    assert data.multi_class and not Toys().multi_class
+    assert data[0]['data_samples'].gt_label.tolist() == [1, 0, 1]
+    assert [data.get_cat_ids(i) for i in (0, 1)] == [[0, 2], [1]]
+    assert data.get_subset([1])[0]['data_samples'].gt_label.tolist() == [
+        0, 1, 0]
+    with pytest.raises(ValueError, match=r'a 0 or 1 for each of the classes, '
+                       r'but have shape \(6, 3\).*and 2 classes'):
+        SeveralLabels(metainfo=dict(classes=['x', 'y'])).full_init()
+    with pytest.raises(ValueError, match='several labels each'):
+        SeveralLabels(pairing='within_class').full_init()

@@ -108,6 +108,8 @@ def test_several_labels(folder):
         classes=['a', 'b', 'c'], multi_class=True)
     assert dataset.get_data_info(0)['label'].tolist() == [1, 0, 1]
     assert dataset.get_data_info(1)['label'].tolist() == [0, 1, 0]
+    # Class-balanced sampling counts the labels that are there.
+    assert [dataset.get_cat_ids(i) for i in (0, 1)] == [[0, 2], [1]]
 
 
 @pytest.mark.parametrize('name', [

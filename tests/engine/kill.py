@@ -27,7 +27,7 @@ from mmbalance_plugin.compat import find_latest_checkpoint
 from mmbalance_plugin.datasets.av_digits_dataset import AVDigitsDataset
 from mmbalance_plugin.engine.hooks import summary_hook
 from mmbalance_plugin.registry import MODELS, TRANSFORMS
-from tests.engine import digits
+from tests.engine import digits, two_digits  # noqa: F401, a data set
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -212,7 +212,7 @@ def cache_datasets():
 def make_datasets(cfg):
     """Fill the cache with what a run needs."""
     for key in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
-        if cfg[key]:
+        if cfg[key] and 'n_pairs' in cfg[key]['dataset']:
             AVDigitsDataset(**{
                 k: v
                 for k, v in cfg[key]['dataset'].items()

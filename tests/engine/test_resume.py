@@ -9,6 +9,7 @@ import torch
 from tests.engine import digits
 from tests.engine.digits import digits_cfg
 from tests.engine.kill import Trainer, differences
+from tests.engine.two_digits import two_digits_cfg
 
 ALONE = [dict(name=m, train=[m]) for m in digits.MODALITIES]
 SMALL = dict(n_train=64, n_val=32)
@@ -27,6 +28,12 @@ def late_fusion(folder):
 def joint(folder):
     return digits_cfg(
         folder, dict(max_epochs=4), head='ConcatHead', n_train=192, n_val=32)
+
+
+def several_labels(folder):
+    """UDI by mAP."""
+    loop = dict(type='mmbalance_plugin.UDITrainLoop', max_epochs=2)
+    return two_digits_cfg(folder, loop, **SMALL)
 
 
 def early(folder):
@@ -196,6 +203,8 @@ def test_udi_with_a_loss_that_draws_its_weights(trainer, tmp_path):
     (joint, 'iter 10'),
     (joint, 'epoch 2 saved'),
     (joint, 'epoch 3 validated'),
+    (several_labels, 'epoch 4 saved'),
+    (several_labels, 'iter 11'),
     (early, 'iter 6'),
     (early, 'epoch 3 saved'),
     (early, 'epoch 4 saved'),

@@ -134,3 +134,24 @@ def test_agrees_with_mmaction_where_all_classes_are_labelled():
     scores, labels = rng.random((60, 4)), np.arange(60) % 4
     assert functional.mean_class_accuracy(scores, labels) == pytest.approx(
         mean_class_accuracy(scores, labels.tolist()))
+
+
+def test_average_precision_of_several_labels():
+    """As MMAction2 has it, but for labels that nobody has."""
+    from mmaction.evaluation import mean_average_precision as theirs
+    generator = np.random.default_rng(0)
+    scores = generator.random((50, 6))
+    labels = (generator.random((50, 6)) < .3).astype(float)
+    found = functional.mean_average_precision(scores, labels)
+    assert found == pytest.approx(theirs(list(scores), list(labels)))
+    labels[:, 2] = 0
+    kept = [0, 1, 3, 4, 5]
+    assert functional.mean_average_precision(
+        scores, labels) == pytest.approx(
+            theirs(list(scores[:, kept]), list(labels[:, kept])))
+    with pytest.raises(ValueError, match='no sample has a label'):
+        functional.mean_average_precision(scores, np.zeros((50, 6)))
+    # One label per sample, in either form.
+    single = np.eye(4)[LABELS]
+    assert functional.mean_average_precision(
+        SCORES, single) == functional.mean_average_precision(SCORES, LABELS)

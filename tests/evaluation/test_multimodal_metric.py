@@ -205,3 +205,27 @@ def test_a_modality_that_no_sample_has():
 
 def test_complete_samples_have_no_further_keys():
     assert list(evaluate(lacking())) == list(evaluate(predictions()))
+
+
+def several(label, **scores):
+    return dict(
+        gt_label=torch.tensor(label),
+        pred_scores={m: torch.tensor(s) for m, s in scores.items()})
+
+
+def test_several_labels_have_average_precision_only():
+    metric = MultimodalMetric(measures=['mAP'])
+    metric.process(None, [several([1., 0.], audio=[.9, .8]),
+                          several([0., 1.], audio=[.2, .7])])
+    # Of the second label, the other sample ranks first.
+    assert metric.evaluate(2) == {'acc/mAP_audio': .75}
+    with pytest.raises(ValueError, match=r"\['top1', 'mean1', 'macro_f1'\] "
+                       r"are of one class.*measures=\['mAP'\]"):
+        MultimodalMetric().process(None, [several([1., 0.], audio=[.9, .8])])
+    with pytest.raises(ValueError, match='one label a sample'):
+        metric.process(None, [several([1., 0.], audio=[.9, .8]),
+                              several([1], audio=[.9, .8])])
+    metric.process(None, [several([1., 0.], audio=[.9, .8, .3])])
+    with pytest.raises(ValueError, match="2 labels per sample, but the "
+                       "'audio' predictions have 3"):
+        metric.evaluate(1)

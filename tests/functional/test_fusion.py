@@ -4,12 +4,15 @@ import itertools
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from mmbalance_plugin.functional.fusion import (
     fit_pool_weights,
+    label_by_label,
     mean_probability,
     pool_weighted,
     sum_logits,
+    two_class_rows,
 )
 
 NAMES = ('rgb', 'flow', 'sound')
@@ -213,3 +216,30 @@ def test_gradients_of_what_is_absent_are_zero(rule):
         assert z.grad.isfinite().all()
         assert not z.grad[~present[m]].any()
         assert z.grad[0].any()
+
+
+def test_labels_are_problems_of_two_classes():
+    z = torch.tensor([[2., -1., 0.], [.5, 3., -2.]])
+    y = torch.tensor([[1., 0., 0.], [0., 1., 1.]])
+    rows = two_class_rows(z)
+    assert rows.shape == (6, 2)
+    torch.testing.assert_close(rows.softmax(1)[:, 0].view(2, 3), z.sigmoid())
+    torch.testing.assert_close(
+        F.cross_entropy(rows, 1 - y.flatten().long()),
+        F.binary_cross_entropy_with_logits(z, y))
+
+
+def test_rules_combine_each_label_by_itself():
+    generator = torch.Generator().manual_seed(0)
+    logits = {m: torch.randn(4, 3, generator=generator) for m in 'abc'}
+    odds = label_by_label(sum_logits, logits)
+    torch.testing.assert_close(odds, sum(logits.values()))
+    mean = label_by_label(mean_probability, logits)
+    p = sum(z.sigmoid() for z in logits.values()) / 3
+    torch.testing.assert_close(mean, p.logit())
+    # What a sample lacks is left out of it, and of no other.
+    present = dict(b=torch.tensor([True, False, True, True]))
+    some = label_by_label(mean_probability, logits, present)
+    p = (logits['a'].sigmoid() + logits['c'].sigmoid()) / 2
+    torch.testing.assert_close(some[1], p.logit()[1])
+    torch.testing.assert_close(some[[0, 2, 3]], mean[[0, 2, 3]])

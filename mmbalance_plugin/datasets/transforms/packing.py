@@ -7,7 +7,7 @@ from mmcv.transforms import to_tensor
 
 from mmbalance_plugin.media import MediaError
 from mmbalance_plugin.registry import TRANSFORMS
-from mmbalance_plugin.utils.class_numbers import integers
+from mmbalance_plugin.utils.class_numbers import indicators, integers
 
 from .base import Transform
 
@@ -41,8 +41,9 @@ class PackMultimodalInputs(Transform, PackActionInputs):
 
     Raises:
         KeyError: A key is not in the results.
-        ValueError: The label is no integer; ``drop`` names another modality,
-            or more than all samples.
+        ValueError: The label is no integer, or several labels are not
+            zeros and ones; ``drop`` names another modality, or more than all
+            samples.
         MediaError: Every modality of the sample is missing.
     """
 
@@ -68,7 +69,9 @@ class PackMultimodalInputs(Transform, PackActionInputs):
         """Pack one sample."""
         if 'label' in results:
             # Else .9 would be cut to class 0.
-            integers(results['label'], f'labels of {_name(results)}')
+            several = np.ravel(results['label']).size > 1
+            (indicators if several else integers)(
+                results['label'], f'labels of {_name(results)}')
         masked, inputs = self._masked(results), self.inputs
         if 'needed' in results:
             inputs = {m: inputs[m] for m in inputs if m in results['needed']}

@@ -34,6 +34,7 @@ class InfoReg(CoefficientMethod):
         ValueError: ``beta`` is negative.
     """
 
+    label_kinds = ('multi', 'soft')
     neutral = 0.
 
     def __init__(self,

@@ -1,12 +1,13 @@
 """A change to the gradients of each update, as an object."""
 import logging
 from abc import ABCMeta, abstractmethod
-from typing import Any, Dict, Mapping, NamedTuple, Optional
+from typing import Any, Dict, Mapping, NamedTuple, Optional, Tuple
 
 import torch
 from mmengine.logging import MessageHub, print_log
 from torch import Tensor, nn
 
+from ...models.label_kinds import check_label_kinds
 from ...models.recognizers import MultimodalRecognizer
 from ...models.wrappers import recognizer_of
 from ...utils.deferred_scalars import DeferredScalars, per_modality
@@ -70,6 +71,10 @@ class GradientMethod(metaclass=ABCMeta):
 
     model: MultimodalRecognizer
 
+    label_kinds: Tuple[str, ...] = ()
+    """tuple[str]: See :func:`~mmbalance_plugin.models.label_kinds.\
+check_label_kinds`."""
+
     def __init__(self,
                  start_epoch: int = 0,
                  end_epoch: Optional[int] = None,
@@ -97,6 +102,7 @@ class GradientMethod(metaclass=ABCMeta):
         """
         require_wrapper(model, self.name)
         self.model = recognizer_of(model)
+        check_label_kinds(self.model, self)
         self.last = {}
 
     @abstractmethod

@@ -26,6 +26,8 @@ class MLB(CoefficientMethod):
             of :class:`CoefficientMethod`.
     """
 
+    label_kinds = ('multi', 'soft')
+
     def __init__(self,
                  alpha: float = 0.5,
                  beta_max: float = 10.,

@@ -50,6 +50,8 @@ class OGM(CoefficientMethod):
         ValueError: An option is out of range; the message names it.
     """
 
+    label_kinds = ('multi', 'soft')
+
     def __init__(self,
                  alpha: float,
                  form: str = 'cvpr',

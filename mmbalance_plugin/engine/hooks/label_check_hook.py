@@ -40,6 +40,7 @@ class LabelCheckHook(Hook):
     def _check(self, runner, *splits: str) -> None:
         head = getattr(recognizer_of(runner.model), 'head', None)
         num_classes = getattr(head, 'num_classes', None)
+        several = getattr(head, 'multi_class', False)
         wanted = [
             split for split in splits if split not in self._checked
             and getattr(runner, f'_{split}_loop') is not None
@@ -47,14 +48,19 @@ class LabelCheckHook(Hook):
         if num_classes is None or not wanted:
             return
         self._checked.update(wanted)
+        loops = {split: getattr(runner, f'{split}_loop') for split in wanted}
         check_labels(
-            {
-                split: getattr(runner, f'{split}_loop').dataloader.dataset
-                for split in wanted
-            }, num_classes)
+            {split: loop.dataloader.dataset
+             for split, loop in loops.items()}, num_classes, several)
+        for split in set(loops) - {'train'} if several else ():
+            for metric in loops[split].evaluator.metrics:
+                if hasattr(metric, 'require_multi_label'):
+                    metric.require_multi_label()
 
 
-def check_labels(datasets: Dict[str, Any], num_classes: int) -> None:
+def check_labels(datasets: Dict[str, Any],
+                 num_classes: int,
+                 multi_class: bool = False) -> None:
     """Compare labels and class names of data sets with a head.
 
     Nothing is loaded but labels, which in-memory sets and
@@ -66,17 +72,18 @@ def check_labels(datasets: Dict[str, Any], num_classes: int) -> None:
             be wrapped.
         num_classes (int): Of the head. Where the data name more classes or
             fewer, the log warns.
+        multi_class (bool): Of the head. Defaults to False.
 
     Raises:
         ValueError: Labels are no class numbers, or none of the head's
-            classes, or several per sample, or a class has different names
-            in two splits.
+            classes, or several per sample where the head takes one, or the
+            other way round, or a class has different names in two splits.
     """
     known: Dict[str, Sequence[str]] = {}
     for split, dataset in datasets.items():
         for part in _parts(dataset):
             owner = f'{split} data ({type(part).__name__})'
-            _check_numbers(part, owner, num_classes)
+            _check_numbers(part, owner, num_classes, multi_class)
             names = _class_names(part)
             if names is not None:
                 _check_names(names, owner, num_classes, known)
@@ -99,11 +106,28 @@ def _class_names(dataset: Any) -> Optional[Sequence[str]]:
     return None if names is None else [str(name) for name in names]
 
 
-def _check_numbers(dataset: Any, owner: str, num_classes: int) -> None:
+def _check_numbers(dataset: Any, owner: str, num_classes: int,
+                   multi_class: bool) -> None:
     owner = f'labels of the {owner}'
-    if getattr(dataset, 'multi_class', False):
+    several = getattr(dataset, 'multi_class', None)
+    if several and not multi_class:
         raise ValueError(f'{owner} are several per sample (multi_class), but '
-                         'the head predicts one class')
+                         'the head predicts one class: set its multi_class='
+                         'True')
+    if multi_class:
+        if several is False:
+            raise ValueError(
+                f'{owner} are one class per sample, but the head has '
+                'multi_class=True: give the data multi_class=True, and '
+                f'num_classes={num_classes}')
+        # Of data that do not say, the first batch tells.
+        count = getattr(dataset, 'num_classes', None)
+        if hasattr(dataset, 'labels'):
+            count = dataset.labels.shape[1]
+        if isinstance(count, int) and count != num_classes:
+            raise ValueError(f'{owner} are zeros and ones for {count} classes,'
+                             f' but the head has num_classes={num_classes}')
+        return
     for name in ('label_numbers', 'labels'):
         labels = getattr(dataset, name, None)
         if labels is not None:

@@ -7,6 +7,7 @@ from mmengine.hooks import Hook
 from torch import Tensor
 
 from ...functional import cluster_purity, relearning_strength
+from ...models.label_kinds import check_label_kinds
 from ...models.recognizers import MultimodalRecognizer
 from ...models.wrappers import recognizer_of
 from ...registry import HOOKS
@@ -72,6 +73,7 @@ class RelearningHook(Hook):
             raise ValueError('RelearningHook compares training with '
                              'validation: drop --no-validate, or the hook')
         model = recognizer_of(runner.model)
+        check_label_kinds(model, self)
         if self._initial is None:
             model.note_initial_weights(('encoders', ))
             self._initial = model.initial_state()

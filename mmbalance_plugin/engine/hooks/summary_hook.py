@@ -204,9 +204,12 @@ def _predictions(**loops) -> Iterator[Tuple[str, Predictions]]:
 def format_table(summary: Dict[str, Any]) -> str:
     """A summary's accuracies as a small table of percentages."""
     best, test = summary['val']['best'], summary['test']
-    stem = 'acc/top1'
+    stem, title = 'acc/top1', 'top-1 %'
+    if not any(key.startswith(stem) for key in best):
+        stem, title = 'acc/mAP', 'mAP %'
     rows = [k for k in best if k == stem or k.startswith(stem + '_')]
-    lines = [f'{"prediction":<20}{"val top-1 %":>12}{"test top-1 %":>13}']
+    lines = [f'{"prediction":<20}{"val " + title:>12}'
+             f'{"test " + title:>13}']
     for key in rows:
         name = 'fused' if key == stem else key[len(stem) + 1:]
         if name == summary['anchor']:

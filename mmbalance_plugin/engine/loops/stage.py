@@ -6,6 +6,13 @@ from ...models.recognizers import MultimodalRecognizer
 from ...utils.choices import require_choice
 
 
+def main_metric(model: Any) -> str:
+    """The metric that chooses weights where nothing else is said, of the
+    fused prediction."""
+    several = getattr(getattr(model, 'head', None), 'multi_class', False)
+    return 'acc/mAP' if several else 'acc/top1'
+
+
 @dataclass
 class EarlyStopping:
     """When a stage ends before its epochs are used up.
@@ -48,8 +55,9 @@ class Stage:
             loop's ``max_epochs``.
         monitor (str | Sequence[str]): Validation metric that chooses the
             best weights and drives early stopping; of several, their mean.
-            Defaults to ``acc/top1``, or to ``acc/top1_<modality>`` of those
-            that train where the stage has no fused prediction.
+            Defaults to :func:`main_metric`, ``acc/top1`` for example, or to
+            ``acc/top1_<modality>`` of those that train where the stage has
+            no fused prediction.
         rule (str): 'greater' or 'less'. Defaults to 'greater'.
         keep (str): 'best' puts the best validated weights back when the
             stage ends, 'last' keeps the last. Defaults to 'best'.
@@ -137,16 +145,16 @@ class Stage:
             raise ValueError(f'stage {self.name!r}: epochs must be at least '
                              f'1, got {self.epochs}')
         if self.monitor is None:
-            self.monitor = self._default_monitor()
+            self.monitor = self._default_monitor(main_metric(model))
         if not isinstance(self.monitor, str):
             self.monitor = tuple(self.monitor)
 
-    def _default_monitor(self) -> Any:
+    def _default_monitor(self, metric: str) -> Any:
         alone = self.objective == 'unimodal' and len(self.train) == 1
         if self.complete and not alone:
-            return 'acc/top1'
+            return metric
         names = [m for m in self.active if m in self.train] or self.active
-        found = [f'acc/top1_{m}' for m in names]
+        found = [f'{metric}_{m}' for m in names]
         return found[0] if len(found) == 1 else found
 
     def _check_parts(self, model: MultimodalRecognizer) -> None:

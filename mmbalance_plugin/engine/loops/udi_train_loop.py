@@ -8,7 +8,7 @@ from ...utils.choices import require_choice
 from ..features import feature_bank
 from ..udi import AnchorChoice, AnchorGuidance, choose_anchor
 from ..udi.presets import preset as find_preset
-from .stage import Stage
+from .stage import Stage, main_metric
 from .staged_train_loop import StagedTrainLoop
 
 _PRESET = 'preset'
@@ -161,7 +161,7 @@ class UDITrainLoop(StagedTrainLoop):
         cfg = dict(
             name=name,
             train=[part],
-            monitor=f'acc/top1_{part}',
+            monitor=f'{main_metric(self.model)}_{part}',
             early_stopping=self.early_stopping)
         return Stage.from_cfg({**cfg, **kwargs}, self.model, epochs)
 
@@ -180,7 +180,8 @@ class UDITrainLoop(StagedTrainLoop):
         if fused is not None:
             stages.append(
                 self._stage('fused_head', fused, self.follower_epochs,
-                            objective='fused', monitor='acc/top1'))
+                            objective='fused',
+                            monitor=main_metric(self.model)))
         return stages
 
     def _follower(self, modality: str, teachers: List[str]) -> Stage:

@@ -35,6 +35,8 @@ mmpareto_direction`; everything else gets their sum. The objective must hold
             function. Defaults to 'encoder'.
     """
 
+    label_kinds = ('multi', 'soft')
+
     def __init__(self, gamma: float = 1.5, norm: str = 'encoder') -> None:
         super().__init__()
         require_choice('MMPareto: norm', norm, ('encoder', 'tensor'))

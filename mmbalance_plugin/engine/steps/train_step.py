@@ -1,6 +1,6 @@
 """What happens with a batch: forward, backward, update."""
 from contextlib import contextmanager
-from typing import Dict, Iterator
+from typing import Dict, Iterator, Tuple
 
 from mmengine.model import detect_anomalous_params
 from mmengine.optim import OptimWrapper
@@ -31,6 +31,10 @@ class TrainStep:
     :class:`MultimodalDistributedDataParallel`) a subclass stops the first
     batch.
     """
+
+    label_kinds: Tuple[str, ...] = ('multi', 'soft')
+    """tuple[str]: See :func:`~mmbalance_plugin.models.label_kinds.\
+check_label_kinds`."""
 
     averages_gradients = False
     """bool: Whether the step averages gradients over ranks by itself; DDP

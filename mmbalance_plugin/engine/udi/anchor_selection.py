@@ -3,7 +3,8 @@ from typing import Dict, NamedTuple, Optional
 
 import torch
 
-from ...functional import predictive_entropy
+from ...evaluation.functional import mean_average_precision
+from ...functional import predictive_entropy, two_class_rows
 
 
 class AnchorChoice(NamedTuple):
@@ -11,8 +12,10 @@ class AnchorChoice(NamedTuple):
 
     Attributes:
         anchor (str): The modality.
-        accuracy (dict[str, float]): Validation accuracy in [0, 1].
-        entropy (dict[str, float]): Mean predictive entropy in nats.
+        accuracy (dict[str, float]): Validation accuracy in [0, 1]; of
+            several labels the mean average precision.
+        entropy (dict[str, float]): Mean predictive entropy in nats; of
+            several labels the mean over them, too.
         reason (str): One sentence for the log.
     """
     anchor: str
@@ -36,7 +39,7 @@ def choose_anchor(logits: Dict[str, torch.Tensor],
 
     Args:
         logits (dict[str, Tensor]): Unimodal logits (N, C) per modality.
-        targets (Tensor): Class indices, shape (N,).
+        targets (Tensor): Class indices, shape (N,), or labels (N, C).
         tolerance (float): Accuracies this close to the best count as
             similar, as a fraction of 1. Defaults to 0.005.
         present (dict[str, Tensor], optional): For each modality that some
@@ -51,17 +54,24 @@ def choose_anchor(logits: Dict[str, torch.Tensor],
     for m, z in logits.items():
         there = (present or {}).get(m, slice(None))
         if len(targets[there]):
-            hits = z[there].argmax(1) == targets[there]
-            accuracy[m] = float(hits.float().mean())
-            entropy[m] = float(predictive_entropy(z[there].float()).mean())
+            own, labels = z[there].float(), targets[there]
+            if labels.ndim > 1:
+                accuracy[m] = mean_average_precision(
+                    own.cpu().numpy(), labels.cpu().numpy())
+                own = two_class_rows(own)
+            else:
+                hits = own.argmax(1) == labels
+                accuracy[m] = float(hits.float().mean())
+            entropy[m] = float(predictive_entropy(own).mean())
     best = max(accuracy.values())
     similar = [m for m, acc in accuracy.items() if best - acc <= tolerance]
     anchor = min(similar, key=lambda m: entropy[m])
     table = ', '.join(f'{m} {100 * accuracy[m]:.2f} % (entropy '
                       f'{entropy[m]:.4f} nats)' for m in accuracy)
-    why = 'highest validation accuracy'
+    measure = 'accuracy' if targets.ndim == 1 else 'mAP'
+    why = f'highest validation {measure}'
     if len(similar) > 1:
-        why = (f'lowest entropy among {", ".join(similar)}, whose accuracies '
-               f'lie within {100 * tolerance:g} points of the best')
+        why = (f'lowest entropy among {", ".join(similar)}, whose {measure} '
+               f'is within {100 * tolerance:g} points of the best')
     return AnchorChoice(anchor, accuracy, entropy,
                         f'anchor {anchor}: {why}; {table}')

@@ -6,6 +6,7 @@ from typing import Any, Dict, Mapping, Optional, Sequence, Tuple, Union
 import torch
 from torch import Tensor, nn
 
+from ...models.label_kinds import check_label_kinds
 from ...models.modes import evaluating
 from ...models.objectives import BatchRecord, ObjectiveTerm
 from ...models.recognizers import MultimodalRecognizer
@@ -39,7 +40,8 @@ class AnchorGuidance(ObjectiveTerm):
         anchor (str | Sequence[str]): The modality that guides, or those.
         follower (str): The modality that trains.
         consistency (dict | nn.Module | None): Loss on (anchor logits,
-            follower logits), or its config. Defaults to None, no such term.
+            follower logits), or its config; ``multi_class`` of the head is
+            filled in where its class has it. Defaults to None, no such term.
         complementarity (dict | nn.Module | None): Loss on (anchor features,
             follower features), or its config; see :class:`CLUBLoss`. Of the
             arguments ``x_channels``, ``y_channels`` and ``seed``, those that
@@ -89,6 +91,8 @@ class AnchorGuidance(ObjectiveTerm):
         self._aligned: Dict[str, Any] = {}
         self._due = False
 
+    label_kinds = ('multi', 'soft')
+
     def bind(self, model: MultimodalRecognizer) -> None:
         for name, cfg in self._cfgs.items():
             if name == 'com' and len(self.teachers) > 1:
@@ -111,7 +115,8 @@ class AnchorGuidance(ObjectiveTerm):
         known = dict(
             x_channels=model.head.in_channels[teacher],
             y_channels=model.head.in_channels[self.follower],
-            seed=stream_seed(run_seed(), 'estimator', self.follower, *ids))
+            seed=stream_seed(run_seed(), 'estimator', self.follower, *ids),
+            multi_class=model.head.multi_class)
         asked = inspect.signature(kind).parameters
         filled = {k: v for k, v in known.items() if k in asked}
         return MODELS.build({**filled, **cfg})
@@ -123,6 +128,8 @@ class AnchorGuidance(ObjectiveTerm):
             ValueError: A loss fails or gives no scalar, has no start weight,
                 or nothing of the follower can be compared.
         """
+        if 'con' in self.losses:
+            check_label_kinds(model, self.losses['con'])
         if self.losses:
             self.controller.check(model, self.follower)
         unweighted = [name for name in self.losses if name not in self.alphas]
@@ -138,8 +145,8 @@ class AnchorGuidance(ObjectiveTerm):
                 for m in self.members
             }
             features[self.follower].requires_grad_()
-            targets = torch.zeros(_TRIED, dtype=torch.long, device=device)
-            record = BatchRecord(model, {}, (), targets, features)
+            # Losses between modalities read no targets.
+            record = BatchRecord(model, {}, (), torch.empty(_TRIED), features)
             try:
                 terms = trial.terms(record)
             except Exception as error:

@@ -1,6 +1,6 @@
 """What every fusion head has in common."""
 from abc import ABCMeta, abstractmethod
-from typing import Callable, Dict, Iterable, Optional, Union
+from typing import Callable, Dict, Iterable, Optional, Tuple, Union
 
 import torch
 import torch.nn.functional as F
@@ -34,11 +34,16 @@ class MultimodalHead(BaseModule, metaclass=ABCMeta):
             The recognizer fills this in from its encoders.
         loss_cls (dict, optional): Config of a loss that is called with
             logits (B, C) and targets (B, ), such as
-            ``dict(type='mmaction.CrossEntropyLoss', class_weight=[1., 3.])``.
-            Defaults to None, which means cross-entropy.
+            ``dict(type='mmaction.CrossEntropyLoss', class_weight=[1., 3.])``,
+            or with ``multi_class`` with targets (B, C), such as
+            ``dict(type='mmaction.BCELossWithLogits')``. Defaults to None,
+            which means cross-entropy, or the binary one of each label.
         init_cfg (dict | list[dict], optional): Initialisation, applied to
             each branch alone where there are branches. Defaults to None:
             PyTorch's.
+        multi_class (bool): Whether a sample has any number of the C labels,
+            each a question of its own whose logit is its log-odds. Defaults
+            to False: exactly one.
 
     Attributes:
         modalities (tuple[str]): Names of the modalities, in order.
@@ -53,6 +58,10 @@ class MultimodalHead(BaseModule, metaclass=ABCMeta):
 
     is_init: bool
 
+    label_kinds: Tuple[str, ...] = ()
+    """tuple[str]: See :func:`~mmbalance_plugin.models.label_kinds.\
+check_label_kinds`."""
+
     linear = False
     """bool: Whether the unimodal logits add up to the fused ones."""
 
@@ -64,13 +73,15 @@ class MultimodalHead(BaseModule, metaclass=ABCMeta):
                  num_classes: int,
                  in_channels: Dict[str, int],
                  loss_cls: Optional[dict] = None,
-                 init_cfg: Optional[Union[dict, list]] = None) -> None:
+                 init_cfg: Optional[Union[dict, list]] = None,
+                 multi_class: bool = False) -> None:
         super().__init__(init_cfg)
         if num_classes < 2:
             raise ValueError(f'num_classes={num_classes}: a head tells two '
                              'or more classes apart; regression is not '
                              'supported')
         self.num_classes = num_classes
+        self.multi_class = multi_class
         self.in_channels = dict(in_channels)
         self.modalities = check_modality_names(
             self.in_channels,
@@ -79,7 +90,7 @@ class MultimodalHead(BaseModule, metaclass=ABCMeta):
         self.loss_cls = None
         if loss_cls is not None:
             self.loss_cls = MODELS.build(loss_cls)
-            _try_loss(self.loss_cls, num_classes)
+            _try_loss(self.loss_cls, num_classes, multi_class)
             weight = getattr(self.loss_cls, 'class_weight', None)
             if isinstance(weight, Tensor):
                 # MMAction2's losses would copy it to the card in each step.
@@ -122,7 +133,7 @@ class MultimodalHead(BaseModule, metaclass=ABCMeta):
 
         Returns:
             Tensor: Logits (B, C): what gives the fused probabilities after a
-            softmax.
+            softmax, or with ``multi_class`` a sigmoid.
         """
 
     def fused_logits(
@@ -198,15 +209,23 @@ class MultimodalHead(BaseModule, metaclass=ABCMeta):
 
         Args:
             logits (Tensor): Logits (B, C).
-            targets (Tensor): True classes (B, ), integers.
+            targets (Tensor): True classes (B, ), integers; or (B, C), their
+            probabilities, or with ``multi_class`` those of each label.
 
         Returns:
             Tensor: A scalar.
         """
         logits = at_least_float32(logits)
-        if self.loss_cls is None:
-            return F.cross_entropy(logits, targets)
-        return self.loss_cls(logits, targets)
+        if self.loss_cls is not None:
+            return self.loss_cls(logits, targets)
+        if self.multi_class:
+            return F.binary_cross_entropy_with_logits(logits, targets)
+        return F.cross_entropy(logits, targets)
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """What logits (..., C) stand for, in float32 or better."""
+        logits = at_least_float32(logits)
+        return logits.sigmoid() if self.multi_class else logits.softmax(-1)
 
     def fit(self,
             logits: Dict[str, Tensor],
@@ -252,18 +271,26 @@ class MultimodalHead(BaseModule, metaclass=ABCMeta):
 
 
 @torch.no_grad()
-def _try_loss(loss_cls: Callable, classes: int) -> None:
-    """Refuse a loss of something else than classes."""
+def _try_loss(loss_cls: Callable, classes: int, several: bool) -> None:
+    """Refuse a loss of something else than classes, or several labels."""
     name = getattr(loss_cls, '__name__', type(loss_cls).__name__)
     # Of more samples than classes, or broadcasting might hide the misfit.
     logits, targets = torch.zeros(classes + 1, classes), torch.arange(
         classes + 1) % classes
+    taken = 'class numbers (B, )'
+    if several:
+        targets = F.one_hot(targets, classes).float()
+        taken = 'zeros and ones (B, C), as multi_class=True has them'
     try:
         shape = tuple(loss_cls(logits, targets).shape)
     except Exception as error:
         raise ValueError(
-            f'loss_cls: {name} fails on logits (B, {classes}) and class '
-            f'numbers (B, ), which it must take: {error}') from error
+            f'loss_cls: {name} fails on logits (B, {classes}) and {taken}, '
+            f'which it must take: {error}') from error
     if shape:
         raise ValueError(f'loss_cls: {name} gives {shape} where a scalar is '
                          'needed')
+    if several and loss_cls(logits, targets) == loss_cls(logits + 1, targets):
+        raise ValueError(
+            f'loss_cls: {name} compares classes, of which multi_class=True '
+            "has any number: use dict(type='mmaction.BCELossWithLogits')")

@@ -25,6 +25,8 @@ class BranchedConcatHead(DecisionHead):
         num_classes, in_channels, kwargs: See :class:`MultimodalHead`.
     """
 
+    label_kinds = ('multi', 'soft')
+
     fused_part = 'head.fc'
     """str: What a last stage trains over the frozen branches."""
 

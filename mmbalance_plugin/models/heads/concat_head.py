@@ -21,6 +21,7 @@ class ConcatHead(MultimodalHead):
     """
 
     linear = True
+    label_kinds = ('multi', 'soft')
 
     def __init__(self, num_classes: int, in_channels: Dict[str, int],
                  **kwargs) -> None:

@@ -10,9 +10,11 @@ from mmbalance_plugin.functional.calibration import fit_temperature
 from mmbalance_plugin.functional.fusion import (
     POOLS,
     fit_pool_weights,
+    label_by_label,
     mean_probability,
     pool_weighted,
     sum_logits,
+    two_class_rows,
 )
 from mmbalance_plugin.registry import MODELS
 from mmbalance_plugin.utils.choices import require_choice
@@ -32,7 +34,8 @@ class DecisionHead(MultimodalHead):
 
     The branches share no parameter, so each modality can be trained alone,
     at another time. Trained jointly, the objective is the negative
-    log-likelihood of the combined probabilities.
+    log-likelihood of the combined probabilities. With ``multi_class`` each
+    label is combined by itself, as a problem of two classes.
 
     Args:
         combine (str): How predictions are combined. Defaults to 'mean'.
@@ -59,6 +62,7 @@ class DecisionHead(MultimodalHead):
     """
 
     branches: nn.ModuleDict
+    label_kinds = ('multi', 'soft')
 
     def __init__(self,
                  num_classes: int,
@@ -80,7 +84,8 @@ class DecisionHead(MultimodalHead):
             self.register_buffer('temperatures', torch.ones(count))
 
     def forward(self, features: Dict[str, Tensor]) -> Tensor:
-        """Log-probabilities (B, C) of the combined prediction."""
+        """Log-probabilities (B, C) of the combined prediction, log-odds with
+        ``multi_class``."""
         return self.fused_logits(features)
 
     def fused_logits(
@@ -108,9 +113,15 @@ class DecisionHead(MultimodalHead):
                 to None: every sample has everything.
 
         Returns:
-            Tensor: Log-probabilities (B, C).
+            Tensor: Log-probabilities (B, C); log-odds with ``multi_class``.
         """
         logits = {m: logits[m] for m in self.modalities if m in logits}
+        if self.multi_class:
+            return label_by_label(self._combined, logits, present)
+        return self._combined(logits, present)
+
+    def _combined(self, logits: Dict[str, Tensor],
+                  present: Optional[Dict[str, Tensor]]) -> Tensor:
         if self.combine == 'calibrated':
             scale = dict(zip(self.modalities, self.temperatures))
             logits = {m: z / scale[m] for m, z in logits.items()}
@@ -135,6 +146,11 @@ class DecisionHead(MultimodalHead):
         if not self.needs_fit:
             return super().fit(logits, targets, present)
         logits = {name: logits[name] for name in self.modalities}
+        if self.multi_class:
+            logits = {m: two_class_rows(z) for m, z in logits.items()}
+            present = {m: there.repeat_interleave(self.num_classes)
+                       for m, there in (present or {}).items()}
+            targets = 1 - targets.flatten().long()
         if self.combine == 'calibrated':
             for i, (name, value) in enumerate(logits.items()):
                 there = (present or {}).get(name, slice(None))

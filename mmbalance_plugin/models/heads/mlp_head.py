@@ -23,6 +23,8 @@ class MLPHead(MultimodalHead):
         num_classes, in_channels, kwargs: See :class:`MultimodalHead`.
     """
 
+    label_kinds = ('multi', 'soft')
+
     def __init__(self,
                  num_classes: int,
                  in_channels: Dict[str, int],

@@ -26,6 +26,8 @@ class MMCosineHead(SumHead):
         ValueError: ``scale`` is not positive.
     """
 
+    label_kinds = ('soft', )
+
     def __init__(self,
                  num_classes: int,
                  in_channels: Dict[str, int],

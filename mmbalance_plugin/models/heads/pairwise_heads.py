@@ -51,6 +51,8 @@ class FiLMHead(PairwiseHead):
     Arguments are those of :class:`PairwiseHead`.
     """
 
+    label_kinds = ('multi', 'soft')
+
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         channels = self.in_channels[self.conditioned]
@@ -75,6 +77,8 @@ class GatedHead(PairwiseHead):
             that of the gated modality's feature.
         args, kwargs: See :class:`PairwiseHead`.
     """
+
+    label_kinds = ('multi', 'soft')
 
     def __init__(self,
                  *args,

@@ -1,6 +1,6 @@
 """Fusion by summing the logits of one classifier a modality."""
 from functools import reduce
-from typing import Dict, Optional
+from typing import Dict, Optional, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +23,7 @@ class SumHead(MultimodalHead):
     """
 
     linear = True
+    label_kinds: Tuple[str, ...] = ('multi', 'soft')
     branches: nn.ModuleDict
 
     def __init__(self, num_classes: int, in_channels: Dict[str, int],

@@ -1,6 +1,6 @@
 from torch import Tensor, nn
 
-from mmbalance_plugin.functional import js_divergence
+from mmbalance_plugin.functional import js_divergence, two_class_rows
 from mmbalance_plugin.registry import MODELS
 from mmbalance_plugin.utils.choices import require_choice
 
@@ -16,6 +16,11 @@ class JSDivergenceLoss(nn.Module):
         loss_weight (float): Factor on the loss. Defaults to 1.0.
         reduction (str): Over the samples: 'mean', 'sum' or 'none'. Defaults
             to 'mean'.
+        multi_class (bool): Whether the C logits are log-odds of labels that
+            do not exclude each other. The divergence of a sample is then the
+            mean over labels of that of two classes, there or not; as the
+            binary cross-entropy beside it is a mean over labels. Defaults to
+            False. :class:`AnchorGuidance` fills it in.
 
     Note:
         It is computed in float32 or better under AMP, too. With 'mean',
@@ -29,18 +34,29 @@ class JSDivergenceLoss(nn.Module):
         >>> loss(torch.randn(8, 10), logits).backward()
     """
 
+    label_kinds = ('multi', 'soft')
+
     def __init__(self,
                  loss_weight: float = 1.0,
-                 reduction: str = 'mean') -> None:
+                 reduction: str = 'mean',
+                 multi_class: bool = False) -> None:
         super().__init__()
         require_choice('reduction', reduction, ('mean', 'sum', 'none'))
         self.loss_weight = loss_weight
         self.reduction = reduction
+        self.multi_class = multi_class
 
     def forward(self, logits_p: Tensor, logits_q: Tensor) -> Tensor:
         """Weighted divergence of two logits of shape (B, C), in nats.
 
         The gradient flows into both; detach the one that is a reference.
         """
-        return self.loss_weight * js_divergence(logits_p, logits_q,
-                                                self.reduction)
+        if not self.multi_class:
+            return self.loss_weight * js_divergence(logits_p, logits_q,
+                                                    self.reduction)
+        found = js_divergence(
+            two_class_rows(logits_p), two_class_rows(logits_q), 'none')
+        found = found.view(logits_p.shape).mean(dim=1)
+        if self.reduction != 'none':
+            found = getattr(found, self.reduction)()
+        return self.loss_weight * found

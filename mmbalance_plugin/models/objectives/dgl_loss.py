@@ -35,6 +35,7 @@ class DGLLoss(ObjectiveTerm):
     """
 
     fuses = True
+    label_kinds = ('multi', 'soft')
 
     def __init__(self, alpha: float = 4.) -> None:
         if alpha < 0:

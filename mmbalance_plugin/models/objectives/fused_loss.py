@@ -18,6 +18,7 @@ class FusedLoss(ObjectiveTerm):
     """
 
     fuses = True
+    label_kinds = ('multi', 'soft')
 
     def __init__(self, weight: float = 1.) -> None:
         self.weight = weight

@@ -35,6 +35,8 @@ class MIMOLoss(UnimodalLoss):
         ValueError: ``mu`` is not positive.
     """
 
+    label_kinds = ('multi', 'soft')
+
     def __init__(self, weight: float = 1., mu: float = 0.2, **kwargs) -> None:
         super().__init__(**kwargs)
         if mu <= 0:

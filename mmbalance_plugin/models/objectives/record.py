@@ -23,7 +23,8 @@ class BatchRecord:
         model (MultimodalRecognizer): The model.
         inputs (dict[str, Tensor]): The preprocessed inputs.
         samples (Sequence[ActionDataSample]): The samples.
-        targets (Tensor): True classes (B, ).
+        targets (Tensor): True classes (B, ), or labels (B, C), as
+            :meth:`MultimodalHead.criterion` takes them.
         features (dict[str, Tensor]): Features (B, D_m) of the active
             modalities, zeros where a sample lacks one.
         present (Presence, optional): Who has what. Defaults to None: every

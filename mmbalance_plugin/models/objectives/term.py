@@ -36,6 +36,11 @@ class ObjectiveTerm:
     replaces_loss = False
     """bool: Whether its formula stands in the place of the head's loss."""
 
+    label_kinds: Tuple[str, ...] = ()
+    """tuple[str]: Targets beside one class per sample that the term is
+    defined for; see :func:`~mmbalance_plugin.models.label_kinds.\
+check_label_kinds`."""
+
     fewest = 1
     """int: Modalities that the model must have for it to make sense."""
 

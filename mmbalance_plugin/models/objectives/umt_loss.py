@@ -42,6 +42,8 @@ class UMTLoss(ObjectiveTerm):
             has trained the teachers.
     """
 
+    label_kinds = ('multi', )
+
     def __init__(self,
                  weight: float = 10.,
                  cache_device: Optional[str] = None) -> None:

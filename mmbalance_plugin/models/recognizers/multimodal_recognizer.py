@@ -10,6 +10,7 @@ from mmbalance_plugin.utils.eager import eager
 
 from ..data_preprocessors import MultimodalDataPreprocessor
 from ..encoders.partial_batch import encode_some
+from ..label_kinds import check_label_kinds
 from ..modalities import check_modality_names
 from ..objectives import BatchRecord
 from ..presence import Presence
@@ -82,9 +83,11 @@ class MultimodalRecognizer(InitialWeights, UnimodalScores, Stepping):
         super().__init__(data_preprocessor, init_cfg)
         self.modalities = modalities
         self._build_parts(encoders, head, init_cfg, init_seed)
+        check_label_kinds(self, self.head)
         self.feature_transforms: List[Callable] = []
         self._init_scores(score)
         self._init_step(step)
+        check_label_kinds(self, self.step)
         self._init_training(objective)
 
     def extract_feat(
@@ -225,7 +228,9 @@ class MultimodalRecognizer(InitialWeights, UnimodalScores, Stepping):
             BatchRecord: What terms are asked about.
         """
         device = next((value.device for value in inputs.values()), None)
-        targets = stack_labels(data_samples, self.head.num_classes, device)
+        head = self.head
+        targets = stack_labels(data_samples, head.num_classes, device,
+                               head.multi_class)
         features = self.extract_feat(inputs, modalities, present)
         sizes = {name: len(value) for name, value in features.items()}
         if set(sizes.values()) != {len(targets)}:
@@ -262,9 +267,11 @@ class MultimodalRecognizer(InitialWeights, UnimodalScores, Stepping):
             list[ActionDataSample]: With ``pred_scores``, a dict of the
             probabilities (C, ) of each active modality that the sample has,
             and, if all modalities are active, ``pred_score`` (C, ) and
-            ``pred_label`` (1, ) of the fused prediction; all on the CPU. If
+            ``pred_label`` (1, ), the likeliest, of the fused prediction; all
+            on the CPU. Of several labels each has a probability. If
             one of them lacks something, all have a ``modality_mask``.
         """
         outputs = self._forward(inputs, present)
         return write_predictions(outputs['unimodal'], outputs['logits'],
-                                 data_samples, present)
+                                 self.head.probabilities, data_samples,
+                                 present)

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from mmbalance_plugin.registry import MODELS
 
+from ..label_kinds import check_label_kinds
 from ..objectives import FusedLoss, ObjectiveTerm, UnimodalLoss
 from .seeded_parts import SeededParts
 
@@ -47,6 +48,11 @@ class TrainedParts(SeededParts):
             if not value.requires_grad)
         self._own_terms = self._build_terms(objective or 'fused')
         self.enter_stage()
+
+    @property
+    def labels_in_use(self) -> Tuple[str, ...]:
+        """tuple[str]: See :func:`check_label_kinds`."""
+        return ('multi', ) if self.head.multi_class else ()
 
     @property
     def complete(self) -> bool:
@@ -265,6 +271,7 @@ class TrainedParts(SeededParts):
         ]
         if not terms:
             raise ValueError('an objective needs at least one term')
+        check_label_kinds(self, *terms)
         for term in terms:
             if len(self.modalities) < term.fewest:
                 raise ValueError(

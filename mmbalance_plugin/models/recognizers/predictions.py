@@ -1,5 +1,5 @@
 """Writing predictions into data samples."""
-from typing import Dict, List, Optional
+from typing import Callable, Dict, List, Optional
 
 import torch
 from mmaction.structures import ActionDataSample
@@ -11,6 +11,7 @@ from ..presence import Presence
 def write_predictions(
     unimodal: Dict[str, Tensor],
     fused: Optional[Tensor],
+    probabilities: Callable[[Tensor], Tensor],
     data_samples: Optional[List[ActionDataSample]] = None,
     present: Optional[Presence] = None
 ) -> List[ActionDataSample]:
@@ -20,6 +21,7 @@ def write_predictions(
         unimodal (dict[str, Tensor]): Logits (B, C) of each modality alone;
             anything where a sample lacks it.
         fused (Tensor, optional): Fused logits (B, C).
+        probabilities (Callable): Of logits, by the head.
         data_samples, present: See :meth:`MultimodalRecognizer.forward`.
 
     Returns:
@@ -27,7 +29,7 @@ def write_predictions(
     """
     logits = list(unimodal.values()) + ([] if fused is None else [fused])
     scores = torch.stack([value.float() for value in logits])
-    scores = scores.softmax(dim=-1).detach().cpu()
+    scores = probabilities(scores).detach().cpu()
     batch = scores.shape[1]
     if data_samples is None:
         data_samples = [ActionDataSample() for _ in range(batch)]

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from mmbalance_plugin.utils.choices import require_choice
 
-from ...functional._tensors import at_least_float32
+from ...functional import label_support
 from ...utils.dist import global_scores
 from ...utils.eager import eager
 from ..objectives import BatchRecord
@@ -91,9 +91,10 @@ class UnimodalScores(TrainedParts):
     it.
 
     Attributes:
-        batch_scores (dict[str, Tensor]): Summed softmax probability of the
-            true class in the latest batch of this process, a scalar per
-            modality.
+        batch_scores (dict[str, Tensor]): Summed probability of the true
+            class in the latest batch of this process, a scalar per modality;
+            of several labels see
+            :func:`~mmbalance_plugin.functional.label_support`.
         batch_counts (dict[str, int]): How many samples are in each.
         score_readers (dict[str, ScoreReader]): The readers, by name.
     """
@@ -162,7 +163,7 @@ class UnimodalScores(TrainedParts):
 
         Args:
             features (dict[str, Tensor]): Features (B, D_m).
-            targets (Tensor): True classes (B, ).
+            targets (Tensor): True classes (B, ), or labels (B, C).
             present (Presence, optional): Who has what. Defaults to None:
                 every sample has everything.
 
@@ -183,12 +184,9 @@ class UnimodalScores(TrainedParts):
             features = {m: value.to(dtype) for m, value in features.items()}
         with torch.no_grad(), autocast:
             logits = score(features)
-            stacked = at_least_float32(torch.stack(list(logits.values())))
-            true = targets[None, :, None].expand(len(stacked), -1, 1)
-            # 1 / sum_j exp(x_j - x_true), in few kernels. Not a softmax: for
-            # as few numbers it would start threads.
-            scores = (stacked - stacked.gather(2, true)).exp_()
-            scores = scores.sum(dim=2).reciprocal_()
+            scores = label_support(
+                torch.stack(list(logits.values())), targets,
+                self.head.multi_class)
             if present is not None:
                 there = torch.stack([present.mask(m) for m in logits])
                 scores = scores.where(there, 0.)

@@ -83,6 +83,8 @@ class OPM(RecognizerWrapper):
         >>>     recognizer={{_base_.model}})
     """
 
+    label_kinds = ('multi', 'soft')
+
     def __init__(self,
                  recognizer: Union[dict, nn.Module],
                  q_base: float = 0.5,

@@ -1,9 +1,10 @@
 """A model around a recognizer."""
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Tuple
 
 from mmengine.model import is_model_wrapper
 from torch import nn
 
+from ..label_kinds import check_label_kinds
 from ..recognizers.stepping import Stepping, check_train_step
 
 if TYPE_CHECKING:
@@ -25,14 +26,20 @@ class RecognizerWrapper(Stepping):
         recognizer (nn.Module): The built recognizer, or a wrapper of it.
 
     Raises:
+        ValueError: The wrapper is not defined for the recognizer's targets;
+            see :func:`check_label_kinds`.
         TypeError: The recognizer has a ``train_step`` of its own, which
             would be bypassed.
     """
 
     recognizer: Any
 
+    label_kinds: Tuple[str, ...] = ()
+    """tuple[str]: See :func:`check_label_kinds`."""
+
     def __init__(self, recognizer: nn.Module) -> None:
         check_train_step(recognizer, type(self).__name__)
+        check_label_kinds(recognizer_of(recognizer), self)
         super().__init__()
         # The recognizer's is the one that runs.
         del self._modules['data_preprocessor']

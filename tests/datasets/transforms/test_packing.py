@@ -110,3 +110,12 @@ def test_modalities_are_dropped_from_a_share_of_the_samples():
 def test_shares_to_drop_that_cannot_be(drop):
     with pytest.raises(ValueError, match='drop gives shares.*visual.*audio'):
         PackMultimodalInputs(drop=drop)
+
+
+def test_several_labels_are_zeros_and_ones():
+    results = dict(sample(), label=torch.tensor([1., 0., 1.]))
+    label = PackMultimodalInputs()(results)['data_samples'].gt_label
+    assert label.tolist() == [1., 0., 1.]
+    with pytest.raises(ValueError, match=r'labels of a\.mp4 must be 0 or 1 '
+                       r'for each class.*one is 0\.5'):
+        PackMultimodalInputs()(dict(results, label=[.5, 1.]))

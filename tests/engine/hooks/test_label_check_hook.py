@@ -122,7 +122,7 @@ def test_labels_that_packing_would_cut(label, found):
 
 
 @pytest.mark.parametrize('labels', [
-    [0., .9], [True, False], [0., float('nan')], [[0, 1], [1, 0]], [0, -1]])
+    [0., .9], [True, False], [0., float('nan')], [[0, 2], [1, 0]], [0, -1]])
 def test_arrays_are_checked_as_they_load(labels):
     with pytest.raises(ValueError, match='labels of LabelTest must be'):
         make(labels)

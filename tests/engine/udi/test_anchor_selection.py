@@ -48,3 +48,19 @@ def test_a_modality_is_judged_by_samples_that_have_it():
 def test_the_reason_holds_every_accuracy():
     choice = choose_anchor(dict(a=logits(10, 1.), b=logits(500, 1.)), TARGETS)
     assert 'a 1.00 %' in choice.reason and 'b 50.00 %' in choice.reason
+
+
+def test_several_labels_choose_by_their_average_precision():
+    generator = torch.Generator().manual_seed(0)
+    targets = (torch.rand(200, 3, generator=generator) < .3).float()
+    noise = torch.randn(2, 200, 3, generator=generator)
+    known = dict(a=targets + noise[0], b=3 * targets + noise[1])
+    choice = choose_anchor(known, targets)
+    assert choice.anchor == 'b' and 'highest validation mAP' in choice.reason
+    from sklearn.metrics import average_precision_score
+    for m, z in known.items():
+        assert choice.accuracy[m] == pytest.approx(
+            average_precision_score(targets, z), abs=1e-6)
+        p = z.sigmoid()
+        entropy = -(p * p.log() + (1 - p) * (1 - p).log()).mean()
+        assert choice.entropy[m] == pytest.approx(entropy.item(), rel=1e-4)

@@ -21,7 +21,7 @@ class Sample(dict):
 class Model(nn.Module):
     """Two linear encoders with linear classifiers: small enough to check."""
 
-    num_classes = 2
+    num_classes, multi_class = 2, False
     batch_record = MultimodalRecognizer.batch_record
 
     def __init__(self):

@@ -115,3 +115,48 @@ def test_weights_are_fitted_on_samples_that_have_everything():
     assert torch.equal(head.weights, twin.weights)
     head.fit(given, targets, dict(rgb=torch.zeros(12, dtype=torch.bool)))
     assert torch.equal(head.weights, twin.weights)
+
+
+def several(combine, **kwargs):
+    return build('DecisionHead', combine=combine, classes=3, multi_class=True,
+                 **kwargs)
+
+
+@pytest.mark.parametrize('combine, expected', [
+    ('sum_logits', lambda a, b: a + b),
+    ('sum_log_probs', lambda a, b: a + b),
+    ('mean', lambda a, b: ((a.sigmoid() + b.sigmoid()) / 2).logit()),
+    ('fitted', lambda a, b: ((a.sigmoid() + b.sigmoid()) / 2).logit()),
+    ('calibrated', lambda a, b: a + b),
+])
+def test_each_of_several_labels_is_combined_by_itself(combine, expected):
+    head = several(combine)
+    given = features()
+    alone = head.unimodal_logits(given)
+    odds = head(given)
+    torch.testing.assert_close(odds, expected(*alone.values()))
+    targets = torch.tensor([[0., 1., 1.]] * 5)
+    torch.testing.assert_close(
+        head.criterion(odds, targets),
+        torch.nn.functional.binary_cross_entropy(odds.sigmoid(), targets))
+    torch.testing.assert_close(head.probabilities(odds), odds.sigmoid())
+
+
+def test_what_is_fitted_fits_all_labels():
+    generator = torch.Generator().manual_seed(0)
+    targets = (torch.rand(400, 3, generator=generator) < .3).float()
+    noise = torch.randn(2, 400, 3, generator=generator)
+    sign = 2 * targets - 1
+    logits = dict(rgb=4 * sign + noise[0], flow=sign + 3 * noise[1])
+    there = torch.arange(400) % 2 == 0
+    head = several('fitted')
+    head.fit(logits, targets, dict(flow=there))
+    assert head.weights[0] > .95  # which knows nearly everything
+    head = several('calibrated')
+    head.fit(logits, targets, dict(flow=there))
+    logits, targets = logits['flow'][there], targets[there]
+    grid = torch.linspace(-3, 3, 601).exp()
+    losses = [torch.nn.functional.binary_cross_entropy_with_logits(
+        logits / t, targets) for t in grid]
+    best = grid[torch.stack(losses).argmin()]
+    assert head.temperatures[1] == pytest.approx(best.item(), rel=.02)

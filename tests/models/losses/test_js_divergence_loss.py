@@ -67,3 +67,22 @@ def test_mean_over_ranks_is_the_gradient_of_the_whole_batch():
 def test_unknown_reduction_is_refused_at_construction():
     with pytest.raises(ValueError, match="'batchmean'"):
         JSDivergenceLoss(reduction='batchmean')
+
+
+def test_several_labels_diverge_each_by_itself():
+    p, q = logits(0), logits(1)
+    loss = JSDivergenceLoss(multi_class=True)
+    two = [np.stack([z.sigmoid().numpy(), 1 - z.sigmoid().numpy()], -1)
+           for z in (p, q)]
+    each = (jensenshannon(*two, axis=2)**2).mean(axis=1)
+    assert loss(p, q).item() == pytest.approx(each.mean(), rel=1e-4)
+    assert JSDivergenceLoss(reduction='sum', multi_class=True)(
+        p, q).item() == pytest.approx(each.sum(), rel=1e-4)
+    np.testing.assert_allclose(
+        JSDivergenceLoss(reduction='none', multi_class=True)(p, q), each,
+        rtol=1e-3)
+    # One label is a problem of two classes.
+    one = torch.cat([p[:, :1], torch.zeros(16, 1)], 1)
+    other = torch.cat([q[:, :1], torch.zeros(16, 1)], 1)
+    torch.testing.assert_close(
+        loss(p[:, :1], q[:, :1]), JSDivergenceLoss()(one, other))

@@ -71,3 +71,40 @@ def test_the_host_does_not_wait_for_them():
 def test_labels_that_would_be_cut(label, found):
     with pytest.raises(ValueError, match=f'sample_idx=7 has {found}'):
         stack_labels([sample(0), sample(label, sample_idx=7)], 3)
+
+
+def several(*rows, **kwargs):
+    return stack_labels([sample(row, sample_idx=7 + i) for i, row in
+                         enumerate(rows)], 3, multi_class=True, **kwargs)
+
+
+def test_several_labels():
+    found = several(torch.tensor([1., 0., 1.]), [0, 0, 0])
+    assert found.tolist() == [[1, 0, 1], [0, 0, 0]]
+    assert found.dtype == torch.float32
+    columns = SampleBatch(torch.tensor([[1, 0, 1]]), dict(sample_idx=[7]))
+    assert stack_labels(columns, 3, multi_class=True).tolist() == [[1, 0, 1]]
+    assert columns.untouched
+    assert columns[0].gt_label.tolist() == [1, 0, 1]
+
+
+@pytest.mark.parametrize('rows, found', [
+    ([[1, 0, 1], [2]], r'sample_idx=8 has a gt_label of shape \(1,\); .* 3 '
+     'zeros and ones'),
+    ([[0, 1]], r'shape \(2,\)'),
+    ([[0, 1, 0], [0, 2, 0]], 'sample_idx=8 has 2 for label 1; .*is 0 or 1'),
+    ([torch.tensor([.5, 0., 0.])], r'sample_idx=7 has 0\.5 for label 0'),
+])
+def test_several_labels_that_cannot_be(rows, found):
+    with pytest.raises(ValueError, match=found):
+        several(*rows)
+    with pytest.raises(ValueError, match=r'shape \(1, 2\).*num_classes=3'):
+        stack_labels(SampleBatch(torch.ones(1, 2), {}), 3, multi_class=True)
+    with pytest.raises(ValueError, match='has no gt_label'):
+        stack_labels([ActionDataSample()], 3, multi_class=True)
+
+
+def test_the_host_does_not_wait_for_several():
+    with waits_for_the_card() as waits:
+        labels = several([1, 0, 1], device=torch.device(CARD))
+    assert labels.is_meta and waits == []
