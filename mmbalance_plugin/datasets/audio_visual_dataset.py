@@ -22,7 +22,9 @@ from .av_annotation import read_annotation
 from .av_labels import LabelMap
 from .determinism import is_deterministic
 from .header_notes import HeaderNotes
+from .pairing import exchanged_within_class, sound_follows_picture
 from .selection import SelectiveLoading
+from .subset import positions
 
 _POLICIES = ('error', 'skip', 'mask')
 _KEYS = dict(video='filename', audio='audio_path')
@@ -79,6 +81,15 @@ class AudioVisualDataset(SelectiveLoading, BaseActionDataset):
             Defaults to ``'error'``.
         streams (Sequence[str]): What a clip must have; ``('audio', )`` for
             a model that only listens. Defaults to ``('video', 'audio')``.
+        pairing (str): ``'within_class'`` gives each training clip the sound
+            of another clip of its class, which takes away what only the
+            pairing tells, see :func:`exchanged_within_class`. The sample
+            then has ``audio_start``, ``audio_end`` and ``audio_idx``, the
+            ``sample_idx`` of that clip (before ``indices``). In
+            ``test_mode``, or of another split than 'train', clips are left
+            as they are. Defaults to ``'real'``.
+        pairing_seed (int): Seed of the exchange, and of nothing else.
+            Defaults to 0.
         kwargs: See ``BaseActionDataset``: ``test_mode``, ``multi_class``,
             ``num_classes``, ``data_root`` ...
 
@@ -86,9 +97,16 @@ class AudioVisualDataset(SelectiveLoading, BaseActionDataset):
         AnnotationError: A row is wrong; names file, line and column.
         MediaError: Files are missing (policies ``'error'`` and ``'mask'``)
             or no clip is left (``'skip'``).
+        ValueError: Clips cannot be exchanged: they have several classes, or
+            a class too few, or one stream, or sound that is cut where
+            frames were sampled.
     """
 
     num_classes: Optional[int]
+    #: Subclasses of several splits say which one this is.
+    split = 'train'
+    #: What belongs to each modality but the first, the picture.
+    EXCHANGED: Dict[str, Tuple[str, ...]] = dict(audio=('audio_path', ))
 
     def __init__(self,
                  ann_file: str,
@@ -97,8 +115,17 @@ class AudioVisualDataset(SelectiveLoading, BaseActionDataset):
                  classes: Union[str, Sequence[str], None] = None,
                  missing: str = 'error',
                  streams: Sequence[str] = ('video', 'audio'),
+                 pairing: str = 'real',
+                 pairing_seed: int = 0,
                  **kwargs) -> None:
         require_choice('missing', missing, _POLICIES)
+        require_choice('pairing', pairing, ('real', 'within_class'))
+        if pairing != 'real' and sound_follows_picture(list(pipeline)):
+            raise ValueError(
+                "pairing='within_class': the sound is cut where frames of its "
+                "own picture were sampled (window='frames'); use "
+                "window='clip'")
+        self.pairing, self.pairing_seed = pairing, pairing_seed
         unknown = set(streams) - set(_KEYS)
         if unknown or not streams:
             raise ValueError(
@@ -204,7 +231,7 @@ class AudioVisualDataset(SelectiveLoading, BaseActionDataset):
         del self._headers, self._looked_at
         broken = [p for p in problems if p is not None]
         if not broken:
-            return self.data_list
+            return self._exchanged(self.data_list)
         listed = _list_of(broken, self.data_list)
         if not skip:
             raise MediaError(self.ann_file, listed)
@@ -218,7 +245,35 @@ class AudioVisualDataset(SelectiveLoading, BaseActionDataset):
         print_log(
             f"{self.ann_file}: {listed}\nThey are skipped (missing='skip').",
             'current', level=logging.WARNING)
-        return kept
+        return self._exchanged(kept)
+
+    def _exchanged(self, clips: List[dict]) -> List[dict]:
+        """Apply the pairing to the clips that will be used."""
+        if (self.pairing == 'real' or self.test_mode
+                or self.split != 'train'):
+            return clips
+        others = [m for m in self.EXCHANGED if m in self.streams
+                  or m not in _KEYS]
+        if self.multi_class or not others:
+            raise ValueError(
+                f"{self.ann_file}: pairing='within_class' needs clips of one "
+                'class each and of two streams')
+        chosen = np.arange(len(clips)) if self._indices is None else \
+            np.unique(positions(self._indices, len(clips)))
+        origin = exchanged_within_class(
+            np.array([clips[i]['label'] for i in chosen]),
+            ['video', *others], self.pairing_seed)
+        exchanged = list(clips)
+        for place, clip in enumerate(chosen):
+            info = exchanged[clip] = dict(clips[clip])
+            for name in others:
+                source = int(chosen[origin[name][place]])
+                keys = self.EXCHANGED[name]
+                info.update({key: clips[source][key] for key in keys})
+                info[f'{name}_idx'] = source
+                info.update({f'{name}_{key}': clips[source][key]
+                             for key in ('start', 'end')})
+        return exchanged
 
     def _problem(self, info: dict) -> Optional[MediaError]:
         """What keeps a clip from being used, or None."""

@@ -1,5 +1,5 @@
 """Pairs exchanged within the class: what the pairing itself tells is gone."""
-from typing import Dict, Sequence
+from typing import Any, Dict, Sequence
 
 import numpy as np
 
@@ -37,3 +37,13 @@ def exchanged_within_class(labels: np.ndarray, modalities: Sequence[str],
         for step, modality in enumerate(modalities):
             origin[modality][circle] = np.roll(circle, -step)
     return origin
+
+
+def sound_follows_picture(pipeline: Any) -> bool:
+    """Whether transforms, as configs, cut the sound where frames of the
+    picture were sampled: then it cannot be another clip's."""
+    if isinstance(pipeline, dict):
+        return pipeline.get('window') == 'frames' or sound_follows_picture(
+            list(pipeline.values()))
+    return isinstance(pipeline, (list, tuple)) and any(
+        map(sound_follows_picture, pipeline))

@@ -34,6 +34,7 @@ class UCF101Dataset(PreparedClipsDataset):
     """
 
     NAME = DATASET
+    EXCHANGED = dict(flow=('flow_u', 'flow_v', 'flow_frames', 'flow_names'))
 
     def __init__(self,
                  split: str = 'train',

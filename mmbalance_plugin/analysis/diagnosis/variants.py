@@ -5,7 +5,8 @@ from typing import Any, Dict
 from mmengine.config import Config
 
 from mmbalance_plugin.apis.building import default_scope, recognizer_config
-from mmbalance_plugin.datasets import ArrayDataset
+from mmbalance_plugin.datasets import ArrayDataset, AudioVisualDataset
+from mmbalance_plugin.datasets.pairing import sound_follows_picture
 from mmbalance_plugin.models.heads import (
     ConcatHead,
     DecisionHead,
@@ -41,8 +42,7 @@ def variants(config: Config) -> Dict[str, Config]:
         joint training with a head that can see what only a pair tells
         (:class:`MLPHead`), on the real pairs and on pairs that are exchanged
         within the class. Where the config has that head, 'joint' serves as
-        'pairs'. A data set that cannot exchange pairs, because it does not
-        lie in memory, has neither.
+        'pairs'. A data set that cannot exchange pairs has neither.
 
     Raises:
         ValueError: The model has one modality, or the config does not say
@@ -83,7 +83,9 @@ def variants(config: Config) -> Dict[str, Config]:
     data = _innermost(exchanged.train_dataloader['dataset'])
     with default_scope(config):
         kind = DATASETS.get(data['type'])
-    if not issubclass(kind, ArrayDataset):
+    if data.get('multi_class') or not issubclass(
+            kind, (ArrayDataset, AudioVisualDataset)) or \
+            sound_follows_picture(data.get('pipeline')):
         return found
     data['pairing'] = 'within_class'
     if not issubclass(head, MLPHead):

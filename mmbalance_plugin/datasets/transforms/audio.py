@@ -29,7 +29,8 @@ class PyAVAudioDecode(Transform):
     Required Keys:
 
     - audio_path, or filename where the dataset gives no such key
-    - start, end (optional): seconds
+    - start, end (optional): seconds; of another clip's sound audio_start
+      and audio_end
     - frame_inds and frame_times or avg_fps (for ``window='frames'``)
 
     Added Keys:
@@ -160,7 +161,8 @@ class PyAVAudioDecode(Transform):
         return np.zeros(length, dtype=np.float32)
 
     def _windows(self, results: dict) -> List[Window]:
-        start, end = results.get('start') or 0.0, results.get('end')
+        start = results.get('audio_start', results.get('start')) or 0.
+        end = results.get('audio_end', results.get('end'))
         if self.window == 'clip' or is_masked(results, 'imgs'):
             count = results.get('num_clips', 1) if self.per_clip else 1
             return [(start, end)] * count

@@ -26,6 +26,8 @@ from .base import Transform
 LAYOUT = 3
 # What the transforms see of a sample besides its files ...
 _SEEN = ('start', 'end', 'modality')
+# ... of exchanged pairs only, see AudioVisualDataset ...
+_OF_ANOTHER = ('audio_start', 'audio_end')
 # ... and what they may see because it cannot change what is kept.
 _HARMLESS = ('missing', 'sample_idx')
 
@@ -154,10 +156,13 @@ class CachedTransforms(Transform):
                 raise KeyError(f'CachedTransforms depends on "{key}", which '
                                'is not in the sample')
             about.append(canonical(results.get(key), key))
+        about += [canonical(results[key], key) for key in _OF_ANOTHER
+                  if key in results]
         return hashlib.sha256(json.dumps(about).encode()).hexdigest()
 
     def _compute(self, results: dict) -> Optional[dict]:
-        seen = (*self.sources, *_SEEN, *self.depends, *_HARMLESS)
+        seen = (*self.sources, *_SEEN, *_OF_ANOTHER, *self.depends,
+                *_HARMLESS)
         view = {key: results[key] for key in seen if key in results}
         try:
             return self.transforms(view)

@@ -41,8 +41,21 @@ def test_they_are_the_shipped_ones(method, data):
     assert exchanged.to_dict() == found['pairs'].to_dict()
 
 
-def test_sets_of_clips_have_no_exchanged_pairs():
-    assert list(variants(shipped('udi_crema_d'))) == list(SHIPPED)
+@pytest.mark.parametrize('data', ['crema_d', 'ucf101', 'vggsound'])
+def test_clips_are_exchanged_too(data):
+    found = variants(shipped(f'udi_{data}'))['exchanged']
+    assert found.train_dataloader.dataset.pairing == 'within_class'
+    assert 'pairing' not in found.val_dataloader.dataset
+
+
+@pytest.mark.parametrize('name, changes', [
+    # Its sound is cut where frames were sampled.
+    ('udi_slowonly_resnet_audio_kinetics_sounds', {}),
+    ('udi_crema_d', {'train_dataloader.dataset.multi_class': True})])
+def test_where_there_are_no_exchanged_pairs(name, changes):
+    cfg = shipped(name)
+    cfg.merge_from_dict(changes)
+    assert list(variants(cfg)) == list(SHIPPED)
 
 
 def test_an_mlp_head_is_its_own_pair():
