@@ -78,6 +78,8 @@ def build_anchor_cache(model: MultimodalRecognizer,
     dataset = dataloader.dataset
     source = source_of(dataset)
     problem = why_random(dataset) or why_unnamed(source)
+    if model.blending:
+        problem = 'samples are blended anew in each batch'
     if problem is None:
         outputs = feature_bank(
             model,

@@ -5,6 +5,7 @@ from .alignment import (
     gradient_alignments,
     weights_from_alignments,
 )
+from .blending import cutmix, mixup
 from .calibration import ece, fit_temperature
 from .club import (
     club_log_likelihood,

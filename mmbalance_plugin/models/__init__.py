@@ -4,6 +4,7 @@ import mmbalance_plugin.registry  # noqa: F401
 
 from . import (
     backbones,
+    blending,
     data_preprocessors,
     encoders,
     heads,
@@ -13,6 +14,6 @@ from . import (
 )
 
 __all__ = [
-    'backbones', 'data_preprocessors', 'encoders', 'heads', 'losses',
-    'recognizers', 'wrappers'
+    'backbones', 'blending', 'data_preprocessors', 'encoders', 'heads',
+    'losses', 'recognizers', 'wrappers'
 ]

@@ -3,6 +3,8 @@
 MMEngine's runner and hooks publish it in the message hub. Outside of a
 runner there is nothing to read, and each answer has a fallback.
 """
+from typing import Optional, Tuple
+
 import torch
 from mmengine.dist import broadcast_object_list
 from mmengine.logging import MessageHub
@@ -45,6 +47,28 @@ def current_iter() -> int:
     """
     info = MessageHub.get_current_instance().runtime_info
     return info.get('stage_iter', info.get('iter', 0))
+
+
+class BatchPlace:
+    """Where in the run each batch stands, for draws that a resumed run makes
+    again."""
+
+    def __init__(self) -> None:
+        self.last: Optional[Tuple[int, int, int, int]] = None
+
+    def advance(self) -> Tuple[int, int, int, int]:
+        """Of the next batch: the run's seed, epoch, iteration, and which
+        batch of the iteration it is.
+
+        The last counts batches where nobody tells the iteration, as outside
+        of a runner.
+        """
+        last = self.last
+        here = (run_seed() if last is None else last[0], current_epoch(),
+                current_iter())
+        again = last[3] + 1 if last is not None and last[:3] == here else 0
+        self.last = (*here, again)
+        return self.last
 
 
 def epoch_share() -> float:

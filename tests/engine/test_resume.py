@@ -30,6 +30,12 @@ def joint(folder):
         folder, dict(max_epochs=4), head='ConcatHead', n_train=192, n_val=32)
 
 
+def blended(folder):
+    return digits_cfg(
+        folder, dict(max_epochs=2), head='ConcatHead',
+        model=dict(blending=dict(type='mmbalance_plugin.Blending')), **SMALL)
+
+
 def several_labels(folder):
     """UDI by mAP."""
     loop = dict(type='mmbalance_plugin.UDITrainLoop', max_epochs=2)
@@ -205,6 +211,7 @@ def test_udi_with_a_loss_that_draws_its_weights(trainer, tmp_path):
     (joint, 'epoch 3 validated'),
     (several_labels, 'epoch 4 saved'),
     (several_labels, 'iter 11'),
+    (blended, 'iter 3'),
     (early, 'iter 6'),
     (early, 'epoch 3 saved'),
     (early, 'epoch 4 saved'),

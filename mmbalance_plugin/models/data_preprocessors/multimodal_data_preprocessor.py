@@ -62,7 +62,8 @@ class MultimodalDataPreprocessor(MultiModalDataPreprocessor):
         if blended:
             raise ValueError(
                 f'the preprocessors of {blended} have blending, which would '
-                'mix one modality and the labels of all; remove it')
+                'mix one modality and the labels of all; give blending to '
+                'the recognizer, which mixes all modalities alike')
         super().__init__({
             name: config
             for name, config in configs.items() if 'type' in config

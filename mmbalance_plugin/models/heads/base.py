@@ -90,7 +90,7 @@ check_label_kinds`."""
         self.loss_cls = None
         if loss_cls is not None:
             self.loss_cls = MODELS.build(loss_cls)
-            _try_loss(self.loss_cls, num_classes, multi_class)
+            self.try_loss()
             weight = getattr(self.loss_cls, 'class_weight', None)
             if isinstance(weight, Tensor):
                 # MMAction2's losses would copy it to the card in each step.
@@ -222,6 +222,44 @@ check_label_kinds`."""
             return F.binary_cross_entropy_with_logits(logits, targets)
         return F.cross_entropy(logits, targets)
 
+    @torch.no_grad()
+    def try_loss(self, blended: bool = False) -> None:
+        """Refuse a ``loss_cls`` that is none of the targets that will come.
+
+        Args:
+            blended (bool): Whether those are blended. Defaults to False.
+
+        Raises:
+            ValueError: See the class.
+        """
+        loss, classes = self.loss_cls, self.num_classes
+        if loss is None:
+            return
+        name = getattr(loss, '__name__', type(loss).__name__)
+        # More samples than classes, or broadcasting might hide the misfit.
+        logits, targets = torch.zeros(classes + 1, classes), torch.arange(
+            classes + 1) % classes
+        taken = 'class numbers (B, )'
+        if self.multi_class or blended:
+            targets = F.one_hot(targets, classes).float()
+            taken = 'floats (B, C), as {} has them'.format(
+                'multi_class=True' if self.multi_class else 'blending')
+        try:
+            shape = tuple(loss(logits, targets).shape)
+        except Exception as error:
+            raise ValueError(
+                f'loss_cls: {name} fails on logits (B, {classes}) and {taken}'
+                f', which it must take: {error}') from error
+        if shape:
+            raise ValueError(f'loss_cls: {name} gives {shape} where a scalar '
+                             'is needed')
+        if self.multi_class and loss(logits, targets) == loss(
+                logits + 1, targets):
+            raise ValueError(
+                f'loss_cls: {name} compares classes, of which multi_class='
+                'True has any number: use dict(type='
+                "'mmaction.BCELossWithLogits')")
+
     def probabilities(self, logits: Tensor) -> Tensor:
         """What logits (..., C) stand for, in float32 or better."""
         logits = at_least_float32(logits)
@@ -268,29 +306,3 @@ check_label_kinds`."""
                     f'{type(self).__name__} expects (B, '
                     f'{self.in_channels[name]})')
         return {name: features[name] for name in wanted}
-
-
-@torch.no_grad()
-def _try_loss(loss_cls: Callable, classes: int, several: bool) -> None:
-    """Refuse a loss of something else than classes, or several labels."""
-    name = getattr(loss_cls, '__name__', type(loss_cls).__name__)
-    # Of more samples than classes, or broadcasting might hide the misfit.
-    logits, targets = torch.zeros(classes + 1, classes), torch.arange(
-        classes + 1) % classes
-    taken = 'class numbers (B, )'
-    if several:
-        targets = F.one_hot(targets, classes).float()
-        taken = 'zeros and ones (B, C), as multi_class=True has them'
-    try:
-        shape = tuple(loss_cls(logits, targets).shape)
-    except Exception as error:
-        raise ValueError(
-            f'loss_cls: {name} fails on logits (B, {classes}) and {taken}, '
-            f'which it must take: {error}') from error
-    if shape:
-        raise ValueError(f'loss_cls: {name} gives {shape} where a scalar is '
-                         'needed')
-    if several and loss_cls(logits, targets) == loss_cls(logits + 1, targets):
-        raise ValueError(
-            f'loss_cls: {name} compares classes, of which multi_class=True '
-            "has any number: use dict(type='mmaction.BCELossWithLogits')")

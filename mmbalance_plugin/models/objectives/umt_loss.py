@@ -42,7 +42,7 @@ class UMTLoss(ObjectiveTerm):
             has trained the teachers.
     """
 
-    label_kinds = ('multi', )
+    label_kinds = ('multi', 'soft')
 
     def __init__(self,
                  weight: float = 10.,

@@ -54,6 +54,8 @@ class MultimodalRecognizer(InitialWeights, UnimodalScores, Stepping):
             :class:`FusedLoss`.
         step (dict, optional): Config of the training step. Defaults to None:
             :class:`TrainStep`.
+        blending (dict, optional): Config of :class:`Blending`, MixUp or
+            CutMix of training batches. Defaults to None, neither.
         init_seed (int, optional): Base seed of the initial weights. Defaults
             to None: torch's initial seed.
 
@@ -75,7 +77,8 @@ class MultimodalRecognizer(InitialWeights, UnimodalScores, Stepping):
                  score: Optional[str] = 'auto',
                  objective: Objective = None,
                  step: Optional[dict] = None,
-                 init_seed: Optional[int] = None) -> None:
+                 init_seed: Optional[int] = None,
+                 blending: Optional[dict] = None) -> None:
         modalities = check_modality_names(encoders, 'MultimodalRecognizer')
         if data_preprocessor is None:
             data_preprocessor = MultimodalDataPreprocessor(
@@ -83,6 +86,9 @@ class MultimodalRecognizer(InitialWeights, UnimodalScores, Stepping):
         super().__init__(data_preprocessor, init_cfg)
         self.modalities = modalities
         self._build_parts(encoders, head, init_cfg, init_seed)
+        self.blending = MODELS.build(blending) if blending else None
+        if self.blending:
+            self.head.try_loss(blended=True)
         check_label_kinds(self, self.head)
         self.feature_transforms: List[Callable] = []
         self._init_scores(score)
@@ -231,6 +237,9 @@ class MultimodalRecognizer(InitialWeights, UnimodalScores, Stepping):
         head = self.head
         targets = stack_labels(data_samples, head.num_classes, device,
                                head.multi_class)
+        if self.blending is not None and self.training:
+            inputs, targets = self.blending(inputs, targets,
+                                            head.num_classes, present)
         features = self.extract_feat(inputs, modalities, present)
         sizes = {name: len(value) for name, value in features.items()}
         if set(sizes.values()) != {len(targets)}:

@@ -1,5 +1,5 @@
 """Which parts of a recognizer train, and towards what."""
-from typing import Dict, Iterable, List, Optional, Tuple, Union
+from typing import Callable, Dict, Iterable, List, Optional, Tuple, Union
 
 from torch import Tensor, nn
 
@@ -34,6 +34,8 @@ class TrainedParts(SeededParts):
             that hold such weights load into models without the term.
     """
 
+    blending: Optional[Callable] = None
+
     def _init_training(self, objective: Objective) -> None:
         """To be called at the end of the constructor."""
         self.parts: Tuple[str, ...] = ('', )
@@ -52,7 +54,8 @@ class TrainedParts(SeededParts):
     @property
     def labels_in_use(self) -> Tuple[str, ...]:
         """tuple[str]: See :func:`check_label_kinds`."""
-        return ('multi', ) if self.head.multi_class else ()
+        return (*(['multi'] if self.head.multi_class else []),
+                *(['soft'] if self.blending else []))
 
     @property
     def complete(self) -> bool:

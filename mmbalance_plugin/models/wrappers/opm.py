@@ -21,13 +21,11 @@ from ...registry import MODELS
 from ...utils.deferred_scalars import DeferredScalars, per_modality
 from ...utils.dist import global_scores
 from ...utils.eager import eager
-from ...utils.run_state import current_epoch, current_iter, run_seed
+from ...utils.run_state import BatchPlace, current_iter
 from ...utils.streams import stream, stream_seed
 from ..objectives import BatchRecord
 from .recognizer_wrapper import RecognizerWrapper, recognizer_of
 
-# Seed, epoch, iteration, and which batch of the iteration.
-Position = Tuple[int, int, int, int]
 _PREVIOUS = 'opm_previous_ratios'
 
 
@@ -115,7 +113,7 @@ class OPM(RecognizerWrapper):
         self.ratio_from = ratio_from
         self.log = DeferredScalars(log_interval)
         self.last: Dict[str, Dict[str, Tensor]] = {}
-        self._position: Optional[Position] = None
+        self._place = BatchPlace()
         inner = recognizer_of(inner)
         if inner.score_mode is None:
             inner.score_mode = 'auto'
@@ -164,25 +162,16 @@ class OPM(RecognizerWrapper):
             opm_drop_rate=rates))
         return features
 
-    def _advance(self) -> Position:
-        """What this batch's draws depend on: the run's seed, and where in it
-        the batch stands.
-
-        The last number counts batches where nobody tells the iteration, as
-        outside of a runner.
-        """
-        last = self._position
-        if last is None:
+    def _advance(self) -> Tuple[int, int, int, int]:
+        """What this batch's draws depend on, see :class:`BatchPlace`."""
+        if self._place.last is None:
             self._warn_if_idle()
-        here = (run_seed() if last is None else last[0], current_epoch(),
-                current_iter())
-        again = last[3] + 1 if last is not None and last[:3] == here else 0
-        self._position = (*here, again)
-        if here[2] == 0 and again == 0:
+        position = self._place.advance()
+        if position[2:] == (0, 0):
             # A stage begins: what the one before left is no news.
             MessageHub.get_current_instance().runtime_info.pop(_PREVIOUS, None)
             self.log.clear('opm_')
-        return self._position
+        return position
 
     def _warn_if_idle(self) -> None:
         epochs = MessageHub.get_current_instance().runtime_info.get(

@@ -21,7 +21,7 @@ class Sample(dict):
 class Model(nn.Module):
     """Two linear encoders with linear classifiers: small enough to check."""
 
-    num_classes, multi_class = 2, False
+    num_classes, multi_class, blending = 2, False, None
     batch_record = MultimodalRecognizer.batch_record
 
     def __init__(self):
