@@ -1,5 +1,6 @@
 """A figure of what methods reach as an option of the data changes."""
 from collections import defaultdict
+from statistics import mean
 from typing import Dict, List, Optional, Sequence, Tuple
 
 from .figures import dress, new_figure, save_figure
@@ -56,7 +57,7 @@ def plot_sweep(rows: Sequence[Row], option: str, path: str, *,
         for cell, (name, lines) in zip(cells, row.items()):
             for method, points in lines.items():
                 values = sorted(points)
-                means = [sum(points[v]) / len(points[v]) for v in values]
+                means = [mean(points[v]) for v in values]
                 reach = [[m - min(points[v]) for m, v in zip(means, values)],
                          [max(points[v]) - m for m, v in zip(means, values)]]
                 cell.errorbar(values, means, reach, marker='.', markersize=5,

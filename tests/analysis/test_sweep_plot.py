@@ -1,8 +1,11 @@
 """What methods reach over an option, from records."""
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
 
+from mmbalance_plugin.analysis.records import read_records
 from mmbalance_plugin.analysis.rows import make_rows
 from mmbalance_plugin.analysis.sweep_plot import (
     lines_of,
@@ -63,6 +66,18 @@ def test_a_panel_for_the_fused_and_each_modality(rows, tmp_path):
                                         'acc/top1@b': .4})
     plot_sweep(rows, DROP, path, otherwise=0, dpi=40)
     assert Image.open(path).size == (2 * both.width, both.height)
+
+
+def test_seeds_that_agree_have_a_bar_of_no_length(tmp_path):
+    """.1 + .1 + .1 is above .3, and a third of it above .1."""
+    for seed in range(3):
+        for options in ((), (f'{DROP}=.5', )):
+            record = write(tmp_path, 'joint_av_digits', seed, TARGETS,
+                           TARGETS, options=options)
+            record.data['test'] = {'acc/top1': .1}
+            record.path.write_text(json.dumps(record.data))
+    plot_sweep(make_rows(read_records([str(tmp_path)])), DROP,
+               str(tmp_path / 'x.png'), otherwise=0)
 
 
 def test_what_cannot_be_drawn_is_named(rows, tmp_path):

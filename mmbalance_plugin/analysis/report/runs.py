@@ -62,7 +62,8 @@ def _sections(found: Comparison, end: str) -> List[Section]:
             [Figure(intervals(drawn, f'difference in {found.metric}{unit}'),
                     'What covers zero is within noise.')] if drawn else [],
             [Table(*difference_cells(found))]))
-    parts.append(Section(f'What do they cost{end}?', 'Means of the runs.',
+    parts.append(Section(f'What do they cost{end}?',
+                         'Means of the runs, seconds of the fastest.',
                          tables=[Table(*cost_cells(found))]))
     series = {row.method: line for row in found.rows
               if (line := _course(row, found.metric)) is not None}
