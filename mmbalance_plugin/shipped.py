@@ -57,7 +57,7 @@ def find_config(name: str, shipped: bool = False) -> Path:
             return candidate
     names = sorted(
         file.relative_to(configs).with_suffix('').as_posix()
-        for folder in ('', 'ablations')
+        for folder in ('', 'ablations', 'backbones')
         for file in (configs / folder).glob('*.py'))
     close = difflib.get_close_matches(path.stem, names, n=3)
     hint = f"; did you mean {', '.join(close)}?" if close else ''

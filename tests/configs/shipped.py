@@ -41,6 +41,9 @@ NAMES = sorted(path.name for path in CONFIGS.glob('*.py'))
 #: UDI with one thing changed, and its controls.
 ABLATIONS = sorted(
     f'ablations/{path.name}' for path in CONFIGS.glob('ablations/*.py'))
+#: With encoders of others; tests/configs/test_backbones.py.
+BACKBONES = sorted(
+    f'backbones/{path.name}' for path in CONFIGS.glob('backbones/*.py'))
 
 
 def set_of(name):

@@ -16,6 +16,7 @@ from mmbalance_plugin.registry import DATASETS, HOOKS, LOOPS, MODELS
 from tests.configs.shipped import (
     ABLATIONS,
     ARRAYS,
+    BACKBONES,
     CHOSEN,
     CLIPS,
     COMPLETE,
@@ -207,7 +208,7 @@ def test_the_index_lists_every_config():
     found = {model['Name']: model for model in index['Models']}
     assert len(found) == len(index['Models'])
     assert {model['Config'] for model in found.values()} == {
-        f'configs/{name}' for name in NAMES + ABLATIONS}
+        f'configs/{name}' for name in NAMES + ABLATIONS + BACKBONES}
     for name, model in found.items():
         assert Path(model['Config']).stem == name
         assert model['In Collection'] == index['Collections'][0]['Name']

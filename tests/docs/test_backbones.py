@@ -1,5 +1,4 @@
 """docs/backbones.md, executed."""
-import importlib
 import re
 import sys
 from pathlib import Path
@@ -19,6 +18,7 @@ from torch import nn
 
 from mmbalance_plugin.apis import MultimodalInferencer
 from mmbalance_plugin.registry import MODELS
+from tests.configs.test_backbones import needed
 from tests.datasets.av_clips import build as build_clips
 from tests.datasets.av_clips import write_clips
 from tests.dist_utils import run_ranks
@@ -28,10 +28,9 @@ PAGE = Path(__file__).resolve().parents[2] / 'docs/backbones.md'
 SMALL = dict(n_train=64, n_val=32)
 UDI = dict(type='mmbalance_plugin.UDITrainLoop', max_epochs=1,
            anchor='visual')
-PICTURES, MAPS, CLIPS, SOUND = (
+PICTURES, MAPS, SOUND = (
     torch.randn(shape) for shape in (
-        (3, 2, 3, 32, 32), (3, 1, 32, 32), (3, 1, 3, 4, 32, 32),
-        (3, 64, 128)))
+        (3, 2, 3, 32, 32), (3, 1, 32, 32), (3, 64, 128)))
 TEXTS = torch.tensor([[2, 7, 5, 0], [2, 4, 9, 8], [2, 3, 0, 0]])
 
 
@@ -45,14 +44,6 @@ def on_the_page(title):
     found = {}
     exec(block(title), found)
     return {k: v for k, v in found.items() if not k.startswith('_')}
-
-
-def needed(library):
-    """A broken one, such as torchvision beside a CPU torch, is none."""
-    try:
-        return importlib.import_module(library)
-    except Exception as error:
-        pytest.skip(f'{library} cannot be imported: {error}')
 
 
 @pytest.fixture
@@ -105,54 +96,7 @@ def one_step(model, data_samples=None, **inputs):
     return changed
 
 
-# ---- whose backbones -------------------------------------------------------
-def test_mmpretrain(my_parts):
-    needed('mmpretrain.models')
-    encoders = on_the_page('mmpretrain')['encoders']
-    my_parts()
-    bare = MODELS.build({k: v for k, v in encoders['visual'][
-        'backbone'].items() if k != 'init_cfg'})
-    torch.save({f'backbone.{k}': v for k, v in bare.state_dict().items()},
-               'resnet18.pth')
-    model = build(encoders)
-    assert_same(model.encoders.visual.backbone.state_dict(),
-                bare.state_dict())
-    one_step(model, visual=PICTURES, audio=MAPS)
-
-
-def test_timm(monkeypatch):
-    timm = needed('timm')
-    encoders = on_the_page('timm')['encoders']
-    # As the files that it would fetch.
-    given, create = [], timm.create_model
-
-    def loaded(*args, pretrained, **kwargs):
-        assert pretrained
-        model = create(*args, **kwargs)
-        for value in model.parameters():
-            nn.init.uniform_(value, 0., .05)
-        given.append({k: v.clone() for k, v in model.state_dict().items()})
-        return model
-
-    monkeypatch.setattr(timm, 'create_model', loaded)
-    model = build(encoders)
-    for m, state in zip(('visual', 'audio'), given):
-        assert_same(model.encoders[m].backbone.state_dict(), state)
-    one_step(model, visual=PICTURES, audio=MAPS)
-
-
-def test_torchvision(my_parts):
-    needed('torchvision')
-    my_parts('my_parts')
-    import_modules_from_strings(['my_parts'])
-    encoders = on_the_page('torchvision')['encoders']
-    for encoder in encoders.values():
-        assert encoder['backbone'].pop('weights') == 'DEFAULT'
-    changed = one_step(build(encoders), visual=PICTURES, clip=CLIPS)
-    assert not any('fc' in name for names in changed.values()
-                   for name in names)
-
-
+# ---- whose backbones: see also tests/configs/test_backbones.py -------------
 def test_transformers(tmp_path):
     library = needed('transformers')
     encoders = on_the_page('transformers')['encoders']

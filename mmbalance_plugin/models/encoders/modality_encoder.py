@@ -30,7 +30,8 @@ class ModalityEncoder(BaseModule):
         backbone (dict): Config of the backbone, of any registry that MMEngine
             can reach: 'mmaction.ResNet', 'mmbalance_plugin.X', or an import
             path such as 'timm.create_model'. One by import path that no
-            registry has keeps the weights that its constructor gave it.
+            registry has keeps the weights that its constructor gave it, and
+            so does a module of another package inside of a backbone.
         feat_channels (int): Channels of what the backbone returns. A backbone
             that returns another number is an error, not a surprise.
         proj_channels (int, optional): If given, a linear layer maps the
@@ -107,9 +108,7 @@ class ModalityEncoder(BaseModule):
         self._takes_mask = pad_id is not None and (
             'attention_mask' in inspect.signature(
                 self.backbone.forward).parameters)
-        if not _follows_mmengine(self.backbone):
-            # timm has an init_weights that would undo pretrained=True.
-            self.backbone.is_init = True
+        _keep_weights_of_others(self.backbone)
         self._frozen = self._find_frozen(frozen)
         self.proj = None
         if proj_channels is not None:
@@ -246,6 +245,23 @@ class ModalityEncoder(BaseModule):
     def _name(self) -> str:
         owner = '' if self.modality is None else f" of '{self.modality}'"
         return f'the backbone {type(self.backbone).__name__}{owner}'
+
+
+def _keep_weights_of_others(backbone: nn.Module) -> None:
+    """Keep MMEngine from initialising what is not OpenMMLab's.
+
+    timm's models have an ``init_weights``, too, which would undo
+    ``pretrained=True``.
+    """
+    home = _package(backbone) if _follows_mmengine(backbone) else None
+    for part in backbone.modules():
+        if hasattr(part, 'init_weights') and _package(part) != home and (
+                not _follows_mmengine(part)):
+            part.is_init = True  # type: ignore[assignment]
+
+
+def _package(module: nn.Module) -> str:
+    return type(module).__module__.partition('.')[0]
 
 
 def _follows_mmengine(module: nn.Module) -> bool:

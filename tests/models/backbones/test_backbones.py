@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from mmbalance_plugin.registry import MODELS
+from tests.configs.test_backbones import needed
 
 
 def build(name, **kwargs):
@@ -99,3 +100,15 @@ def test_init_weights_follows_the_global_stream(name, kwargs):
     assert torch.equal(state(0), state(0))
     assert not torch.equal(state(0), state(1))
     assert state(0).isfinite().all()
+
+
+@pytest.mark.parametrize('name, layer, shape, out', [
+    ('resnet18', 'layer3', (3, 32, 32), (256, 2, 2)),
+    ('r3d_18', 'layer4', (3, 8, 32, 32), (512, 1, 2, 2))])
+def test_a_layer_of_torchvision(name, layer, shape, out):
+    needed('torchvision')
+    net = MODELS.build(dict(type='mmbalance_plugin.TorchvisionLayer',
+                            name=name, layer=layer)).eval()
+    assert net(torch.randn(2, *shape)).shape == (2, *out)
+    # What comes after the layer is not there.
+    assert not [k for k, _ in net.named_parameters() if 'fc' in k]

@@ -4,6 +4,7 @@ from unittest import mock
 
 import pytest
 import torch
+from mmengine.model import BaseModule
 from torch import nn
 
 from mmbalance_plugin.models.encoders import ModalityEncoder
@@ -150,6 +151,33 @@ def test_a_backbone_by_import_path_keeps_its_own_weights(path, kept):
     net.init_weights()
     assert torch.equal(net.backbone.weight, before) is kept
     assert kept or not net.backbone.weight.any()
+
+
+class OfAnotherPackage(SelfMade):
+    """As timm's, inside of a backbone of one's own."""
+
+    __module__ = 'timm.models'
+
+
+@MODELS.register_module()
+class EncoderTestAround(BaseModule):
+    """A backbone of a user around what others made and what they made."""
+
+    def __init__(self):
+        super().__init__()
+        self.theirs = OfAnotherPackage(4, 3)
+        self.mine = SelfMade(3, 3)
+
+    def forward(self, inputs):
+        return self.mine(self.theirs(inputs))
+
+
+def test_what_others_made_keeps_its_weights_inside_of_a_backbone():
+    net = ModalityEncoder(dict(type='EncoderTestAround'), 3)
+    before = net.backbone.theirs.weight.clone()
+    net.init_weights()
+    assert torch.equal(net.backbone.theirs.weight, before)
+    assert not net.backbone.mine.weight.any()
 
 
 def test_a_backbone_in_torchscript(tmp_path):
