@@ -49,7 +49,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument('--out', metavar='FILE.json', help='write JSON there')
     parser.add_argument(
         '--format',
-        choices=('table', 'json'),
+        choices=('table', 'json', 'csv'),
         default='table',
         help='what is printed')
     parser.add_argument('--batch-size', type=int, default=8)
@@ -64,6 +64,11 @@ def build_parser() -> argparse.ArgumentParser:
         choices=('probability', 'log_probability'),
         default='probability',
         help='what the shares divide')
+    parser.add_argument(
+        '--threshold',
+        type=float,
+        help='of several labels, the probability from which a clip has one '
+        '(0.5)')
     add_cfg_options(parser)
     add_verbose(parser)
     return parser
@@ -118,6 +123,7 @@ def main() -> None:
     from mmbalance_plugin.apis import (
         ClipFailure,
         MultimodalInferencer,
+        prediction_csv,
         prediction_table,
     )
     import_custom_modules(cfg)
@@ -128,7 +134,8 @@ def main() -> None:
             args.checkpoint,
             args.device,
             value=args.value,
-            missing=args.missing)
+            missing=args.missing,
+            threshold=args.threshold)
         results = predict(inferencer, clips, args.batch_size)
     failures = [r for r in results if isinstance(r, ClipFailure)]
     results = [r for r in results if not isinstance(r, ClipFailure)]
@@ -148,6 +155,8 @@ def main() -> None:
             file.write(report + '\n')
     if args.format == 'json':
         print(report)
+    elif args.format == 'csv':
+        print(prediction_csv(results), end='')
     elif results:
         print(prediction_table(results))
     if failures:

@@ -3,11 +3,16 @@ from .checkpoint import CheckpointMismatchError
 from .clip import ClipError
 from .coalitions import coalition_log_probabilities
 from .inferencer import MultimodalInferencer
-from .prediction import ClipFailure, ClipPrediction, ModalityPrediction
-from .table import prediction_table
+from .prediction import (
+    ClipFailure,
+    ClipPrediction,
+    LabelPrediction,
+    ModalityPrediction,
+)
+from .table import prediction_csv, prediction_table
 
 __all__ = [
     'CheckpointMismatchError', 'ClipError', 'ClipFailure', 'ClipPrediction',
-    'ModalityPrediction', 'MultimodalInferencer',
-    'coalition_log_probabilities', 'prediction_table'
+    'LabelPrediction', 'ModalityPrediction', 'MultimodalInferencer',
+    'coalition_log_probabilities', 'prediction_csv', 'prediction_table'
 ]

@@ -1,4 +1,5 @@
 """What the head predicts from some of the modalities only."""
+from functools import partial
 from typing import Dict, Iterable, Tuple
 
 import torch
@@ -19,7 +20,8 @@ def coalition_log_probabilities(
     A modality outside a coalition is treated as one that the clips lack, see
     :meth:`MultimodalHead.fused_logits`: heads with a classifier for each
     modality leave it out, so that the empty coalition gives each class the
-    probability 1/C; any other head has zeros in place of the feature.
+    probability 1/C, or 1/2 with ``multi_class``; any other head has zeros in
+    place of the feature.
 
     Args:
         head (MultimodalHead): In eval mode.
@@ -43,9 +45,11 @@ def coalition_log_probabilities(
     }
     nowhere = torch.zeros(len(some), dtype=torch.bool, device=some.device)
     values = dict()
+    logged = F.logsigmoid if head.multi_class else partial(
+        F.log_softmax, dim=-1)
     for chosen in coalitions:
         absent = {m: nowhere for m in head.modalities if m not in chosen}
         logits = head.fused_logits(filled, absent)
         dtype = torch.promote_types(logits.dtype, torch.float32)
-        values[chosen] = F.log_softmax(logits.to(dtype), dim=-1)
+        values[chosen] = logged(logits.to(dtype))
     return values

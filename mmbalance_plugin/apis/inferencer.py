@@ -33,7 +33,12 @@ from .clip_reader import ClipReader, ClipSource, clip_name
 from .coalitions import coalition_log_probabilities
 from .dataset_info import class_names as find_class_names
 from .dataset_info import find_dataset
-from .prediction import ClipFailure, ClipPrediction, assemble_predictions
+from .prediction import (
+    ClipFailure,
+    ClipPrediction,
+    add_labels,
+    assemble_predictions,
+)
 
 
 class MultimodalInferencer:
@@ -46,6 +51,10 @@ class MultimodalInferencer:
     left out as if the clip lacked them, see
     :func:`coalition_log_probabilities`. Shares and ``baseline``, the value of
     the empty coalition, add up to the fused probability.
+
+    With ``multi_class`` of the head a clip has any number of labels: those
+    whose fused probability reaches the threshold, each with shares of its
+    own.
 
     Each clip passes each encoder once; the 2**M coalitions are evaluated on
     the features by the head.
@@ -80,6 +89,8 @@ class MultimodalInferencer:
             else 'error'.
         cfg_options (dict, optional): Overrides of the config. Defaults to
             None.
+        threshold (float, optional): Of several labels, the probability from
+            which a clip has one. Defaults to None: 0.5.
 
     Raises:
         FileNotFoundError: Config or checkpoint do not exist.
@@ -101,12 +112,20 @@ class MultimodalInferencer:
                  class_names: Optional[Sequence[str]] = None,
                  value: str = 'probability',
                  missing: Optional[str] = None,
-                 cfg_options: Optional[dict] = None) -> None:
+                 cfg_options: Optional[dict] = None,
+                 threshold: Optional[float] = None) -> None:
         require_choice('value', value, ('probability', 'log_probability'))
         self.value = value
         self.config = load_config(config, cfg_options)
         self.device = _usable(device or get_device())
         self.model = build_recognizer(self.config)
+        if threshold is not None and not 0 <= threshold <= 1:
+            raise ValueError(f'threshold={threshold} is no probability')
+        if threshold is not None and not self.model.head.multi_class:
+            raise ValueError(
+                f'threshold={threshold} is for several labels, but the head '
+                'predicts one class (multi_class=False): leave it out')
+        self.threshold = .5 if threshold is None else threshold
         with default_scope(self.config):
             loaded = load_weights(self.model, checkpoint)
             dataset = find_dataset(self.config)
@@ -213,19 +232,28 @@ class MultimodalInferencer:
         values = coalition_log_probabilities(model.head, features,
                                              coalitions(present))
         fused = values[present]
-        labels = fused.argmax(dim=1, keepdim=True)
-        game: Dict[Any, Tensor] = {
-            chosen: value.gather(1, labels)[:, 0]
-            for chosen, value in values.items()
-        }
+        best = fused.argmax(dim=1, keepdim=True)
+        game: Dict[Any, Tensor] = dict(values) if model.head.multi_class \
+            else {
+                chosen: value.gather(1, best)
+                for chosen, value in values.items()
+            }
         if self.value == 'probability':
             game = {chosen: value.exp() for chosen, value in game.items()}
-        return assemble_predictions(
+        baseline, shares = game[()], shapley_values(game, present)
+        if not model.head.multi_class:
+            best = torch.zeros_like(best)  # the one column that there is
+        found = assemble_predictions(
             [clip.name for clip in clips], self.classes, model.modalities,
             fused.exp(),
-            {m: logits.float().softmax(dim=1)
-             for m, logits in alone.items()}, game[()],
-            shapley_values(game, present))
+            {m: model.head.probabilities(logits)
+             for m, logits in alone.items()},
+            baseline.gather(1, best)[:, 0],
+            {m: x.gather(1, best)[:, 0] for m, x in shares.items()})
+        if not model.head.multi_class:
+            return found
+        return add_labels(found, self.classes, self.threshold, baseline,
+                          shares)
 
     def _preprocess(self, clips: Sequence[Clip]) -> Dict[str, Tensor]:
         present = tuple(clips[0].inputs)

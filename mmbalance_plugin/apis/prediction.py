@@ -1,6 +1,6 @@
 """What the inferencer says about a clip."""
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Dict, List, Optional, Sequence, Tuple
 
 import torch
@@ -28,6 +28,28 @@ class ModalityPrediction:
 
 
 @dataclass(frozen=True)
+class LabelPrediction:
+    """One of several labels that a clip has.
+
+    Attributes:
+        label (int): Its number.
+        name (str): Its name.
+        score (float): Its fused probability.
+        baseline (float): What it gets from no modality at all.
+        alone (dict[str, float]): What each modality that is there gives it
+            alone.
+        shares (dict[str, float]): How much each raised it; baseline and
+            shares add up to the score, see :class:`ClipPrediction`.
+    """
+    label: int
+    name: str
+    score: float
+    baseline: float
+    alone: Dict[str, float]
+    shares: Dict[str, float]
+
+
+@dataclass(frozen=True)
 class ClipPrediction:
     """One clip's prediction.
 
@@ -36,13 +58,16 @@ class ClipPrediction:
 
     Attributes:
         clip (str): Name of the clip.
-        label (int): The class predicted from all modalities together.
+        label (int): The class predicted from all modalities together; of
+            several labels the likeliest.
         name (str): Name of that class.
         score (float): Its fused probability.
         scores (tuple[float]): Fused probabilities of all classes.
         baseline (float): What the class gets from no modality at all.
         modalities (dict[str, ModalityPrediction | None]): Each modality's
             part; None where the clip lacks it.
+        labels (tuple[LabelPrediction] | None): Of several labels those that
+            the clip has, the likeliest first; None where there is one class.
     """
     clip: str
     label: int
@@ -51,6 +76,7 @@ class ClipPrediction:
     scores: Tuple[float, ...]
     baseline: float
     modalities: Dict[str, Optional[ModalityPrediction]]
+    labels: Optional[Tuple[LabelPrediction, ...]] = None
 
     @property
     def missing(self) -> Tuple[str, ...]:
@@ -120,6 +146,37 @@ def assemble_predictions(clips: Sequence[str], classes: Sequence[str],
                 **_best(fused_rows[index], classes, clip),
                 baseline=base,
                 modalities=parts))
+    return results
+
+
+def add_labels(predictions: Sequence[ClipPrediction],
+               classes: Sequence[str], threshold: float, baseline: Tensor,
+               shares: Dict[str, Tensor]) -> List[ClipPrediction]:
+    """The labels that each clip has.
+
+    Args:
+        predictions (Sequence[ClipPrediction]): Of B clips.
+        classes (Sequence[str]): C names.
+        threshold (float): Fused probability from which a label counts.
+        baseline (Tensor): What no modality at all gives each label, (B, C).
+        shares (dict[str, Tensor]): Shapley values (B, C) of the modalities
+            that these clips have.
+
+    Returns:
+        list[ClipPrediction]: With ``labels``.
+    """
+    base, *own = torch.stack([baseline, *shares.values()]).tolist()
+    results = []
+    for i, clip in enumerate(predictions):
+        parts = {m: clip.modalities[m] for m in shares}
+        found = sorted((c for c, p in enumerate(clip.scores)
+                        if p >= threshold), key=lambda c: -clip.scores[c])
+        results.append(replace(clip, labels=tuple(
+            LabelPrediction(
+                c, classes[c], clip.scores[c], base[i][c],
+                {m: part.scores[c] for m, part in parts.items() if part},
+                {m: share[i][c] for m, share in zip(shares, own)})
+            for c in found)))
     return results
 
 

@@ -1,7 +1,35 @@
 """Predictions as text."""
-from typing import List, Sequence
+import csv
+import io
+from typing import Dict, Iterator, NamedTuple, Optional, Sequence, Tuple
 
 from .prediction import ClipPrediction
+
+_Part = Tuple[str, float, float]  # the class that it predicts alone, if one
+
+
+class _Line(NamedTuple):
+    name: str
+    score: float
+    parts: Dict[str, Optional[_Part]]
+    baseline: float
+
+
+def _lines(prediction: ClipPrediction) -> Iterator[_Line]:
+    """One, or one for each label of several that the clip has."""
+    parts: Dict[str, Optional[_Part]] = {
+        m: (part.name, part.score, part.share) if part else None
+        for m, part in prediction.modalities.items()
+    }
+    if prediction.labels is None:
+        yield _Line(prediction.name, prediction.score, parts,
+                    prediction.baseline)
+    for label in prediction.labels or ():
+        own: Dict[str, Optional[_Part]] = {
+            m: ('', label.alone[m], label.shares[m]) if part else None
+            for m, part in parts.items()
+        }
+        yield _Line(label.name, label.score, own, label.baseline)
 
 
 def prediction_table(predictions: Sequence[ClipPrediction]) -> str:
@@ -13,7 +41,8 @@ def prediction_table(predictions: Sequence[ClipPrediction]) -> str:
     Returns:
         str: For every clip the fused class with its probability, each
         modality's own class with its probability, and each modality's share
-        in the fused prediction, after its name.
+        in the fused prediction, after its name. Of several labels there is a
+        line for each that the clip has.
     """
     if not predictions:
         return 'no clips'
@@ -21,19 +50,43 @@ def prediction_table(predictions: Sequence[ClipPrediction]) -> str:
     header = ['clip', 'fused']
     for name in names:
         header += [name, f'share of {name}']
-    return _aligned([header + ['baseline']] +
-                    [_row(prediction, names) for prediction in predictions])
+    rows = [header + ['baseline']]
+    for prediction in predictions:
+        count = len(rows)
+        for line in _lines(prediction):
+            row = [prediction.clip, f'{line.name} {line.score:.3f}']
+            for part in line.parts.values():
+                row += ['missing', '-'] if part is None else [
+                    f'{part[0]} {part[1]:.3f}'.strip(), f'{part[2]:+.3f}']
+            rows.append(row + [f'{line.baseline:.3f}'])
+        if len(rows) == count:
+            rows.append([prediction.clip, 'none'] + ['-'] * (len(header) - 1))
+    return _aligned(rows)
 
 
-def _row(prediction: ClipPrediction, names: Sequence[str]) -> List[str]:
-    row = [prediction.clip, f'{prediction.name} {prediction.score:.3f}']
-    for name in names:
-        part = prediction.modalities[name]
-        if part is None:
-            row += ['missing', '-']
-        else:
-            row += [f'{part.name} {part.score:.3f}', f'{part.share:+.3f}']
-    return row + [f'{prediction.baseline:.3f}']
+def prediction_csv(predictions: Sequence[ClipPrediction]) -> str:
+    """The same as csv: a line a clip, or one for each label that it has.
+
+    Args:
+        predictions (Sequence[ClipPrediction]): Of one inferencer.
+
+    Returns:
+        str: Columns ``clip``, ``label``, ``score``, ``baseline``, and
+        ``<modality>_label``, ``_score`` and ``_share``; empty where the clip
+        lacks a modality, or has no label.
+    """
+    text = io.StringIO()
+    names = list(predictions[0].modalities) if predictions else []
+    writer = csv.writer(text, lineterminator='\n')
+    writer.writerow(['clip', 'label', 'score', 'baseline', *(
+        f'{m}_{kind}' for m in names for kind in ('label', 'score', 'share'))])
+    for prediction in predictions:
+        lines = [[line.name, line.score, line.baseline, *(
+            cell for part in line.parts.values()
+            for cell in part or ('', '', ''))] for line in _lines(prediction)]
+        for cells in lines or [[''] * (3 + 3 * len(names))]:
+            writer.writerow([prediction.clip, *cells])
+    return text.getvalue()
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> str:

@@ -111,6 +111,16 @@ def test_options_reach_the_model(files, infer):
             np.log(clip['score']), abs=1e-5)
 
 
+def test_several_labels_as_csv(files, infer):
+    text = infer(
+        *files[1], '--format', 'csv', '--threshold', '0.01', '--cfg-options',
+        'model.head.multi_class=True', 'model.head.combine=sum_logits')
+    header, *rows = text.strip().split('\n')
+    assert header.startswith('clip,label,score,baseline,audio_label')
+    assert all(row.split(',')[1] in CLASSES for row in rows)
+    assert {row.split(',')[0] for row in rows} <= set(files[1])
+
+
 @pytest.mark.parametrize('args, message', [
     ((), 'no clip to predict'),
     (('--clip', 'audio'), 'takes MODALITY=FILE'),
