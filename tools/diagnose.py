@@ -35,7 +35,7 @@ def build_parser() -> argparse.ArgumentParser:
         'place')
     parser.add_argument(
         '--budget', choices=tuple(BUDGETS), default='quick',
-        help='quick: three seeds, half of the epochs; full: five, all')
+        help='quick: three seeds, half of the epochs but 15; full: five, all')
     parser.add_argument('--seeds', type=int, nargs='+', help='other ones')
     parser.add_argument('--jobs', type=int, default=2,
                         help='runs at a time, one thread each')

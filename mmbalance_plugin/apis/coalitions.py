@@ -1,6 +1,6 @@
 """What the head predicts from some of the modalities only."""
 from functools import partial
-from typing import Dict, Iterable, Tuple
+from typing import Dict, Iterable, Optional, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -13,8 +13,11 @@ Coalition = Tuple[str, ...]
 
 @torch.no_grad()
 def coalition_log_probabilities(
-        head: MultimodalHead, features: Dict[str, Tensor],
-        coalitions: Iterable[Coalition]) -> Dict[Coalition, Tensor]:
+        head: MultimodalHead,
+        features: Dict[str, Tensor],
+        coalitions: Iterable[Coalition],
+        present: Optional[Dict[str, Tensor]] = None
+) -> Dict[Coalition, Tensor]:
     """Fused prediction of each coalition, from features by the head alone.
 
     A modality outside a coalition is treated as one that the clips lack, see
@@ -28,6 +31,8 @@ def coalition_log_probabilities(
         features (dict[str, Tensor]): Features (B, D_m). A modality that is
             not in here is in no coalition.
         coalitions (Iterable[tuple[str]]): Which ones to evaluate.
+        present (dict[str, Tensor], optional): For each modality that some
+            sample lacks, where it is there: bool, (B, ). Defaults to None.
 
     Returns:
         dict[tuple[str], Tensor]: Log-probabilities (B, C) in float32 or
@@ -49,7 +54,7 @@ def coalition_log_probabilities(
         F.log_softmax, dim=-1)
     for chosen in coalitions:
         absent = {m: nowhere for m in head.modalities if m not in chosen}
-        logits = head.fused_logits(filled, absent)
+        logits = head.fused_logits(filled, {**(present or {}), **absent})
         dtype = torch.promote_types(logits.dtype, torch.float32)
         values[chosen] = logged(logits.to(dtype))
     return values

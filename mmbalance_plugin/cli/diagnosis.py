@@ -38,6 +38,8 @@ from .grid_runs import on_this_machine, perform_all
 _SHIPPED = dict(joint='joint', multi_loss='multi_loss',
                 decoupled='late_fusion')
 Runs = Dict[str, List[Path]]
+#: Epochs that no budget cuts: what is learned late would not be learned.
+LEAST_EPOCHS = 15
 
 
 def train_variants(config: Config, out: Path, seeds: Sequence[int],
@@ -49,7 +51,7 @@ def train_variants(config: Config, out: Path, seeds: Sequence[int],
         out (Path): Gets ``configs/``, one for each variant as a user would
             train it; ``measured/``, those that are trained here; ``runs/``.
         seeds (Sequence[int]): Of each.
-        share (float): Of the epochs.
+        share (float): Of the epochs, of :data:`LEAST_EPOCHS` at least.
         jobs (int): Runs at a time.
 
     Returns:
@@ -59,7 +61,8 @@ def train_variants(config: Config, out: Path, seeds: Sequence[int],
     import_custom_modules(config)
     found = variants(config)
     for name, variant in found.items():
-        epochs = math.ceil(share * variant.max_epochs)
+        epochs = max(math.ceil(share * variant.max_epochs),
+                     min(variant.max_epochs, LEAST_EPOCHS))
         trained = for_measuring(variant, epochs, name == 'joint')
         for folder, cfg in (('configs', variant), ('measured', trained)):
             (out / folder).mkdir(parents=True, exist_ok=True)

@@ -26,7 +26,7 @@ class LackTest(BaseTransform):
     def transform(self, results):
         number = results['sample_idx']
         if number % 10 in SOUNDLESS:
-            results['masked_keys'] = {'audio'}
+            results['masked_keys'] = {'audio', 'one'}
         elif number % 20 == 10:
             results['masked_keys'] = {'visual'}
         return results

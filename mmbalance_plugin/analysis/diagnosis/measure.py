@@ -20,6 +20,7 @@ from mmbalance_plugin.functional.calibration import ece, fit_temperature
 from mmbalance_plugin.functional.shapley import shapley_values
 
 from ..curves import curves_of, read_scalars
+from ..differences import MIN_SEEDS
 from ..records import clustering
 from . import probes
 from .intervals import Interval, Judge
@@ -42,10 +43,13 @@ class Look(NamedTuple):
     cosines: Dict[str, List[float]]
     logits: Dict[str, Tensor]
     targets: Tensor
+    present: Dict[str, np.ndarray]
 
     def right(self, name: str) -> np.ndarray:
-        """Whether each sample (N, ) is right, by 'fused' or a modality."""
-        return (self.logits[name].argmax(1) == self.targets).numpy()
+        """Whether each sample (N, ) is right, by 'fused' or a modality; NaN
+        where it lacks that."""
+        right = (self.logits[name].argmax(1) == self.targets).numpy()
+        return np.where(self.present.get(name, True), right, np.nan)
 
 
 def look_at(config: Config, checkpoint: Path) -> Look:
@@ -69,14 +73,15 @@ def look_at(config: Config, checkpoint: Path) -> Look:
     known, held_out = probes.banks(model, train, val)
     names = tuple(model.modalities)
     fused, = coalition_log_probabilities(
-        model.head, held_out.features, [names]).values()
+        model.head, held_out.features, [names], held_out.present).values()
     return Look(
         probes.probe_correct(known, held_out),
         probes.coalition_scores(model, held_out),
         probes.noisy_correct(model, val, held_out),
         probes.gradient_cosines(model, train, GRADIENT_BATCHES),
         {k: v.cpu() for k, v in dict(fused=fused, **held_out.logits).items()},
-        held_out.targets.cpu())
+        held_out.targets.cpu(),
+        {m: mask.cpu().numpy() for m, mask in held_out.present.items()})
 
 
 class Measured:
@@ -100,7 +105,7 @@ class Measured:
             for name, dirs in runs.items()}
         first = self.said['joint'][0]
         self.targets = first.targets
-        self.modalities = list(first.alone)
+        self.modalities = list(looks[0].probe)
         source = clustering(first.ids, len(first.targets))
         self.judge = Judge(None if source is None else first.ids[source])
 
@@ -121,6 +126,20 @@ class Measured:
         """Something of every look, (models, N)."""
         return np.stack([what(look) for look in self.looks]).astype(float)
 
+    def frequent(self, right: np.ndarray) -> np.ndarray:
+        """Whether naming the most frequent class is right, (N, ), of those
+        samples that something (models, N) is known of."""
+        there = ~np.isnan(right[0])
+        classes = np.bincount(self.targets[there])
+        return np.where(there, self.targets == classes.argmax(), np.nan)
+
+    def told(self, right: np.ndarray) -> np.ndarray:
+        """The same (models, N), and what the most frequent class has right
+        of a model that is worse: a starved modality says anything."""
+        frequent = self.frequent(right)
+        worse = np.nanmean(right, axis=1) < np.nanmean(frequent)
+        return np.where(worse[:, None], frequent, right)
+
     def everything(self) -> Dict[str, Any]:
         """Measure all of it.
 
@@ -128,30 +147,33 @@ class Measured:
             dict: Plain data, accuracies in [0, 1], in the layout of
             ``diagnosis.json`` (docs/diagnose.md).
         """
-        names, mean = self.modalities, self.judge.mean
+        names, rate, gain = self.modalities, self.judge.rate, self.judge.gain
         base = GIVEN if self.given else 'joint'
         better = [v for v in ('multi_loss', 'decoupled', *(
             ['joint'] if self.given else [])) if v in self.runs]
         # The best of them is looked for: Bonferroni.
         level = 1 - .05 / len(better)
+        alone = {m: self.right('decoupled', m) for m in names}
+        inside = {m: self.right(base, m) for m in names}
         probe = {m: self.seen(lambda look, m=m: look.probe[m]) for m in names}
+        best = {m: max(alone[m], probe[m], key=np.nanmean) for m in names}
         found: Dict[str, Any] = dict(
             modalities=names,
             base=base,
             samples=len(self.targets),
-            chance=float(np.unique(self.targets, return_counts=True)[1].max()
-                         / len(self.targets)),
-            alone={m: mean(self.right('decoupled', m)) for m in names},
-            inside={m: mean(self.right(base, m)) for m in names},
-            probe={m: mean(probe[m]) for m in names},
-            gaps={m: mean(self.right('decoupled', m), self.right(base, m))
+            chance={m: float(np.nanmean(self.frequent(alone[m])))
+                    for m in names},
+            alone={m: rate(alone[m]) for m in names},
+            inside={m: rate(inside[m]) for m in names},
+            probe={m: rate(probe[m]) for m in names},
+            gaps={m: gain(self.told(best[m]), self.told(inside[m]))
                   for m in names},
-            probe_gaps={m: mean(self.right('decoupled', m), probe[m])
-                        for m in names},
-            accuracy={v: mean(self.right(v)) for v in (
+            **self.excess({m: self.told(best[m]) - self.told(inside[m])
+                           for m in names}),
+            accuracy={v: rate(self.right(v)) for v in (
                 *([GIVEN] if self.given else []), *self.runs)},
             differences={
-                f'{v} - {base}': mean(self.right(v), self.right(base), level)
+                f'{v} - {base}': gain(self.right(v), self.right(base), level)
                 for v in better},
             ratios=self.ratios(),
             shapley=self.shapley(),
@@ -160,11 +182,32 @@ class Measured:
             calibration=self.calibration())
         if 'exchanged' in self.runs:
             pairs = 'pairs' if 'pairs' in self.runs else 'joint'
-            found['interaction'] = mean(self.right(pairs),
+            found['interaction'] = gain(self.right(pairs),
                                         self.right('exchanged'))
-            found['differences'][f'decoupled - {pairs}'] = mean(
+            found['differences'][f'decoupled - {pairs}'] = gain(
                 self.right('decoupled'), self.right(pairs))
         return found
+
+    def excess(self, lost: Mapping[str, np.ndarray]) -> Dict[str, Any]:
+        """How much more one modality loses inside the joint model than
+        another, or at all where that one gains: ``excess`` on average,
+        ``worst`` in the seed in which it is least, at the lower end of the
+        samples' interval (-1 of too few seeds)."""
+        # The pair that differs most is looked for: Bonferroni.
+        level = 1 - .1 / len(lost) / (len(lost) - 1)
+        excess: Dict[str, Dict[str, Interval]] = {}
+        worst: Dict[str, Dict[str, float]] = {}
+        for m in lost:
+            for other in lost:
+                least = lost[other] * (np.nanmean(lost[other]) > 0)
+                mean, low, _ = self.judge.gain(
+                    lost[m].mean(axis=0)[None], least.mean(axis=0)[None])
+                each = np.nanmean(lost[m] - least, axis=1)
+                excess.setdefault(m, {})[other] = self.judge.gain(
+                    lost[m], least, level)
+                worst.setdefault(m, {})[other] = -1. if len(
+                    each) < MIN_SEEDS else float(each.min() - (mean - low))
+        return dict(excess=excess, worst=worst)
 
     def ratios(self) -> Dict[str, List[List[float]]]:
         """Discrepancy ratios of the joint runs, [epoch, mean of seeds]."""
@@ -217,7 +260,7 @@ class Measured:
         missing: Dict[str, Interval] = {}
         for m in names:
             rest = tuple(n for n in names if n != m)
-            missing[m] = self.judge.mean(self.seen(
+            missing[m] = self.judge.rate(self.seen(
                 lambda look, rest=rest: look.scores[rest]['accuracy']))
         return dict(missing=missing, noise=noise)
 
@@ -226,16 +269,19 @@ class Measured:
         found = {}
         targets = torch.cat([look.targets for look in self.looks])
         for name in ('fused', *self.modalities):
+            there = torch.from_numpy(~np.isnan(self.seen(
+                lambda look, name=name: look.right(name))).ravel())
             logits = torch.cat([look.logits[name] for look in self.looks])
+            logits, labels = logits[there], targets[there]
             p = F.softmax(logits, dim=1)
             confidence, predicted = (x.numpy() for x in p.max(dim=1))
-            right = predicted == targets.numpy()
+            right = predicted == labels.numpy()
             # In the order of confidence, equally many in each.
             parts = np.array_split(np.argsort(confidence, kind='stable'),
                                    min(BINS, len(right)))
             found[name] = dict(
-                ece=float(ece(p, targets)),
-                temperature=fit_temperature(logits, targets),
+                ece=float(ece(p, labels)),
+                temperature=fit_temperature(logits, labels),
                 bins=[[float(confidence[i].mean()), float(right[i].mean())]
                       for i in parts])
         return found

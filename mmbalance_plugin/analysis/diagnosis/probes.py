@@ -33,16 +33,28 @@ def probe_correct(train, held_out) -> Dict[str, np.ndarray]:
         held_out (FeatureBank): The same of the split that is judged.
 
     Returns:
-        dict[str, ndarray]: Whether each sample (N, ) is right.
+        dict[str, ndarray]: Whether each sample (N, ) is right, NaN where it
+        lacks the modality.
     """
     right = {}
-    for name, features in train.features.items():
+    for name in train.features:
+        (x, y, _), (x_new, y_new, there) = (
+            _of_those_that_have_it(bank, name) for bank in (train, held_out))
         probe = make_pipeline(StandardScaler(),
                               LogisticRegression(max_iter=1000))
-        probe.fit(features.cpu().numpy(), train.targets.cpu().numpy())
-        found = probe.predict(held_out.features[name].cpu().numpy())
-        right[name] = found == held_out.targets.cpu().numpy()
+        right[name] = np.full(len(there), np.nan)
+        right[name][there] = probe.fit(x, y).predict(x_new) == y_new
     return right
+
+
+def _of_those_that_have_it(
+        bank, name: str) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Features and classes, and which samples of the bank they are."""
+    there = np.ones(len(bank.targets), bool)
+    if name in bank.present:
+        there = bank.present[name].cpu().numpy()
+    return (bank.features[name].cpu().numpy()[there],
+            bank.targets.cpu().numpy()[there], there)
 
 
 def coalition_scores(
@@ -62,7 +74,8 @@ def coalition_scores(
     features = {m: f.to(device) for m, f in bank.features.items()}
     scores = {}
     for chosen, values in coalition_log_probabilities(
-            head, features, coalitions(model.modalities)).items():
+            head, features, coalitions(model.modalities),
+            {m: mask.to(device) for m, mask in bank.present.items()}).items():
         values, labels = values.cpu(), targets.cpu()
         scores[chosen] = dict(
             accuracy=(values.argmax(1) == labels).double().numpy(),
@@ -147,8 +160,8 @@ def gradient_cosines(model, loader: DataLoader,
             data = model.data_preprocessor(batch, False)
             record = model.batch_record(data['inputs'], data['data_samples'],
                                         data.get('present'), names)
-            own = {m: F.cross_entropy(record.unimodal[m], record.targets)
-                   for m in names}
+            own = {m: record.mean(F.cross_entropy, [m], record.unimodal[m],
+                                  record.targets) for m in names}
             fused = F.cross_entropy(record.fused, record.targets)
             for m in filter(encoders.get, names):
                 grads = _flat(per_loss_gradients(

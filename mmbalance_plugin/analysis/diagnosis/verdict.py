@@ -1,10 +1,10 @@
 """From measured intervals to what a reader should do."""
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from .intervals import Interval
 
-#: A modality carries nothing if its accuracy alone surely is less than this
-#: above the most frequent class: then it can break hardly any tie.
+#: A modality carries nothing if its accuracy surely is less than this above
+#: the most frequent class: then it can break hardly any tie.
 CARRIES = .05
 #: What only the pair tells counts from here on: smaller gains of real pairs
 #: also come from errors that modalities share, which exchanging takes away.
@@ -12,15 +12,15 @@ PAIR = .02
 #: A modality is held back if it surely loses this much more inside the joint
 #: model than the one that loses least: a joint model costs each of them a bit.
 HELD_BACK = .02
-#: The same where mending it surely gains next to nothing: then only what
-#: nobody would overlook.
+#: The same where mending it does not surely gain: then only what nobody would
+#: overlook.
 STARVES = .05
-#: Where a gain beyond this cannot be excluded, nothing is said: it would be
-#: as large as what the best methods gain anywhere (docs/results.md).
+#: The same where what mending gains is open; and, in every single seed, where
+#: seeds differ so much that no interval of a few of them can leave out zero.
+CLEARLY = .10
+#: Where a gain beyond this cannot be excluded, nothing is balanced: it would
+#: be as large as what the best methods gain anywhere (docs/results.md).
 TELLS = .03
-#: Where none of N samples differs, 3 / N of all still may (at 95 %, the rule
-#: of three); no interval of ours is taken to be narrower.
-RULE_OF = 3
 
 
 class Verdict(NamedTuple):
@@ -48,16 +48,20 @@ def verdicts(measured: Mapping[str, Any]) -> List[Verdict]:
 
     Args:
         measured (Mapping): ``modalities``, ``base`` (what is diagnosed),
-            ``chance``, ``samples`` (how many judge), and
+            ``chance`` (of the most frequent class) by modality, and
             intervals, [estimate, low, high] each:
-            ``alone``, ``inside`` and ``gaps`` (the one minus the other) by
-            modality, ``differences`` by 'multi_loss - <base>' and the like,
-            and ``interaction`` where it was measured.
+            ``alone``, ``probe``, ``inside`` and ``gaps`` (the better of the
+            first two minus the third) by modality, ``accuracy`` by model,
+            ``differences`` by 'multi_loss - <base>' and the like, and
+            ``interaction`` where it was measured.
 
     Returns:
         list[Verdict]: The most important first, at least one. 'balanced' and
         'unknown' only come alone.
     """
+    nothing = _nothing(measured)
+    if nothing is not None:
+        return [nothing]
     found: List[Optional[Verdict]] = [_pair(measured)]
     if found[0] is None:
         found = [_useless(measured, m) for m in measured['modalities']]
@@ -83,87 +87,138 @@ def _pair(measured: Mapping[str, Any]) -> Optional[Verdict]:
         run)
 
 
+def _carries(measured: Mapping[str, Any], name: str, bound: int) -> bool:
+    """Whether a bound of what a modality reaches is worth anything."""
+    best = max(measured[kind][name][bound] for kind in ('alone', 'probe'))
+    return best > measured['chance'][name] + CARRIES
+
+
+def _nothing(measured: Mapping[str, Any]) -> Optional[Verdict]:
+    chance = max(measured['chance'].values())
+    if any(_carries(measured, m, 2) for m in measured['modalities']) or any(
+            v[2] > chance + CARRIES for v in measured['accuracy'].values()):
+        return None
+    return Verdict(
+        'unknown', 'nothing is learned: neither a modality nor a fusion is '
+        f'above the most frequent class, {100 * chance:.1f}. Look at labels '
+        'and learning rate, or train longer', measured['base'])
+
+
 def _useless(measured: Mapping[str, Any], name: str) -> Optional[Verdict]:
-    chance, alone = measured['chance'], measured['alone']
+    alone, chance = measured['alone'][name], measured['chance'][name]
     others = [m for m in measured['modalities'] if m != name]
-    carrying = [m for m in others if alone[m][1] > chance + CARRIES]
-    if alone[name][2] >= chance + CARRIES or not carrying:
+    carrying = [m for m in others if _carries(measured, m, 1)]
+    if _carries(measured, name, 2) or not carrying:
         return None
     run = f'unimodal_{carrying[0]}' if len(others) == 1 else 'decoupled'
+    much = 'hardly any' if alone[1] > chance else 'no'
     return Verdict(
-        'useless', f'{name} carries no label information on validation: '
-        f'alone it reaches {_percent(alone[name])}, the most frequent class '
-        f'is {100 * chance:.1f}. Drop it or weight it down', run)
+        'useless', f'{name} carries {much} label information on validation: '
+        f'alone it reaches {_percent(alone)}, the most frequent class is '
+        f'{100 * chance:.1f}. Drop it or weight it down', run)
 
 
-def _gains(measured: Mapping[str, Any]) -> Dict[str, Interval]:
-    """What each alternative gains over what is diagnosed, best first."""
+class _Best(NamedTuple):
+    """The alternative that surely gains most over what is diagnosed, or else
+    seems to, and the gain that can be excluded least."""
+    run: str
+    gain: Interval
+    widest: Interval
+
+    @property
+    def surely(self) -> bool:
+        return self.gain[1] > 0
+
+    @property
+    def open(self) -> bool:
+        return self.widest[2] > TELLS
+
+    @property
+    def words(self) -> str:
+        return f'{self.run.replace("_", "-")} training'
+
+
+def _best(measured: Mapping[str, Any]) -> _Best:
     end = f' - {measured["base"]}'
-    gains = {name[:-len(end)]: value for name, value
-             in measured['differences'].items() if name.endswith(end)}
-    return dict(sorted(gains.items(), key=lambda item: -item[1][0]))
+    gains: Dict[str, Interval] = {
+        name[:-len(end)]: value
+        for name, value in measured['differences'].items()
+        if name.endswith(end)}
+    run = max(gains, key=lambda name: (max(gains[name][1], 0),
+                                       gains[name][0]))
+    return _Best(run, gains[run], max(gains.values(), key=lambda v: v[2]))
 
 
-def _held_back(measured: Mapping[str, Any], more: float) -> List[str]:
-    """Modalities that surely lose more than another, the worst first."""
-    gaps: Dict[str, Interval] = measured['gaps']
-    least = min(gap[0] for gap in gaps.values())
-    names = [m for m, gap in gaps.items() if gap[1] > max(0, least) + more
-             and _useless(measured, m) is None]
-    return sorted(names, key=lambda m: -gaps[m][0])
-
-
-def _noise(measured: Mapping[str, Any]) -> Optional[float]:
-    """What is noise here, if a gain that matters cannot be excluded."""
-    floor = RULE_OF / measured['samples']
-    widest = max(_gains(measured).values(), key=lambda value: value[2])
-    if max(widest[2], floor) <= TELLS:
-        return None
-    return max(widest[2] - widest[0], floor)
+def _excess(measured: Mapping[str, Any]) -> Dict[str, Tuple[Interval, float]]:
+    """How much more each modality loses than the one that loses least, on
+    average and in the worst seed, the worst first; what has nothing to lose
+    is left out."""
+    gaps: Dict[str, Interval] = {
+        m: gap for m, gap in measured['gaps'].items()
+        if _carries(measured, m, 2)}
+    least = min(gaps, key=lambda m: gaps[m][0], default='')
+    return {m: (measured['excess'][m][least], measured['worst'][m][least])
+            for m in sorted(gaps, key=lambda m: -gaps[m][0])}
 
 
 def _imbalanced(measured: Mapping[str, Any]) -> Optional[Verdict]:
-    better, gain = next(iter(_gains(measured).items()))
-    gains = gain[1] > 0
-    held_back = _held_back(measured, HELD_BACK if gains else STARVES)
-    if not held_back or not gains and _noise(measured) is not None:
+    best = _best(measured)
+    more = HELD_BACK if best.surely else CLEARLY if best.open else STARVES
+    held_back = [m for m, (mean, worst) in _excess(measured).items()
+                 if mean[1] > more or worst > CLEARLY]
+    if not held_back:
         return None
+    alone, probe = measured['alone'], measured['probe']
     reach = ' and '.join(
         f'{m} reaches {100 * measured["inside"][m][0]:.1f} of its '
-        f'{100 * measured["alone"][m][0]:.1f}' for m in held_back)
-    size = f'recovers it, expected gain {_points(gain)}' if gains else (
-        f'gives it its due, but no gain is expected ({_points(gain)})')
+        f'{100 * max(alone[m][0], probe[m][0]):.1f}' for m in held_back)
+    size = _points(best.gain)
+    if best.surely:
+        pays = f'recovers it, expected gain {size}'
+    elif best.open:
+        pays = f'may recover it; too few data to tell what is gained ({size})'
+    else:
+        pays = f'gives it its due, but no gain is expected ({size})'
+    # Not even alone do they learn what their own features tell.
+    late = ''.join(
+        f'. {m} learns late: alone it reaches {_percent(alone[m])}, a linear '
+        f'probe of its features {_percent(probe[m])}; scale its input, raise '
+        'its learning rate or train longer' for m in held_back
+        if alone[m][2] < probe[m][1])
     return Verdict(
         'imbalanced', f'imbalanced: {reach} inside {_called(measured)}; '
-        f'{_words(better)} training {size}', better)
+        f'{best.words} {pays}{late}', best.run)
 
 
 def _balanced(measured: Mapping[str, Any]) -> Verdict:
-    better, gain = next(iter(_gains(measured).items()))
-    size = f'{_words(better)} training changes {_points(gain)}'
-    if gain[1] > 0:
+    best = _best(measured)
+    size = _points(best.gain)
+    if best.surely:
+        named = ', '.join(
+            f'{m} more than another by {_points(mean)}'
+            for m, (mean, _) in _excess(measured).items()
+            if mean[0] > CLEARLY or best.open and mean[2] > STARVES)
+        yet = f'yet {best.words} gains {size}'
         return Verdict(
+            'unknown', 'not enough data to tell whether a modality is held '
+            f'back ({named}); {yet}', best.run) if named else Verdict(
             'balanced', 'balanced: no modality is held back more than '
-            'another, so modulation is not expected to help; yet '
-            f'{_words(better)} training gains {_points(gain)}', better)
-    noise = _noise(measured)
-    if noise is not None:
+            f'another, so modulation is not expected to help; {yet}',
+            best.run)
+    if best.open:
+        noise = 100 * (best.widest[2] - best.widest[0])
         return Verdict(
-            'unknown', 'not enough data to tell: differences below '
-            f'{100 * noise:.1f} points are noise here ({size}). More samples '
-            'help more than more seeds', better)
+            'unknown', f'not enough data to tell: differences below '
+            f'{noise:.1f} points are noise here ({best.words} changes '
+            f'{size}). More samples help more than more seeds', best.run)
     return Verdict(
-        'balanced', f'balanced: modulation is not expected to help ({size})',
-        measured['base'])
+        'balanced', 'balanced: modulation is not expected to help '
+        f'({best.words} changes {size})', measured['base'])
 
 
 def _called(measured: Mapping[str, Any]) -> str:
     return 'the joint model' if measured['base'] == 'joint' else \
         str(measured['base'])
-
-
-def _words(variant: str) -> str:
-    return variant.replace('_', '-')
 
 
 def _percent(value: Interval) -> str:

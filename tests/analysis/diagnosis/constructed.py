@@ -3,17 +3,34 @@ import math
 
 import numpy as np
 import torch
+from mmcv.transforms import BaseTransform
 from mmengine.config import Config
+from mmengine.registry import TRANSFORMS
 
 from mmbalance_plugin.datasets import ArrayDataset, Arrays
 from mmbalance_plugin.registry import DATASETS
 
-SIZES = dict(train=600, val=1500)
+NAMES = ('one', 'two', 'three', 'four')
+#: Training and validation samples, where they are not these.
+SIZES = dict(small=(100, 50), tiny=(600, 40))
+
+
+@TRANSFORMS.register_module()
+class LackSome(BaseTransform):
+    """Three samples of ten lack the first modality, three others the second.
+    """
+
+    deterministic = True
+
+    def transform(self, results):
+        number = results['sample_idx'] % 10
+        results['masked_keys'] = {NAMES[number // 3]} if number < 6 else set()
+        return results
 
 
 @DATASETS.register_module()
 class Constructed(ArrayDataset):
-    """Two vectors a sample.
+    """Some vectors a sample.
 
     Args:
         truth (str): Name of a function of :data:`MAKES`.
@@ -34,7 +51,7 @@ class Constructed(ArrayDataset):
         inputs, labels = MAKES[self.make][self.truth](rng, self.size)
         return Arrays(
             {m: torch.from_numpy(np.asarray(x, np.float32))
-             for m, x in zip(('one', 'two'), inputs)},
+             for m, x in zip(NAMES, inputs)},
             torch.from_numpy(labels))
 
 
@@ -150,27 +167,111 @@ def shared_3(rng, size):
 
 
 THIRD = dict(shared=shared_3)
-MAKES = dict(seen=SEEN, other=OTHER, third=THIRD)
-KINDS = dict(balanced='balanced', uneven='imbalanced', useless='useless',
-             pair='pair', shared='imbalanced', small='unknown')
+
+
+# ---- as an outsider would try --------------------------------------------
+def priors(rng, size, scale=1.):
+    """Three classes, of 70, 20 and 10 in a hundred."""
+    y = rng.choice(3, size=size, p=[.7, .2, .1])
+    return (clusters(rng, y, 20, 1.6), clusters(rng, y, 21, 1.6, scale)), y
+
+
+def priors_uneven(rng, size):
+    return priors(rng, size, .1)
+
+
+def four(rng, size):
+    y = rng.integers(5, size=size)
+    return tuple(clusters(rng, y, dims, 2.) for dims in range(20, 24)), y
+
+
+def four_uneven(rng, size):
+    """The fourth is the best, and learned late."""
+    y = rng.integers(5, size=size)
+    return (*(clusters(rng, y, dims, 2.2) for dims in range(20, 23)),
+            clusters(rng, y, 23, 1.5, .1)), y
+
+
+def label_noise(rng, size):
+    """A fifth of the labels, of training and validation, are drawn."""
+    y = rng.integers(4, size=size)
+    said = np.where(rng.random(size) < .2, rng.integers(4, size=size), y)
+    return (clusters(rng, y, 20, 1.2), clusters(rng, y, 21, 1.2)), said
+
+
+def three_bits(rng, size):
+    a, b, c = rng.integers(2, size=(3, size))
+    return (clusters(rng, a, 8, .6), clusters(rng, b, 9, .6),
+            clusters(rng, c, 10, .6)), a ^ b ^ c
+
+
+def constant(rng, size):
+    y = rng.integers(4, size=size)
+    return (clusters(rng, y, 20, 1.6), np.full((size, 7), 3.)), y
+
+
+def copied(rng, size):
+    """The second is the first with more noise: it starves, and has nothing
+    to add."""
+    y = rng.integers(4, size=size)
+    first = clusters(rng, y, 20, 1.6)
+    return (first, first + .3 * rng.normal(size=first.shape)), y
+
+
+def common(rng, size):
+    """The third is as good, and learned late; a quarter of the samples shows
+    another class in all three. Seven classes, none as frequent as another."""
+    p = np.array([.3, .2, .15, .12, .1, .08, .05])
+    y = rng.choice(7, size=size, p=p)
+    shown = np.where(rng.random(size) < .25, rng.choice(7, size=size, p=p), y)
+    return (clusters(rng, shown, 18, 1.), clusters(rng, shown, 24, 1.),
+            clusters(rng, shown, 33, 1., .08)), y
+
+
+def nothing(rng, size):
+    return (rng.normal(size=(size, 10)), rng.normal(size=(size, 12))), \
+        rng.integers(4, size=size)
+
+
+OUTSIDE = dict(
+    priors=priors, priors_uneven=priors_uneven, four=four,
+    four_uneven=four_uneven, label_noise=label_noise, three_bits=three_bits,
+    constant=constant, copied=copied, common=common, nothing=nothing,
+    tiny=balanced, lacking=uneven)
+MAKES = dict(seen=SEEN, other=OTHER, third=THIRD, outside=OUTSIDE)
+KINDS = dict(
+    balanced='balanced', uneven='imbalanced', useless='useless', pair='pair',
+    shared='imbalanced', small='unknown', priors='balanced',
+    priors_uneven='imbalanced', four='balanced', four_uneven='imbalanced',
+    label_noise='balanced', three_bits='pair', constant='useless',
+    copied='imbalanced', common='imbalanced', nothing='unknown',
+    tiny='unknown', lacking='imbalanced')
+#: Of those that are imbalanced, where mending it cannot gain.
+NO_GAIN = ('copied', 'common')
 
 
 def config(truth, make, epochs=15):
     """A config of joint training on one of them."""
     inputs, labels = MAKES[make][truth](np.random.default_rng(5), 100)
-    sizes = dict(train=100, val=50) if truth == 'small' else SIZES
+    sizes = dict(zip(('train', 'val'), SIZES.get(truth, (600, 1500))))
+    names = NAMES[:len(inputs)]
+    # Arrays go as whole batches, samples that lack something do not.
+    lacking = truth == 'lacking'
+    pipeline = [dict(type='mmbalance_plugin.PackMultimodalInputs',
+                     inputs={m: m for m in names},
+                     meta_keys=('sample_idx', ))]
+    if lacking:
+        pipeline.insert(0, dict(type='LackSome'))
 
     def loader(split):
         return dict(
             batch_size=50 if split == 'train' else 500, num_workers=0,
-            collate_fn=dict(type='mmbalance_plugin.collate_arrays'),
+            collate_fn=dict(type='pseudo_collate' if lacking else
+                            'mmbalance_plugin.collate_arrays'),
             sampler=dict(type='DefaultSampler', shuffle=split == 'train'),
             dataset=dict(
                 type='mmbalance_plugin.Constructed', truth=truth, make=make,
-                split=split, size=sizes[split],
-                pipeline=[dict(type='mmbalance_plugin.PackMultimodalInputs',
-                               inputs=dict(one='one', two='two'),
-                               meta_keys=('sample_idx', ))]))
+                split=split, size=sizes[split], pipeline=pipeline))
 
     metric = dict(type='mmbalance_plugin.MultimodalMetric')
     return Config(dict(
@@ -182,7 +283,7 @@ def config(truth, make, epochs=15):
                 backbone=dict(
                     type='mmbalance_plugin.MLPBackbone',
                     in_channels=x.shape[1], channels=(32, ), norm_cfg=None),
-                feat_channels=32) for m, x in zip(('one', 'two'), inputs)},
+                feat_channels=32) for m, x in zip(names, inputs)},
             head=dict(type='mmbalance_plugin.ConcatHead',
                       num_classes=int(labels.max()) + 1)),
         train_dataloader=loader('train'), val_dataloader=loader('val'),
