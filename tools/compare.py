@@ -62,6 +62,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument('--metric', default='acc/top1')
     parser.add_argument('--split', choices=('test', 'val'), default='test')
     parser.add_argument(
+        '--overview', action='store_true', help='one table over all data '
+        'sets, a column each, instead of several of each')
+    parser.add_argument(
         '--tables', metavar='DIR', help='write comparison.md, .csv and .json '
         'there; by default to --out after training')
     parser.add_argument(
@@ -118,6 +121,9 @@ def report(args: argparse.Namespace, records: list) -> str:
     )
     found = compare(make_rows(records), args.metric, args.split,
                     args.baseline)
+    if args.overview:
+        from mmbalance_plugin.analysis.overview import overview
+        return overview(found)
     path = Path('results/published.yml')
     published = yaml.safe_load(path.read_text('utf-8')) \
         if path.is_file() else {}
