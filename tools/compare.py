@@ -59,7 +59,8 @@ def build_parser() -> argparse.ArgumentParser:
         help='compare the records of these folders, train nothing')
     parser.add_argument('--baseline', metavar='NAME',
                         help="a row's method; by default joint")
-    parser.add_argument('--metric', default='acc/top1')
+    parser.add_argument(
+        '--metric', help='acc/top1, or acc/mAP of several labels, by default')
     parser.add_argument('--split', choices=('test', 'val'), default='test')
     parser.add_argument(
         '--overview', action='store_true', help='one table over all data '

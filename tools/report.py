@@ -22,7 +22,8 @@ def main() -> None:
                         help='records of runs are looked for below')
     parser.add_argument('--baseline', metavar='NAME',
                         help="a row's method; by default joint")
-    parser.add_argument('--metric', default='acc/top1')
+    parser.add_argument(
+        '--metric', help='acc/top1, or acc/mAP of several labels, by default')
     parser.add_argument('--split', choices=('test', 'val'), default='test')
     parser.add_argument('--out', metavar='FILE.html',
                         help='report.html in the first folder by default')

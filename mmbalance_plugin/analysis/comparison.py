@@ -1,5 +1,13 @@
 """Rows of one data set against a baseline."""
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import (
+    Dict,
+    Iterable,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+)
 
 import numpy as np
 
@@ -67,14 +75,15 @@ class Comparison(NamedTuple):
 
 
 def compare(rows: Sequence[Row],
-            metric: str = 'acc/top1',
+            metric: Optional[str] = None,
             split: str = 'test',
             baseline: Optional[str] = None) -> List[Comparison]:
     """Compare rows, each data set by itself.
 
     Args:
         rows (Sequence[Row]): Of any number of data sets.
-        metric (str): What differences are of. Defaults to 'acc/top1'.
+        metric (str, optional): What differences are of, as far as it is
+            one of ``MEASURES``. Defaults to None: :func:`usual_metric`.
         split (str): 'test', or 'val' for the selected weights' validation,
             without differences. Defaults to 'test'.
         baseline (str, optional): Name of a row, or its method's in every
@@ -89,6 +98,7 @@ def compare(rows: Sequence[Row],
     """
     names = list(dict.fromkeys(
         name for row in rows for r in row.records for name in r.scores(split)))
+    metric = metric or usual_metric(names)
     if metric not in names:
         raise ValueError(f'no run has {metric!r} on {split}; there are '
                          f'{", ".join(names)}')
@@ -103,8 +113,9 @@ def compare(rows: Sequence[Row],
                 f'{", ".join(row.name for row in own)}')
         own.sort(key=lambda row: (row is not against, row.options))
         findings, source = [], None
-        if against is not None and split == 'test':
-            findings = _findings(own, against, metric)
+        measured = measure_of(metric)
+        if against is not None and split == 'test' and measured:
+            findings = _findings(own, against, *measured)
             source = against.records[0].tested.source
         prefix = f'{metric}_'
         found.append(Comparison(
@@ -120,8 +131,7 @@ def _named(rows: Sequence[Row], name: str) -> Optional[Row]:
 
 
 def _findings(rows: Sequence[Row], baseline: Row,
-              metric: str) -> List[Finding]:
-    measure, suffix = _measure(metric)
+              measure: Measure, suffix: str) -> List[Finding]:
     cells: List[Tuple[Row, Row, Optional[int], Difference]] = []
     for row in rows:
         if row is baseline:
@@ -160,13 +170,20 @@ def sign_of(metric: str) -> int:
                else 1 for name, measure in MEASURES.items())
 
 
-def _measure(metric: str) -> Tuple[Measure, str]:
-    """The measure behind a metric's name, and the rest of the name."""
+def usual_metric(names: Iterable[str]) -> str:
+    """What is compared where nothing is said: 'acc/mAP' of several labels,
+    of which there is no 'acc/top1'."""
+    several = 'acc/mAP' in names and 'acc/top1' not in names
+    return 'acc/mAP' if several else 'acc/top1'
+
+
+def measure_of(metric: str) -> Optional[Tuple[Measure, str]]:
+    """The measure behind a metric's name, and the rest of the name; None
+    where it is no function of sums over samples, as mAP."""
     for name in sorted(MEASURES, key=len, reverse=True):
         if metric == name or metric.startswith(f'{name}_'):
             return MEASURES[name], metric[len(name):]
-    raise ValueError(f'differences are not computed for {metric!r}, but for '
-                     f'{", ".join(MEASURES)}, each also by modality')
+    return None
 
 
 def _paired(row: Row, baseline: Row, fold: Optional[int], measure: Measure,

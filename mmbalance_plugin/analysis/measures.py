@@ -16,15 +16,18 @@ class Measure(NamedTuple):
 
     Attributes:
         parts (Callable): Of probabilities (N, C) and targets (N, ): the
-            samples' numbers, (N, K).
+            samples' numbers, (N, K). Of several labels targets are (N, C),
+            for measures with ``multi_label``.
         value (Callable): Of sums (..., K): the measure, (...).
         classes_suffice (bool): Whether only the predicted class matters.
         sign (int): -1 where less is better.
+        multi_label (bool): Whether there is one of several labels.
     """
     parts: Callable[[np.ndarray, np.ndarray], np.ndarray]
     value: Callable[[np.ndarray], np.ndarray]
     classes_suffice: bool = True
     sign: int = 1
+    multi_label: bool = False
 
     def of(self, probabilities: np.ndarray, targets: np.ndarray) -> float:
         """The measure of all samples that have a prediction."""
@@ -46,8 +49,11 @@ def _ratio(sums: np.ndarray) -> np.ndarray:
 
 
 def _losses(probabilities: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    true = probabilities[np.arange(len(targets)), targets]
-    return -np.log(np.maximum(true, _TINY, dtype=float))
+    if targets.ndim == 2:  # the mean over labels, there or not
+        true = np.where(targets == 1, probabilities, 1 - probabilities)
+    else:
+        true = probabilities[np.arange(len(targets)), targets][:, None]
+    return -np.log(np.maximum(true, _TINY, dtype=float)).mean(axis=1)
 
 
 def _class_parts(probabilities: np.ndarray,
@@ -96,5 +102,5 @@ MEASURES = {
         classes_suffice=False, sign=-1),
     'log_loss': Measure(
         lambda p, y: _mean_parts(_losses(p, y)), _ratio,
-        classes_suffice=False, sign=-1),
+        classes_suffice=False, sign=-1, multi_label=True),
 }

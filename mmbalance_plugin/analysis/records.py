@@ -43,7 +43,7 @@ class Tested(NamedTuple):
     """What a run was tested on.
 
     Attributes:
-        targets (ndarray): True classes, (N, ).
+        targets (ndarray): True classes, (N, ), or labels (N, C).
         num_classes (int): C.
         clusters (ndarray | None): The sample's source, (N, ), where samples
             share one.
@@ -88,8 +88,11 @@ class Record:
         """Tested: What the run was tested on."""
         path = self.path.parent.parent / SAMPLES / f'{self.samples}.json'
         data = json.loads(path.read_text(encoding='utf-8'))
+        targets = _decoded(data['targets'])
+        if data.get('multi_class'):
+            targets = targets.reshape(-1, data['num_classes'])
         return Tested(
-            _decoded(data['targets']), data['num_classes'],
+            targets, data['num_classes'],
             data['clusters'] and _decoded(data['clusters']), data['source'])
 
     def probabilities(self, measure: Measure,
@@ -154,7 +157,8 @@ def write_record(path: Path, work_dir: Path, run: Mapping[str, Any],
         data[name] = {**scores, **_measured(splits.get(name))}
     kept = splits[split]
     data['samples'] = _write_samples(path.parent.parent, kept)
-    data['classes'] = {
+    # Of several labels, no class stands for what was predicted.
+    data['classes'] = {} if kept.targets.ndim == 2 else {
         suffix: _encoded(_classes(p)) for suffix, p in _columns(kept).items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(path, [_json(data)], sync=False)
@@ -203,6 +207,7 @@ def _measured(predictions: Optional[Predictions]) -> Dict[str, float]:
         name + suffix: measure.of(p, predictions.targets)
         for suffix, p in _columns(predictions).items()
         for name, measure in MEASURES.items() if not measure.classes_suffice
+        and (measure.multi_label or predictions.targets.ndim == 1)
     }
 
 
@@ -227,7 +232,8 @@ def _write_samples(store: Path, test: Predictions) -> str:
         targets=_encoded(test.targets),
         num_classes=next(iter(columns.values())).shape[1],
         clusters=None if clusters is None else _encoded(clusters),
-        source=source))
+        source=source,
+        **(dict(multi_class=True) if test.targets.ndim == 2 else {})))
     digest = hashlib.sha256(text).hexdigest()[:12]
     path = store / SAMPLES / f'{digest}.json'
     if not path.is_file():

@@ -16,7 +16,8 @@ from .cells import (
     score_cells,
     signed,
 )
-from .comparison import Comparison, Finding
+from .comparison import Comparison, Finding, measure_of
+from .measures import MEASURES
 from .rows import Row
 
 
@@ -38,6 +39,11 @@ def to_markdown(comparison: Comparison,
              markdown_table(*cost_cells(comparison))]
     if comparison.findings:
         texts.append(_differences(comparison))
+    elif len(comparison.rows) > 1 and not measure_of(comparison.metric):
+        texts.append(
+            f'Differences are not computed for {comparison.metric}, which is '
+            f'no function of sums over samples, but for {", ".join(MEASURES)}'
+            ': `--metric log_loss`, for example.')
     texts.append(_origin(comparison))
     return '\n\n'.join(texts) + '\n'
 

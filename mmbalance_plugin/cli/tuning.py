@@ -11,7 +11,7 @@ times and a third of it.
 """
 import json
 from pathlib import Path
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
 from ..utils.files import write_atomic
 from .command import UsageError
@@ -74,7 +74,7 @@ def tuning_grid(configs: Sequence[str], options: Sequence[str], count: int,
     return {spec: grid[i::len(specs)] for i, spec in enumerate(specs)}
 
 
-def choose(grid: Dict[str, List[Run]], count: int, metric: str,
+def choose(grid: Dict[str, List[Run]], count: int, metric: Optional[str],
            store: str) -> List[str]:
     """Choose each config's setting by its mean on validation.
 
@@ -83,7 +83,8 @@ def choose(grid: Dict[str, List[Run]], count: int, metric: str,
     Args:
         grid (dict): From :func:`tuning_grid`, and finished.
         count (int): Settings of each config.
-        metric (str): What is compared; the first of equal settings is taken.
+        metric (str, optional): What is compared; the first of equal settings
+            is taken. None is :func:`usual_metric`.
         store (str): Where the records lie.
 
     Returns:
@@ -92,11 +93,13 @@ def choose(grid: Dict[str, List[Run]], count: int, metric: str,
     Raises:
         UsageError: A run has no such metric.
     """
-    from mmbalance_plugin.analysis.comparison import sign_of
+    from mmbalance_plugin.analysis.comparison import sign_of, usual_metric
     from mmbalance_plugin.analysis.records import read_record
+    found = {spec: [read_record(run.record).scores('val') for run in runs]
+             for spec, runs in grid.items()}
+    metric = metric or usual_metric(next(iter(found.values()))[0])
     means: Dict[str, float] = {}
-    for spec, runs in grid.items():
-        scores = [read_record(run.record).scores('val') for run in runs]
+    for spec, scores in found.items():
         if any(metric not in s for s in scores):
             raise UsageError(f'{spec} has no {metric!r} on validation')
         means[spec] = sum(s[metric] for s in scores) / len(scores)

@@ -48,3 +48,24 @@ def write(store, config, seed, classes, targets, fold=None, key=None,
         config=f'configs/{config}.py', options=list(options), key=key,
         seed=seed, fold=fold))
     return read_record(path)
+
+
+def write_several(store, config, seed, probability, targets) -> Record:
+    """The record of a run of several labels per sample, (N, C)."""
+    key = f'{abs(hash(config)) % 16**8:08x}'
+    run = store / f'{config}-{key}' / f'seed_{seed}'
+    run.mkdir(parents=True)
+    test = Predictions(targets, probability, {'audio': probability})
+    save_predictions(run, dict(test=test, val=test))
+    scores = {'acc/mAP': .5 + seed / 10, 'acc/mAP_audio': .4}
+    (run / 'summary.json').write_text(json.dumps(dict(
+        commit='abc', anchor=None, test=scores, val=dict(best=scores),
+        cost=dict(
+            optimizer_steps=100, estimator_steps=0,
+            encoder_samples=dict(audio=10), wall_seconds=1.5,
+            peak_memory_bytes=2**20, flops_inference=2_000_000,
+            params_inference=1234))))
+    path = run.with_name(f'{run.name}.json')
+    write_record(path, run, dict(config=f'configs/{config}.py', options=[],
+                                 key=key, seed=seed, fold=None))
+    return read_record(path)

@@ -19,7 +19,7 @@ from mmbalance_plugin.analysis.tables import (
     to_json,
     to_markdown,
 )
-from tests.analysis.records import write
+from tests.analysis.records import write, write_several
 
 N = 200
 TARGETS = np.arange(N) % 10
@@ -324,3 +324,28 @@ def test_a_page_is_written_between_its_marks(tmp_path):
     page.write_text('No marks.')
     with pytest.raises(ValueError, match='compare.py'):
         update_page(page, str)
+
+
+def test_several_labels_are_compared_by_map_and_differ_in_log_loss(tmp_path):
+    generator = np.random.default_rng(0)
+    targets = (generator.random((60, 4)) < .3).astype(np.float32)
+    for seed in range(3):
+        noise = generator.random((2, 60, 4)).astype(np.float32)
+        for name, sure, own in (('joint', .4, 0), ('udi', .8, 1)):
+            p = sure * targets + (1 - sure) * noise[own]
+            record = write_several(tmp_path, f'{name}_toy', seed, p, targets)
+            y = targets == 1
+            assert record.scores('test')['log_loss'] == pytest.approx(
+                -np.log(np.where(y, p, 1 - p)).mean(), rel=1e-4)
+            assert 'ece' not in record.scores('test')
+    assert record.tested.targets.tolist() == targets.tolist()
+    found, = of(tmp_path, baseline='joint_toy')
+    assert found.metric == 'acc/mAP' and found.modalities == ['audio']
+    assert found.findings == []
+    text = to_markdown(found)
+    assert '60.00' in text and 'not computed for acc/mAP' in text
+    assert to_csv([found]) and to_json([found])
+    found, = of(tmp_path, metric='log_loss', baseline='joint_toy')
+    assert found.findings[0].verdict == 'helps'
+    with pytest.raises(ValueError, match="no run has 'acc/top1'"):
+        of(tmp_path, metric='acc/top1')

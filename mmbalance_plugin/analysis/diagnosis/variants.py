@@ -45,8 +45,8 @@ def variants(config: Config) -> Dict[str, Config]:
         'pairs'. A data set that cannot exchange pairs has neither.
 
     Raises:
-        ValueError: The model has one modality, or the config does not say
-            for how many epochs it trains.
+        ValueError: The model has one modality, or several labels per
+            sample, or the config does not say for how many epochs it trains.
     """
     joint = Config(copy.deepcopy(config.to_dict()))
     with default_scope(config):
@@ -56,6 +56,10 @@ def variants(config: Config) -> Dict[str, Config]:
     if len(names) < 2:
         raise ValueError(f'the model has one modality, {names[0]!r}: there '
                          'is nothing to balance')
+    if model['head'].get('multi_class'):
+        raise ValueError(
+            'the head has multi_class=True, but a diagnosis is of one class '
+            'per sample: compare methods with mmbalance compare instead')
     for key in ('objective', 'step'):
         model.pop(key, None)
     classes = model['head']['num_classes']

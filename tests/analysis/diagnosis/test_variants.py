@@ -88,3 +88,7 @@ def test_what_cannot_be_diagnosed():
     cfg.pop('max_epochs')
     with pytest.raises(ValueError, match='max_epochs'):
         variants(cfg)
+    cfg = config('pair', 'seen')
+    cfg.model.head.multi_class = True
+    with pytest.raises(ValueError, match='a diagnosis is of one class per'):
+        variants(cfg)
