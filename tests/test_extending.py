@@ -25,6 +25,7 @@ from tests.engine.digits import (
     train,
     weights,
 )
+from tests.engine.two_digits import two_digits_cfg
 from tests.media_utils import write_clip
 
 DOC = Path(__file__).resolve().parents[1] / 'docs' / 'extending.md'
@@ -46,7 +47,7 @@ def my_parts(tmp_path_factory):
     """The page's own code blocks, saved as the file they say they are."""
     blocks = re.findall(r'```python\n(# my_parts.py.*?)```', DOC.read_text(),
                         re.DOTALL)
-    assert len(blocks) == 9
+    assert len(blocks) == 10
     folder = tmp_path_factory.mktemp('parts')
     (folder / 'my_parts.py').write_text('\n'.join(blocks))
     with pytest.MonkeyPatch.context() as patch:
@@ -163,6 +164,19 @@ def test_objective_a_term(my_parts, tmp_path):
         expected.item(), rel=1e-5)
     runner = train(cfg)
     assert runner.message_hub.get_scalar('train/loss_mimo').current() > 0
+
+
+def test_what_a_term_is_defined_for(my_parts, tmp_path):
+    def trained(kind):
+        return train(two_digits_cfg(
+            tmp_path / kind, dict(max_epochs=1), head='ConcatHead', **SMALL,
+            model=dict(objective=[dict(type=f'mmbalance_plugin.{kind}')])))
+
+    assert trained('FusedTwice').message_hub.get_scalar(
+        'train/loss_cls').current() > 0
+    with pytest.raises(ValueError, match='^MyMIMO is defined for one class '
+                       r".*give it label_kinds = \('multi', \)$"):
+        trained('MyMIMO')
 
 
 def test_training_step_several_gradients(my_parts, tmp_path, monkeypatch):

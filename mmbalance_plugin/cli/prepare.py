@@ -103,6 +103,10 @@ def add_media_arguments(parser: argparse.ArgumentParser) -> None:
         'column of the csv file, or a regular expression with brackets '
         'around it in the path (default: a file)')
     group.add_argument(
+        '--several-labels',
+        action='store_true',
+        help='clips: a clip has any number of labels, which ; separates')
+    group.add_argument(
         '--preset',
         choices=('full', 'tiny'),
         help='clips: propose settings anew; tiny ones are to try things with')

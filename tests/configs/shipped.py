@@ -44,6 +44,9 @@ ABLATIONS = sorted(
 #: With encoders of others; tests/configs/test_backbones.py.
 BACKBONES = sorted(
     f'backbones/{path.name}' for path in CONFIGS.glob('backbones/*.py'))
+#: Several labels, and blended ones.
+LABELS = sorted(
+    f'labels/{path.name}' for path in CONFIGS.glob('labels/*.py'))
 
 
 def set_of(name):

@@ -23,6 +23,7 @@ from tests.configs.shipped import (
     CONFIGS,
     EPOCHS,
     EVERYWHERE,
+    LABELS,
     LONG,
     METHODS,
     NAMES,
@@ -111,7 +112,7 @@ def check_loop(cfg, model):
         m for stage in stages for m in stage.active}
 
 
-@pytest.mark.parametrize('name', NAMES + ABLATIONS)
+@pytest.mark.parametrize('name', NAMES + ABLATIONS + LABELS)
 def test_it_builds(name):
     init_default_scope('mmaction')
     text = (CONFIGS / name).read_text()
@@ -208,7 +209,7 @@ def test_the_index_lists_every_config():
     found = {model['Name']: model for model in index['Models']}
     assert len(found) == len(index['Models'])
     assert {model['Config'] for model in found.values()} == {
-        f'configs/{name}' for name in NAMES + ABLATIONS + BACKBONES}
+        f'configs/{name}' for name in NAMES + ABLATIONS + BACKBONES + LABELS}
     for name, model in found.items():
         assert Path(model['Config']).stem == name
         assert model['In Collection'] == index['Collections'][0]['Name']

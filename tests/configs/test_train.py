@@ -17,6 +17,7 @@ from tests.configs.shipped import (
     ABLATIONS,
     ARRAYS,
     CLIPS,
+    LABELS,
     LONG,
     NAMES,
     set_of,
@@ -29,7 +30,7 @@ from tests.engine.digits import assert_same, weights
 
 #: Quick: each method on one set, late fusion on each, and what ablations
 #: change other than a number.
-QUICK = [name for name in NAMES if set_of(name) == 'av_digits'
+QUICK = [name for name in NAMES + LABELS if set_of(name) == 'av_digits'
          ] + ['udi_multiple_features.py'] + [
              name for name in ABLATIONS
              if set_of(name) not in ('av_digits', *LONG)

@@ -37,7 +37,8 @@ _Notes = List[Tuple[str, str]]
 
 def plan(source: Path,
          annotations: Optional[List[str]] = None,
-         group: Optional[str] = None) -> Plan:
+         group: Optional[str] = None,
+         several_labels: bool = False) -> Plan:
     """Plan a set from ``[SPLIT/]CLASS/.../CLIP``, or from an annotation.
 
     Args:
@@ -50,6 +51,8 @@ def plan(source: Path,
         group (str, optional): What must not be in two splits: a column of
             the annotation, or a regular expression whose first group finds
             it in a clip's path. Defaults to None: a file.
+        several_labels (bool): Whether ``;`` separates labels of a clip.
+            Splits then have each set of labels alike. Defaults to False.
 
     Raises:
         PreparationError: There is nothing to plan, or a group in two splits.
@@ -67,16 +70,22 @@ def plan(source: Path,
     except AnnotationError as error:
         raise PreparationError(str(error)) from error
     labels = [str(row.label or '').strip() for row in rows]
-    for row, label in zip(rows, labels):
-        if not label or (classes and label not in classes):
-            raise PreparationError(
-                f'{row.place}: its label is empty' if not label else
-                f'{row.place}: {label} is not in {names}')
+    parts = [[part.strip() for part in label.split(';')]
+             if several_labels else [label] for label in labels]
+    for row, several in zip(rows, parts):
+        for label in several:
+            if not label or (classes and label not in classes):
+                raise PreparationError(
+                    f'{row.place}: its label is empty' if not label else
+                    f'{row.place}: {label} is not in {names}')
     groups = _groups(rows, group)
     splits = _splits(rows, labels, groups, notes if group is None else None)
-    for label in sorted(set(labels)):
+    there = {(label, split) for several, split in zip(parts, splits)
+             for label in several}
+    known = list(chain.from_iterable(parts))
+    for label in sorted(set(known)):
         for split in SPLITS:
-            if (label, split) not in zip(labels, splits):
+            if (label, split) not in there:
                 notes.append((label, f'class: no clip of it in {split}'))
     # One column where picture and sound lie in one file throughout.
     one = all(row.video == row.audio for row in rows)
@@ -99,7 +108,7 @@ def plan(source: Path,
     needs: Dict[str, Sequence[str]] = (
         dict(path=['video', 'audio']) if one else dict(
             video=['video'], audio=['audio']))
-    return Plan(list(clips.values()), classes or _in_order(labels), needs,
+    return Plan(list(clips.values()), classes or _in_order(known), needs,
                 problems, notes, _fits)
 
 
@@ -268,4 +277,5 @@ def _text(settings: dict) -> str:
 
 
 PREPARER = ClipsPreparer(
-    DATASET, plan, ('annotations', 'group', 'preset', *READING))
+    DATASET, plan,
+    ('annotations', 'group', 'preset', 'several_labels', *READING))

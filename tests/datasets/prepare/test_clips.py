@@ -319,3 +319,29 @@ def test_pixels_that_are_not_square_are_noted(tree, tmp_path):
     assert prepare(source, out) == 0
     assert not json.loads((out / 'settings.json').read_text()
                           )['square_pixels']
+
+
+def test_several_labels_of_a_clip(tree, tmp_path, capsys):
+    rows = [dict(path=f'{label}/s{n}_{take}.mp4',
+                 label=label if take else f'{label} ; loud')
+            for label in LABELS for n in range(PEOPLE) for take in range(2)]
+    listed = write_table(tmp_path / 'clips.csv', rows)
+    out = tmp_path / 'out'
+    assert prepare(tree, out, '--annotations', listed, '--several-labels',
+                   '--check', 'header') == 0
+    assert (out / 'own/classes.txt').read_text() == 'cat\ndog\nloud\n'
+    for rows in rows_of(out).values():
+        # Each set of labels is in each split.
+        assert {row['label'] for row in rows} == {
+            'cat', 'dog', 'cat ; loud', 'dog ; loud'}
+    data = DATASETS.build(dict(
+        type='mmbalance_plugin.OwnClipsDataset', data_root=str(out),
+        protocol='own', split='test', multi_class=True))
+    found = {tuple(data.get_data_info(i)['label'].tolist())
+             for i in range(len(data))}
+    assert found == {(1, 0, 0), (0, 1, 0), (1, 0, 1), (0, 1, 1)}
+    (tmp_path / 'my').symlink_to(tree)
+    listed.write_text('path,label\ncat/s0_0.mp4,cat;\n')
+    assert prepare(tmp_path / 'my', out, '--annotations', listed,
+                   '--several-labels') == 1
+    assert 'its label is empty' in capsys.readouterr().err
