@@ -30,5 +30,6 @@ def save_figure(figure: Any, path: str, dpi: int) -> None:
     if path.endswith('.png'):
         from PIL import Image
         with Image.open(path) as image:
-            small = image.convert('RGB').quantize(48, dither=0)
+            small = image.convert('RGB').quantize(
+                128, Image.Quantize.FASTOCTREE, dither=0)
         small.save(path, optimize=True)

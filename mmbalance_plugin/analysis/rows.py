@@ -31,8 +31,7 @@ class Row(NamedTuple):
     @property
     def method(self) -> str:
         """str: The name without that of the data set."""
-        return self.name.replace(f'_{self.data}', '', 1) if self.data \
-            else self.name
+        return without_data(self.name, self.data)
 
     @property
     def stem(self) -> str:
@@ -103,14 +102,20 @@ def _names(options: Dict[Key, List[str]]) -> Dict[Key, str]:
     for (stem, key), own in options.items():
         same = [set(o) for (s, _), o in options.items() if s == stem]
         shared = set.intersection(*same)
-        differing = [_last_part(o) for o in own if o not in shared]
+        differing = [last_part(o) for o in own if o not in shared]
         names[stem, key] = ' '.join([stem, *dict.fromkeys(differing)])
     taken = list(names.values())
     return {key: name if taken.count(name) == 1 else f'{name} #{key[1]}'
             for key, name in names.items()}
 
 
-def _last_part(option: str) -> str:
+def without_data(name: str, data: str) -> str:
+    """A config's name without that of its data set."""
+    return name.replace(f'_{data}', '', 1) if data else name
+
+
+def last_part(option: str) -> str:
+    """An option as it is shown: the last part of its key, and its value."""
     key, _, value = option.partition('=')
     return f'{key.rsplit(".", 1)[-1]}={value}'
 

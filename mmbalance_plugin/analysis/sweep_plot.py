@@ -4,7 +4,7 @@ from statistics import mean
 from typing import Dict, List, Optional, Sequence, Tuple
 
 from .figures import dress, new_figure, save_figure
-from .rows import Row
+from .rows import Row, last_part, without_data
 
 #: Method to the value of the option and the scores of its seeds.
 Lines = Dict[str, Dict[float, List[float]]]
@@ -46,7 +46,7 @@ def plot_sweep(rows: Sequence[Row], option: str, path: str, *,
         names = dict.fromkeys(n for row, _ in own for r in row.records
                               for n in r.scores('test'))
         by_presence = [n for n in names if n.startswith(f'{metric}@')]
-        panels[data] = {name: lines_of(own, name) for name in [
+        panels[data] = {name: lines_of(own, name, option) for name in [
             metric, *(by_presence or [
                 n for n in names if n.startswith(f'{metric}_')])]}
     figure, axes = new_figure(len(panels), max(map(len, panels.values())),
@@ -70,18 +70,24 @@ def plot_sweep(rows: Sequence[Row], option: str, path: str, *,
 def value_of(options: Sequence[str], option: str,
              otherwise: Optional[float] = None) -> Optional[float]:
     """Value of an option, or the sum of its parts, among KEY=VALUE."""
-    values = [float(value) for key, _, value in (
-        o.partition('=') for o in options)
-        if key == option or key.startswith(f'{option}.')]
+    values = [float(o.partition('=')[2]) for o in options
+              if _belongs(o, option)]
     return sum(values) if values else otherwise
 
 
-def lines_of(rows: Sequence[Tuple[Row, float]], metric: str) -> Lines:
-    """A metric of every seed, by method and value of the option."""
+def lines_of(rows: Sequence[Tuple[Row, float]], metric: str,
+             option: str) -> Lines:
+    """A metric of every seed, by method and value of the option.
+
+    Settings of a method that have other options, too, are other methods; the
+    same option of another dataloader is not.
+    """
     lines: Lines = defaultdict(dict)
     for row, value in rows:
-        method = row.stem.replace(f'_{row.data}', '', 1) if row.data \
-            else row.stem
+        tail = option.partition('.')[2]
+        method = ' '.join([without_data(row.stem, row.data), *dict.fromkeys(
+            last_part(o) for o in row.options
+            if not _belongs(o.partition('.')[2], tail))])
         if value in lines[method]:
             raise ValueError(f'{row.name} is a second row of {method} at '
                              f'{value:g}: leave one out')
@@ -89,3 +95,7 @@ def lines_of(rows: Sequence[Tuple[Row, float]], metric: str) -> Lines:
         if scores:
             lines[method][value] = list(scores.values())
     return lines
+
+
+def _belongs(option: str, key: str) -> bool:
+    return option.startswith((f'{key}=', f'{key}.'))

@@ -45,13 +45,24 @@ def test_the_value_of_an_option_is_the_sum_of_its_parts():
 
 def test_lines_are_methods_with_every_seed(rows):
     found = lines_of([(row, value_of(row.options, DROP, 0.))
-                      for row in rows], 'acc/top1')
+                      for row in rows], 'acc/top1', DROP)
     assert set(found) == {'joint', 'opm'}
     assert {value: sorted(scores) for value, scores in
             found['joint'].items()} == {
         0: [39 / 40, 1], .3: [pytest.approx(35 / 40), 36 / 40],
         .6: [pytest.approx(30 / 40), 31 / 40]}
-    assert lines_of([(rows[0], 0.)], 'acc/top1@audio') == {'joint': {}}
+    assert lines_of([(rows[0], 0.)], 'acc/top1@audio', DROP) == {'joint': {}}
+
+
+def test_a_method_of_other_options_is_another_line(tmp_path):
+    for options in (('test.drop=.5', ), ('test.drop=.5', 'train.drop=.5'),
+                    ('test.drop=.5', 'model.head.drops=1')):
+        write(tmp_path, 'opm_toy', 0, TARGETS, TARGETS, options=options)
+    rows = [(row, .5) for row in make_rows(read_records([str(tmp_path)]))]
+    with pytest.raises(ValueError, match='second row of opm_toy at 0.5'):
+        lines_of(rows, 'acc/top1', DROP)
+    assert set(lines_of([r for r in rows if 'train' not in str(r[0].options)],
+                        'acc/top1', DROP)) == {'opm_toy', 'opm_toy drops=1'}
 
 
 def test_a_panel_for_the_fused_and_each_modality(rows, tmp_path):
