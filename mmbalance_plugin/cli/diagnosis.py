@@ -158,7 +158,7 @@ def _next(config: str, out: Path, verdict: Verdict,
     """What to run: a shipped config of the same data set, or ours."""
     if verdict.run == GIVEN:
         return dict(command=f'{tool_call("test")} {config} {checkpoint}',
-                    why='Nothing that was measured is better.')
+                    why=verdict.why)
     configs = shipped_root() / 'configs'
     data = data_of(Path(config).stem)
     name = f'{_SHIPPED.get(verdict.run, verdict.run)}_{data}.py'
@@ -168,14 +168,7 @@ def _next(config: str, out: Path, verdict: Verdict,
         own = 'decoupled' if verdict.run.startswith('unimodal_') \
             else verdict.run
         path = str(out / f'configs/{own}.py')
-    why = dict(
-        pair='It sees both modalities at once.',
-        useless='It does without that modality.',
-        imbalanced='It gained most of those measured.',
-        balanced='Nothing that was measured is better.'
-        if verdict.run == 'joint' else 'It gained most of those measured.',
-        unknown='The best so far, on more samples.')[verdict.kind]
-    return dict(command=f'{tool_call("train")} {path}', why=why)
+    return dict(command=f'{tool_call("train")} {path}', why=verdict.why)
 
 
 def summary(diagnosis: Mapping[str, Any]) -> str:

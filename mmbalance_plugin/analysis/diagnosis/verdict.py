@@ -22,6 +22,9 @@ CLEARLY = .10
 #: be as large as what the best methods gain anywhere (docs/results.md).
 TELLS = .03
 
+_MOST = 'It gained most of those measured.'
+_NOTHING = 'Nothing that was measured is better.'
+
 
 class Verdict(NamedTuple):
     """One finding.
@@ -32,10 +35,12 @@ class Verdict(NamedTuple):
         text (str): In plain words, with its numbers.
         run (str): Variant to run next, or 'unimodal_<modality>', or what is
             diagnosed if nothing is better.
+        why (str): Why that.
     """
     kind: str
     text: str
     run: str
+    why: str
 
     @property
     def tone(self) -> str:
@@ -84,7 +89,7 @@ def _pair(measured: Mapping[str, Any]) -> Optional[Verdict]:
     return Verdict(
         'pair', 'the class lies in the pair: do not decouple. Real pairs '
         f'gain {_points(gain)} over pairs exchanged within the class{loses}',
-        run)
+        run, 'It sees both modalities at once.')
 
 
 def _carries(measured: Mapping[str, Any], name: str, bound: int) -> bool:
@@ -101,7 +106,7 @@ def _nothing(measured: Mapping[str, Any]) -> Optional[Verdict]:
     return Verdict(
         'unknown', 'nothing is learned: neither a modality nor a fusion is '
         f'above the most frequent class, {100 * chance:.1f}. Look at labels '
-        'and learning rate, or train longer', measured['base'])
+        'and learning rate, or train longer', measured['base'], _NOTHING)
 
 
 def _useless(measured: Mapping[str, Any], name: str) -> Optional[Verdict]:
@@ -115,7 +120,8 @@ def _useless(measured: Mapping[str, Any], name: str) -> Optional[Verdict]:
     return Verdict(
         'useless', f'{name} carries {much} label information on validation: '
         f'alone it reaches {_percent(alone)}, the most frequent class is '
-        f'{100 * chance:.1f}. Drop it or weight it down', run)
+        f'{100 * chance:.1f}. Drop it or weight it down', run,
+        'It does without that modality.')
 
 
 class _Best(NamedTuple):
@@ -136,6 +142,14 @@ class _Best(NamedTuple):
     @property
     def words(self) -> str:
         return f'{self.run.replace("_", "-")} training'
+
+    def next(self, base: str) -> Tuple[str, str]:
+        """What to run, and why."""
+        if self.surely:
+            return self.run, _MOST
+        if self.open:
+            return self.run, 'The best so far; more samples would tell.'
+        return base, _NOTHING
 
 
 def _best(measured: Mapping[str, Any]) -> _Best:
@@ -187,7 +201,7 @@ def _imbalanced(measured: Mapping[str, Any]) -> Optional[Verdict]:
         if alone[m][2] < probe[m][1])
     return Verdict(
         'imbalanced', f'imbalanced: {reach} inside {_called(measured)}; '
-        f'{best.words} {pays}{late}', best.run)
+        f'{best.words} {pays}{late}', *best.next(measured['base']))
 
 
 def _balanced(measured: Mapping[str, Any]) -> Verdict:
@@ -201,19 +215,20 @@ def _balanced(measured: Mapping[str, Any]) -> Verdict:
         yet = f'yet {best.words} gains {size}'
         return Verdict(
             'unknown', 'not enough data to tell whether a modality is held '
-            f'back ({named}); {yet}', best.run) if named else Verdict(
+            f'back ({named}); {yet}', best.run, _MOST) if named else Verdict(
             'balanced', 'balanced: no modality is held back more than '
             f'another, so modulation is not expected to help; {yet}',
-            best.run)
+            best.run, _MOST)
     if best.open:
         noise = 100 * (best.widest[2] - best.widest[0])
         return Verdict(
             'unknown', f'not enough data to tell: differences below '
             f'{noise:.1f} points are noise here ({best.words} changes '
-            f'{size}). More samples help more than more seeds', best.run)
+            f'{size}). More samples help more than more seeds',
+            *best.next(measured['base']))
     return Verdict(
         'balanced', 'balanced: modulation is not expected to help '
-        f'({best.words} changes {size})', measured['base'])
+        f'({best.words} changes {size})', measured['base'], _NOTHING)
 
 
 def _called(measured: Mapping[str, Any]) -> str:

@@ -39,7 +39,7 @@ def _modalities(diagnosis: Diagnosis) -> Section:
     kinds = [k for k in _NAMES if diagnosis.get(k)]
     rows = {m: {_NAMES[k]: diagnosis[k][m] for k in kinds
                 if m in diagnosis[k]} for m in diagnosis['modalities']}
-    table = Table(['modality', *(_NAMES[k] for k in kinds)],
+    table = Table(['modality', *kinds],
                   [[m, *(percent(row[_NAMES[k]]) if _NAMES[k] in row else '-'
                          for k in kinds)] for m, row in rows.items()])
     return Section(
@@ -64,7 +64,7 @@ def _methods(diagnosis: Diagnosis) -> Section:
         figures.append(Figure(
             intervals({n: {'difference': v} for n, v in
                        diagnosis['differences'].items()},
-                      'difference, points'),
+                      'difference, points', zero=True),
             'Paired differences; what covers zero is within noise.'))
         tables.append(Table(
             ['difference', 'points'],
@@ -83,9 +83,10 @@ def _interaction(diagnosis: Diagnosis) -> Section:
         f'within the class: a difference of {percent(value, sign=True)} '
         'points on real pairs. Above zero, training used what a modality '
         'tells only together with the other; where it is zero, training '
-        'the modalities apart loses nothing.',
+        'the modalities apart loses nothing; below zero, they err together, '
+        'which exchanged pairs hide.',
         [Figure(intervals({'real - exchanged': {'': value}},
-                          'difference, points'),
+                          'difference, points', zero=True),
                 'Gain from real pairs, with its 95 % interval.')])
 
 
@@ -100,18 +101,19 @@ def _ratios(diagnosis: Diagnosis) -> Section:
 
 def _shapley(diagnosis: Diagnosis) -> Section:
     figures, tables = [], []
-    for name, label, scale in (('accuracy', 'points of accuracy', 1),
-                               ('log_likelihood', 'nats', .01)):
+    for name, label, scale, digits in (
+            ('accuracy', 'points of accuracy', 1, 1),
+            ('log_likelihood', 'nats', .01, 2)):
         values = diagnosis['shapley'].get(name)
         if values:
             scaled = {m: [scale * v for v in values[m]] for m in values}
             figures.append(Figure(
                 intervals({m: {'share': v} for m, v in scaled.items()},
-                          label),
+                          label, zero=True),
                 f'Shapley value of each modality in {label}.'))
             tables.append(Table(
                 ['modality', label],
-                [[m, percent(v, sign=True)] for m, v in scaled.items()]))
+                [[m, percent(v, True, digits)] for m, v in scaled.items()]))
     return Section(
         'What does each modality contribute?',
         'Shapley values of the joint model over every subset of '
@@ -144,8 +146,9 @@ def _robustness(diagnosis: Diagnosis) -> Section:
                   'noise, in standard deviations of the input',
                   'accuracy, %'),
             'Accuracy of the joint model when one modality is noisy.'))
-    return Section('What if a modality is missing or noisy?', '', figures,
-                   tables)
+    return Section(
+        'What if a modality is missing or noisy?', 'What the joint model '
+        'reaches without one, and with noise in one.', figures, tables)
 
 
 def _calibration(diagnosis: Diagnosis) -> Section:
@@ -177,9 +180,9 @@ _SECTIONS: List[Tuple[Tuple[str, ...], Callable[[Diagnosis], Section]]] = [
 ]
 
 
-def percent(value: Interval, sign: bool = False) -> str:
+def percent(value: Interval, sign: bool = False, digits: int = 1) -> str:
     """Write an estimate and its bounds, fractions, in percent."""
-    form = '{:+.1f}' if sign else '{:.1f}'
+    form = f'{{:{"+" if sign else ""}.{digits}f}}'
     estimate, low, high = (form.format(100 * v) for v in value)
     return estimate if low == high else f'{estimate} ({low} to {high})'
 

@@ -23,13 +23,15 @@ _RC: Any = {'svg.fonttype': 'none', 'font.size': 10, 'text.color': _INK,
 
 
 def intervals(rows: Mapping[str, Mapping[str, Interval]],
-              label: str) -> str:
+              label: str, zero: bool = False) -> str:
     """Draw estimates with their bounds: a line a row, a mark a series.
 
     Args:
         rows (Mapping[str, Mapping[str, Interval]]): Row to series to
             (estimate, low, high); a row may lack a series.
         label (str): Of the axis.
+        zero (bool): Whether zero is shown, wherever the estimates lie.
+            Defaults to False.
 
     Returns:
         str: An ``<svg>`` element.
@@ -53,7 +55,7 @@ def intervals(rows: Mapping[str, Mapping[str, Interval]],
     axis.grid(False, axis='y')
     axis.set_xlabel(label)
     low, high = axis.get_xlim()
-    if low < 0 < high:
+    if zero or low < 0 < high:
         axis.axvline(0, color=_SOFT, linewidth=1)
     return _svg(figure, axis, len(series) > 1)
 
