@@ -22,6 +22,11 @@ class ConfigOptions(DictAction):
             except (AssertionError, ValueError) as error:
                 raise argparse.ArgumentError(
                     self, f'{value!r}: {error}') from error
+            except RecursionError as error:
+                # What MMEngine makes of a call with a comma in it.
+                raise argparse.ArgumentError(
+                    self, f'{value!r} is no number, word or list; a dict is '
+                    f'given key by key: {key}.type=...') from error
 
 
 def add_verbose(parser: argparse.ArgumentParser) -> None:

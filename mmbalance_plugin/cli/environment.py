@@ -9,6 +9,8 @@ from unittest import mock
 # What makes cuBLAS deterministic, in either of its sizes.
 CUBLAS = 'CUBLAS_WORKSPACE_CONFIG'
 CUBLAS_VALUES = (':4096:8', ':16:8')
+# Of MMEngine's Runner and LoggerHook.
+_NOISE = ('Hooks will be executed in the following order', 'Exp name: ')
 # Launcher -> what it sets, and how to start it.
 _LAUNCHED = dict(
     pytorch=('RANK', 'bash tools/dist_train.sh CONFIG PROCESSES'),
@@ -63,12 +65,17 @@ def require_deterministic_cublas() -> None:
             f'{" or ".join(CUBLAS_VALUES)}')
 
 
+def _tells_something(record: logging.LogRecord) -> bool:
+    return not str(record.msg).startswith(_NOISE)
+
+
 @contextlib.contextmanager
 def quiet_console() -> Iterator[None]:
-    """Spare the console what runners that are built within introduce.
+    """Spare readers what runners that are built within introduce.
 
-    Environment, config and hooks are some four hundred lines; they go to
-    the log file alone. Warnings are shown as ever.
+    Environment and config are some three hundred lines; they go to the log
+    file alone. Warnings are shown as ever. The order of the hooks and, in
+    each epoch, the name of the experiment are told nowhere.
     """
     from mmengine.runner import Runner
     build_logger = Runner.build_logger
@@ -76,6 +83,7 @@ def quiet_console() -> Iterator[None]:
 
     def build_quiet_logger(runner: Runner, *args, **kwargs):
         logger = build_logger(runner, *args, **kwargs)
+        logger.addFilter(_tells_something)
         for handler in logger.handlers:
             if not isinstance(handler, logging.FileHandler):
                 muted.append((handler, handler.level))

@@ -52,6 +52,9 @@ def explain(error: BaseException) -> Optional[str]:
     missing = NOT_REGISTERED.match(text)
     if missing and isinstance(error, KeyError):
         return _not_registered(*missing.groups())
+    if type(error) is RuntimeError and raised_in == 'torch':
+        given = _given_to_a_backbone(error.__traceback__)
+        return given and f'{given}: {" ".join(text.split())}'
     if isinstance(error, ImportError):
         return f'an import failed: {text}'
     if isinstance(error, TypeError) and ARGUMENTS.search(text):
@@ -65,6 +68,28 @@ def _after_the_frames(text: str) -> str:
     last = max(i for i, line in enumerate(lines) if line.startswith('  '))
     message = '\n'.join(lines[last + 1:])
     return re.sub(r'^[\w.]+: ', '', message)
+
+
+def _given_to_a_backbone(traceback: Optional[TracebackType]
+                         ) -> Optional[str]:
+    """What an encoder's backbone was given when the error came out of it.
+
+    Of a backbone of the user's own the traceback is what helps.
+    """
+    given = None
+    while traceback is not None:
+        frame = traceback.tb_frame
+        module = frame.f_globals.get('__name__', '')
+        owner = module.partition('.')[0]
+        if (module == f'{PACKAGE}.models.encoders.modality_encoder'
+                and frame.f_code.co_name == '_encode'):
+            encoder, inputs = (frame.f_locals[k] for k in ('self', 'inputs'))
+            given = (f'{encoder._name()} cannot take its input of shape '
+                     f'{tuple(inputs.shape)}')
+        elif owner not in (PACKAGE, 'torch', *TOOLKIT, '__main__'):
+            given = None
+        traceback = traceback.tb_next
+    return given
 
 
 def _raised_in(traceback: Optional[TracebackType]) -> str:

@@ -180,6 +180,7 @@ def build_runner(cfg: Config) -> 'Runner':
     import_custom_modules(cfg)
     require_supported(cfg)
     require_optimizer(cfg)
+    require_whole_numbers(cfg)
     problems = unread_keys(cfg)
     if cfg.get('launcher', 'none') != 'none':
         # The model's own training step, under MMEngine's loops as well.
@@ -232,6 +233,21 @@ def require_optimizer(cfg: Config) -> None:
         hint = f'; did you mean {meant}?' if meant else ''
         raise UsageError('optim_wrapper.optimizer: no optimiser is called '
                          f'{name}{hint}')
+
+
+def require_whole_numbers(cfg: Config) -> None:
+    """Refuse counts that PyTorch's loader refuses without naming the key.
+
+    Raises:
+        UsageError: A loader's batch_size or num_workers is none.
+    """
+    for split in ('train', 'val', 'test'):
+        loader = cfg.get(f'{split}_dataloader') or {}
+        for key, least in (('batch_size', 1), ('num_workers', 0)):
+            value = loader.get(key, least)
+            if not isinstance(value, int) or value < least:
+                raise UsageError(f'{split}_dataloader.{key}={value!r}: a '
+                                 f'whole number from {least} on is needed')
 
 
 @contextlib.contextmanager

@@ -89,6 +89,19 @@ MISTAKES = dict(
            'are cat, dog'),
     num_classes=('train', options('model.head.num_classes=1'), None,
                  'num_classes=1: a head tells two or more classes apart'),
+    channels_of_an_encoder=(
+        'train', ['toy.py'], replaced('second=encoder(3)',
+                                      'second=encoder(5)'),
+        "the backbone MLPBackbone of 'second' cannot take its input of shape "
+        '(4, 3): mat1 and mat2 shapes cannot be multiplied'),
+    batch_size=('train', options('train_dataloader.batch_size=2.5'), None,
+                'train_dataloader.batch_size=2.5: a whole number from 1'),
+    num_workers=('train', options('val_dataloader.num_workers=-1'), None,
+                 'val_dataloader.num_workers=-1: a whole number from 0'),
+    epochs=('train', options('train_cfg.max_epochs=1.5'),
+            loop('StagedTrainLoop'), 'max_epochs=1.5: epochs are whole'),
+    dict_as_an_option=('train', options('a.b=dict(c=1, d=2)'), None,
+                       'a dict is given key by key: a.b.type=...'),
     modality_without_encoder=(
         'train', ['toy.py'], replaced(', second=encoder(3)', ''), 'second'),
     encoder_without_modality=(

@@ -141,9 +141,9 @@ class Stage:
                              ('rule', ('greater', 'less'))):
             require_choice(f'stage {self.name!r}: {key}', getattr(self, key),
                            allowed)
-        if self.epochs < 1:
-            raise ValueError(f'stage {self.name!r}: epochs must be at least '
-                             f'1, got {self.epochs}')
+        if self.epochs < 1 or self.epochs != int(self.epochs):
+            raise ValueError(f'stage {self.name!r}: epochs are whole and at '
+                             f'least 1, got {self.epochs}')
         if self.monitor is None:
             self.monitor = self._default_monitor(main_metric(model))
         if not isinstance(self.monitor, str):

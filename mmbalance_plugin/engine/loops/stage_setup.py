@@ -49,6 +49,8 @@ class StageSetup(EpochBasedTrainLoop):
         if max_epochs is None:
             raise ValueError('how many epochs? Set max_epochs in train_cfg, '
                              "or at the config's top level")
+        if max_epochs != int(max_epochs):
+            raise ValueError(f'max_epochs={max_epochs}: epochs are whole')
         self.default_epochs = int(max_epochs)
         self._wrapper_cfg = _recipe(runner.optim_wrapper, 'optim_wrapper')
         self._scheduler_cfg = _recipe(runner.param_schedulers,

@@ -1,9 +1,12 @@
 """Parts whose initial weights depend only on the seed and their name."""
 import copy
+from collections import Counter
 from typing import Any, Dict, Iterable, List, Optional, Tuple, Union
+from unittest import mock
 
 import torch
-from mmengine.dist import broadcast_object_list
+from mmengine.dist import broadcast_object_list, master_only
+from mmengine.logging import print_log
 from mmengine.model import BaseModule, initialize
 from torch import Tensor, nn
 
@@ -64,7 +67,8 @@ class SeededParts(BaseModule):
             CheckpointMismatchError: A pretrained file fits nothing.
         """
         if not self.is_init:
-            with useful_files_only():
+            with useful_files_only(), mock.patch.object(
+                    BaseModule, '_dump_init_info', _tell_init):
                 self._init_parts()
             self.is_init = True
 
@@ -102,6 +106,23 @@ class SeededParts(BaseModule):
                 part._dump_init_info = lambda: None
             fresh.init_weights()
         return named_values(fresh)
+
+
+@master_only
+def _tell_init(part: Any) -> None:
+    """A line on what drew the weights of a part, in place of one for each.
+
+    Of those that the constructor has set there is nothing to tell.
+    """
+    found = Counter(part._params_init_info[value]['init_info']
+                    for value in part.parameters())
+    told = [f'{count} weights: {" ".join(text.split())}'
+            for text, count in found.items()
+            if not text.startswith('The value is the same')]
+    if told:
+        owner = getattr(part, 'modality', None)
+        print_log(f'{type(part).__name__}{f" of {owner}" if owner else ""}: '
+                  f'{"; ".join(told)}', 'current')
 
 
 class _Parts(SeededParts):

@@ -107,11 +107,14 @@ def test_reset_of_a_single_modality_resets_the_head_too():
     assert not changed(model, initial)
 
 
-def test_building_anew_does_not_fill_the_log(capfd):
+def test_what_drew_the_weights_is_a_line_for_each_part(capfd):
     model = build(ALL, initialise=True)
-    assert 'backbone' in capfd.readouterr().out
+    told = capfd.readouterr().out.splitlines()
+    assert len(told) == len(ALL)
+    for m, line in zip(ALL, told):
+        assert f'ModalityEncoder of {m}: 1 weights: KaimingInit: ' in line
     model.reset_parts(ALL)
-    assert 'backbone' not in capfd.readouterr().out
+    assert not capfd.readouterr().out
 
 
 def test_reset_keeps_what_is_frozen_frozen():
