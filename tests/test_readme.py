@@ -33,6 +33,23 @@ def test_every_command_is_of_a_kind_that_something_executes():
                         line), line
 
 
+def rows(page, head):
+    """Cells of the table that begins with a line, by row and column."""
+    lines = page[page.index(head):].split('\n\n')[0].splitlines()
+    names, _, *found = [line[2:-2].split(' | ') for line in lines]
+    return {row[0]: dict(zip(names, row)) for row in found}
+
+
+def test_the_numbers_of_the_first_screen_are_those_of_the_results():
+    results = rows((ROOT / 'docs/results.md').read_text(), '| method | av_d')
+    shown = rows(README, '| test accuracy |')
+    assert len(shown) > 5
+    for method, row in shown.items():
+        _, *numbers = row.values()
+        assert numbers == [results[method][name] for name in (
+            'av_digits', 'multiple_features', 'mnist_halves')], method
+
+
 def prose(page):
     """A page without its code."""
     return re.sub(r'```.*?```', '', page.read_text(), flags=re.DOTALL)
