@@ -25,8 +25,14 @@ def features_of(config: Config, checkpoint: str, split: str
     Returns:
         tuple[dict[str, ndarray], ndarray]: Features (N, D_m) by modality,
         and classes (N, ).
+
+    Raises:
+        ValueError: Samples have several labels.
     """
     model = build_recognizer(config)
+    if model.head.multi_class:
+        raise ValueError('the plot colours each sample by its class, but the '
+                         'head has multi_class=True: there are several')
     load_weights(model, checkpoint)
     with default_scope(config):
         loader = Runner.build_dataloader(config[f'{split}_dataloader'], 0)

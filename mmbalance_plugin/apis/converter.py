@@ -78,6 +78,8 @@ def convert_config(config: Union[str, os.PathLike],
                               f'{", ".join(methods())}')
     clips = _audio_visual(base, path.name, annotations or {}, videos)
     final = _with_method(clips, method)
+    if base.model.cls_head.get('multi_class'):
+        _take_several_labels(final)
     final.train_cfg.update({k: v for k, v in base.train_cfg.items()
                             if k in ('val_begin', 'val_interval')})
     parent = str(path) if folder is None else os.path.relpath(path, folder)
@@ -129,7 +131,8 @@ def _audio_visual(base: Config, name: str, annotations: Dict[str, str],
     if preprocessor and preprocessor.get('blending'):
         raise ConversionError(
             f'{name}: data_preprocessor.blending mixes the pictures of two '
-            'clips and not their sound; take it out')
+            'clips and not their sound; take it out, and give blending to '
+            'the recognizer that comes of it')
     own, other = ('audio', 'visual') if kind == 'RecognizerAudio' else (
         'visual', 'audio')
     shipped = Config.fromfile(shipped_root() / 'configs/_base_/datasets'
@@ -236,6 +239,14 @@ def _runtime(cfg: Config, base: Config) -> None:
                       ('visualizer', 'StageVisualizer')):
         cfg[key] = dict(base.get(key) or {}, type=f'{_OWN}{kind}')
     cfg.custom_imports = dict(imports=['mmbalance_plugin.registry'])
+
+
+def _take_several_labels(cfg: Config) -> None:
+    """As the data do, which were for a head with ``multi_class``."""
+    cfg.model.get('recognizer', cfg.model).head.multi_class = True
+    for key in ('val_evaluator', 'test_evaluator'):
+        cfg[key] = dict(cfg[key], measures=['mAP'])
+    cfg.default_hooks.checkpoint.save_best = 'acc/mAP'
 
 
 def _with_method(clips: Config, method: str) -> Config:

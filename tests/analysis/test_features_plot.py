@@ -49,6 +49,13 @@ def test_features_of_a_checkpoint_in_a_figure(tmp_path):
         assert len(image.convert('RGB').getcolors()) > 5
 
 
+def test_several_labels_have_no_colour(tmp_path):
+    cfg = shortened('joint_multiple_features.py', tmp_path)
+    cfg.model.head.multi_class = True
+    with pytest.raises(ValueError, match='colours each sample by its class'):
+        features_of(cfg, 'nowhere.pth', 'val')
+
+
 def test_too_few_samples_are_refused(tmp_path):
     with pytest.raises(ValueError, match='five samples'):
         plot_features({'a': ({'x': np.zeros((4, 2))}, np.zeros(4))},

@@ -153,6 +153,26 @@ def test_what_cannot_be_converted_is_refused_by_name(name, method, message):
         convert_config(CONFIGS / name, method)
 
 
+@pytest.mark.parametrize('method', ['udi', 'opm'])
+def test_several_labels_stay_several(tmp_path, method):
+    """As MMAction2 writes them."""
+    several = tmp_path / 'several.py'
+    several.write_text(
+        f'_base_ = {str(CONFIGS / TSN)!r}\n'
+        'model = dict(cls_head=dict(multi_class=True, loss_cls=dict('
+        'type="BCELossWithLogits")))\n' + ''.join(
+            f'{split}_dataloader = dict(dataset=dict(multi_class=True, '
+            'num_classes=400))\n' for split in ('train', 'val', 'test')))
+    out = tmp_path / 'out.py'
+    out.write_text(convert_config(several, method))
+    cfg = Config.fromfile(out)
+    assert cfg.model.get('recognizer', cfg.model).head.multi_class
+    for split in ('val', 'test'):
+        assert cfg[f'{split}_evaluator'].measures == ['mAP']
+        assert cfg[f'{split}_dataloader'].dataset.multi_class
+    assert cfg.default_hooks.checkpoint.save_best == 'acc/mAP'
+
+
 def test_mixed_pictures_are_refused(tmp_path):
     mixed = tmp_path / 'mixed.py'
     mixed.write_text(

@@ -174,3 +174,27 @@ def test_names_that_modules_cannot_take(name):
     with pytest.raises(ValueError, match='modality'):
         MODELS.build(
             dict(type='ConcatHead', num_classes=2, in_channels={name: 4}))
+
+
+def test_a_loss_of_several_labels_with_weights():
+    weight = [1., 2., 0., 1., 1., 1., 3.]
+    head = build('ConcatHead', multi_class=True, loss_cls=dict(
+        type='mmaction.BCELossWithLogits', class_weight=weight))
+    logits = head(features())
+    targets = (torch.arange(35).view(5, 7) % 3 == 0).float()
+    torch.testing.assert_close(
+        head.criterion(logits, targets),
+        F.binary_cross_entropy_with_logits(logits, targets,
+                                           torch.tensor(weight)))
+    # What half precision would round.
+    loss = build('ConcatHead', multi_class=True).criterion(
+        logits.bfloat16(), targets)
+    assert loss.dtype == torch.float32
+    torch.testing.assert_close(loss, F.binary_cross_entropy_with_logits(
+        logits.bfloat16().float(), targets))
+    with pytest.raises(ValueError, match='CrossEntropyLoss compares classes'):
+        build('ConcatHead', multi_class=True, loss_cls=dict(
+            type='torch.nn.CrossEntropyLoss'))
+    with pytest.raises(ValueError, match=r'floats \(B, C\), as multi_class'):
+        build('ConcatHead', multi_class=True, loss_cls=dict(
+            type='torch.nn.NLLLoss2d'))

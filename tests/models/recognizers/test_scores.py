@@ -1,9 +1,11 @@
 """Unimodal scores: values, accumulation, side effects."""
 import pytest
 import torch
+from mmaction.structures import ActionDataSample
 from mmengine.logging import MessageHub
 from torch._dynamo.testing import CompileCounter
 
+from mmbalance_plugin.models.presence import Presence
 from tests.models.recognizers.toy import batch, build, snapshot, targets
 
 HEADS = ['ConcatHead', 'SumHead', 'DecisionHead', 'MLPHead', 'FiLMHead']
@@ -213,3 +215,24 @@ def test_transforms_compose_and_see_scores_of_the_features_before():
     model.loss(inputs, samples)
     model.predict(inputs)
     assert first.seen is None
+
+
+@pytest.mark.parametrize('head', HEADS)
+def test_scores_of_several_labels(head):
+    model = build(head=head, head_cfg=dict(multi_class=True))
+    inputs, _ = batch(size=6)
+    labels = (torch.arange(30).view(6, 5) % 4 == 0).float()
+    labels[3] = 0
+    present = Presence(6, dict(flow=[0, 2, 3, 5]))
+    samples = [ActionDataSample().set_gt_label(row) for row in labels]
+    rows = dict(inputs, flow=inputs['flow'][[0, 2, 3, 5]])
+    model.loss(rows, samples, present)
+    record = model.batch_record(rows, samples, present)
+    alone = model.head.unimodal_logits(record.features)
+    for m, there in (('rgb', range(6)), ('flow', (0, 2, 3, 5))):
+        assert model.batch_counts[m] == len(there)
+        expected = sum(
+            alone[m][i].sigmoid()[labels[i] == 1].mean().item()
+            for i in there if i != 3)
+        assert model.batch_scores[m].item() == pytest.approx(
+            expected, rel=1e-4)
