@@ -3,7 +3,7 @@
 All of them look at validation data only.
 """
 from statistics import mean, stdev
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Dict, List, Optional, Sequence
 
 from mmbalance_plugin.analysis.curves import Records, find_runs, read_scalars
 from studies_dominance import DominanceProbe, epoch_summary
@@ -156,37 +156,8 @@ def first_epoch(values: Sequence[float], level: float) -> Optional[int]:
                 None)
 
 
-def unequal_noise(folder: str, size: Size, seeds: Sequence[int]) -> str:
-    """Modalities of AVDigits with unequal noise."""
-    methods = ('joint', 'ogm_ge', 'opm', 'late_fusion')
-    grid = [(audio, visual) for audio in (1., 3., 6.) for visual in (0., 2.)]
-    trials = []
-    for audio, visual in grid:
-        options: Dict[str, Any] = {}
-        for split in ('train', 'val'):
-            dataset = f'{split}_dataloader.dataset'
-            options[f'{dataset}.audio_noise_std'] = audio
-            options[f'{dataset}.visual_noise_std'] = visual
-        trials += [
-            Trial(f'{m}_av_digits', f'{m}_a{audio:g}_v{visual:g}', options)
-            for m in methods
-        ]
-    found = run_trials(trials, size, seeds, folder)
-    rows = []
-    for audio, visual in grid:
-        name = f'a{audio:g}_v{visual:g}'
-        late = found[f'late_fusion_{name}']
-        rows.append(
-            [f'{audio:g}', f'{visual:g}'] +
-            [spread(_accuracy(late, f'{METRIC}_{m}'))
-             for m in ('audio', 'visual')] +
-            [spread(_accuracy(found[f'{m}_{name}'])) for m in methods])
-    return markdown(['audio noise', 'visual noise', 'audio alone',
-                     'visual alone', *methods], rows)
-
-
-def _accuracy(runs: Sequence, metric: str = METRIC) -> List[float]:
-    return [run.val[metric] for run in runs]
+def _accuracy(runs: Sequence) -> List[float]:
+    return [run.val[METRIC] for run in runs]
 
 
 def spread(values: Sequence[float], factor: float = 100.) -> str:
@@ -208,5 +179,4 @@ STUDIES = {
     'dominance': dominance,
     'noise': noise,
     'convergence': convergence,
-    'unequal_noise': unequal_noise,
 }

@@ -3,7 +3,6 @@
 python benchmarks/study.py dominance
 python benchmarks/study.py noise
 python benchmarks/study.py convergence
-python benchmarks/study.py unequal_noise
 Epochs to a level, of runs that were trained before:
 python benchmarks/study.py convergence --runs \
     work_dirs/results/joint_av_digits-* \

@@ -6,6 +6,7 @@ from typing import (
     NamedTuple,
     Optional,
     Sequence,
+    Set,
     Tuple,
 )
 
@@ -87,7 +88,9 @@ def compare(rows: Sequence[Row],
         split (str): 'test', or 'val' for the selected weights' validation,
             without differences. Defaults to 'test'.
         baseline (str, optional): Name of a row, or its method's in every
-            data set. Defaults to None: 'joint', where there is one.
+            data set. Defaults to None: 'joint', where there is one; where
+            it is there with options only, rows that have none of them are
+            held against nothing.
 
     Returns:
         list[Comparison]: One for each data set.
@@ -106,6 +109,10 @@ def compare(rows: Sequence[Row],
     for data in dict.fromkeys(row.data for row in rows):
         own = [row for row in rows if row.data == data]
         against = _named(own, baseline or BASELINE)
+        apart = against is None and not baseline
+        if apart:  # there with options only, each for rows that share them
+            against = next((row for row in own
+                            if row.stem == f'{BASELINE}_{data}'), None)
         if baseline and against is None:
             raise ValueError(
                 f'there is no row {baseline!r} to compare with'
@@ -115,7 +122,7 @@ def compare(rows: Sequence[Row],
         findings, source = [], None
         measured = measure_of(metric)
         if against is not None and split == 'test' and measured:
-            findings = _findings(own, against, *measured)
+            findings = _findings(own, against, *measured, apart)
             source = against.records[0].tested.source
         prefix = f'{metric}_'
         found.append(Comparison(
@@ -131,12 +138,17 @@ def _named(rows: Sequence[Row], name: str) -> Optional[Row]:
 
 
 def _findings(rows: Sequence[Row], baseline: Row,
-              measure: Measure, suffix: str) -> List[Finding]:
+              measure: Measure, suffix: str,
+              apart: bool) -> List[Finding]:
     cells: List[Tuple[Row, Row, Optional[int], Difference]] = []
     for row in rows:
         if row is baseline:
             continue
-        other = _of_same_options(row, rows, baseline)
+        other = _of_same_options(
+            row, rows, baseline.stem, set() if apart else
+            set(baseline.options), None if apart else baseline)
+        if other is None:
+            continue
         folds = {f: p for f in row.by_fold()
                  if (p := _paired(row, other, f, measure, suffix))}
         if len(folds) >= POOLED_FOLDS:
@@ -154,14 +166,13 @@ def _findings(rows: Sequence[Row], baseline: Row,
     return findings
 
 
-def _of_same_options(row: Row, rows: Sequence[Row], baseline: Row) -> Row:
+def _of_same_options(row: Row, rows: Sequence[Row], stem: str,
+                     least: Set[str], default: Optional[Row]) -> Optional[Row]:
     """The baseline with as many of the row's options as there is."""
-    own, least = set(row.options), set(baseline.options)
     fitting = [other for other in rows
-               if other is not row and other.stem == baseline.stem
-               and least <= set(other.options) <= own]
-    return max(fitting, key=lambda other: len(other.options),
-               default=baseline)
+               if other is not row and other.stem == stem
+               and least <= set(other.options) <= set(row.options)]
+    return max(fitting, key=lambda other: len(other.options), default=default)
 
 
 def sign_of(metric: str) -> int:

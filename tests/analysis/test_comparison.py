@@ -263,6 +263,23 @@ def test_a_row_is_held_against_the_baseline_of_its_own_options(tmp_path):
     assert {f.baseline.method for f in named.findings} == {'joint drop=.5'}
 
 
+def test_a_baseline_with_options_is_for_rows_with_those_options(tmp_path):
+    """Where it is there with options only, as in a sweep."""
+    for seed in range(3):
+        for name, share, options in (
+                ('joint', .3, ('x.noise=1', )), ('joint', .5, ('x.noise=2', )),
+                ('udi', .1, ('x.noise=1', )), ('udi', .4, ('x.noise=2', )),
+                ('udi', .2, ('x.noise=4', ))):
+            write(tmp_path, f'{name}_av_digits', seed, wrong(share, seed),
+                  TARGETS, options=options)
+    found, = of(tmp_path)
+    assert {f.row.method: (f.baseline.method,
+                           round(f.difference.estimate, 2))
+            for f in found.findings} == {
+        'udi noise=1': ('joint noise=1', .2),
+        'udi noise=2': ('joint noise=2', .1)}
+
+
 def test_configs_of_the_same_settings_take_a_command_for_each(tmp_path):
     for name in ('joint', 'udi'):
         for options in ((), ('a=1', 'b=2')):

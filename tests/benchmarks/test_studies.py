@@ -151,20 +151,6 @@ def test_noise_has_a_cell_for_every_scale_and_distribution(fake):
     assert cells(table, 4) == ['uniform', '4.0', '5.0', '6.0']
 
 
-def test_unequal_noise_gives_both_splits_the_same(fake):
-    table = studies.unequal_noise('x', Size(), [0])
-    assert len(table.splitlines()) == 2 + 6
-    for trial in fake:
-        values = list(trial.options.values())
-        assert values[:2] == values[2:] and len(values) == 4
-    cfg = trial_config(fake[-1], Size(), 0, 'x')
-    for loader in (cfg.train_dataloader, cfg.val_dataloader):
-        assert loader.dataset.audio_noise_std == 6
-        assert loader.dataset.visual_noise_std == 2
-    assert cells(table, 2)[:4] == ['1', '0', '10.0', '20.0']
-    assert cells(table, 2)[4:] == ['0.0', '1.0', '2.0', '3.0']
-
-
 # ---- trials ------------------------------------------------------------
 TINY = Size(epochs=1, samples=64)
 
