@@ -87,6 +87,8 @@ def test_late_fusion_beats_its_modalities(tmp_path):
      'loss_cls_visual'),
     ('MIMO', dict(model=dict(objective=[
         BOTH[0], dict(type='mmbalance_plugin.MIMOLoss')])), 'loss_mimo'),
+    ('LFM', dict(model=dict(objective=[dict(
+        type='mmbalance_plugin.LFMLoss', matching='js')])), 'loss_match'),
     ('DGL', dict(model=dict(objective=[
         dict(type='mmbalance_plugin.DGLLoss')])), 'loss_cls_audio'),
     ('G-Blending', dict(
@@ -143,7 +145,6 @@ def objective(*types):
 @pytest.mark.parametrize('name, merge', [
     ('TCMaxLoss', dict(head='SumHead', **objective('TCMaxLoss'))),
     ('PMRLoss', objective('FusedLoss', 'PMRLoss')),
-    ('LFMLoss', objective('LFMLoss')),
     ('CMLLoss', objective('FusedLoss', 'CMLLoss')),
     ('AGMLoss', objective('AGMLoss')),
     ('QMFHead', dict(head='QMFHead')),

@@ -120,6 +120,11 @@ BOTH = [
 OGM = dict(type='mmbalance_plugin.OGMOptimWrapper', alpha=.5)
 
 
+def terms(*names, **loop):
+    return dict(loop=loop, model=dict(objective=[
+        dict(type=f'mmbalance_plugin.{name}') for name in names]))
+
+
 def opm(cfg):
     cfg.model = dict(type='mmbalance_plugin.OPM', warmup_epochs=0, p_exe=1.,
                      recognizer=cfg.model)
@@ -133,6 +138,15 @@ def opm(cfg):
         dict(name=m, train=[m]) for m in ('audio', 'visual')]))),
     (None, 'ConcatHead', dict(model=dict(
         step=dict(type='mmbalance_plugin.MMPareto'), objective=BOTH))),
+    (None, 'ConcatHead', terms('LFMLoss')),
+    (None, 'ConcatHead', terms('AGMLoss')),
+    (None, 'ConcatHead', terms('FusedLoss', 'CMLLoss')),
+    (None, 'ConcatHead', terms('GBlend', hold_out=.25)),
+    (None, 'ConcatHead', terms('FusedLoss', 'MutualInformationLoss',
+                               hold_out=.25)),
+    (None, 'MMCosineHead', {}),
+    (None, 'ConcatHead', dict(loop=dict(max_epochs=2), custom_hooks=[
+        dict(type='mmbalance_plugin.RelearningHook')])),
 ])
 def test_methods_that_hold_of_probabilities(tmp_path, change, head, merge):
     cfg = small(tmp_path, head=head, **merge)
@@ -181,10 +195,10 @@ def test_losses_and_scores_of_a_batch(tmp_path):
     ('TCMaxLoss', dict(head='SumHead', model=dict(objective=[
         dict(type='mmbalance_plugin.TCMaxLoss')]))),
     ('QMFHead', dict(head='QMFHead')),
-    ('GBlend', dict(model=dict(objective=[
-        dict(type='mmbalance_plugin.GBlend')]))),
-    ('RelearningHook', dict(
-        custom_hooks=[dict(type='mmbalance_plugin.RelearningHook')])),
+    ('PMRLoss', dict(model=dict(objective=[
+        dict(type='mmbalance_plugin.FusedLoss'),
+        dict(type='mmbalance_plugin.PMRLoss')]))),
+    ('MLA', dict(model=dict(step=dict(type='mmbalance_plugin.MLA')))),
 ])
 def test_others_are_refused_by_name(tmp_path, name, merge):
     with pytest.raises(ValueError, match=(

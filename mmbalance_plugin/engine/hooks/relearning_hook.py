@@ -50,6 +50,8 @@ class RelearningHook(Hook):
             there is no validation.
     """
 
+    label_kinds = ('soft', )
+
     def __init__(self,
                  lam: float = 3.,
                  interval: int = 20,

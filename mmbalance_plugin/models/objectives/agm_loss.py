@@ -50,6 +50,7 @@ class AGMLoss(ObjectiveTerm):
         ValueError: An option is out of range.
     """
 
+    label_kinds = ('soft', )
     fuses = True
     fewest = 2
 

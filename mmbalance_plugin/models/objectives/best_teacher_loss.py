@@ -37,6 +37,8 @@ class BestTeacherLoss(CalibratedLoss):
         ValueError: An option is out of range; see :class:`CalibratedLoss`.
     """
 
+    label_kinds = ('soft', )
+
     def __init__(self,
                  lam: float = .5,
                  temperature: float = 2.,

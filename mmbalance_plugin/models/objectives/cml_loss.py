@@ -39,6 +39,7 @@ class CMLLoss(ObjectiveTerm):
         ValueError: ``weight`` is negative.
     """
 
+    label_kinds = ('soft', )
     fewest = 2
 
     def __init__(self, weight: float = 0.1) -> None:

@@ -56,7 +56,7 @@ g_blend_weights`, generalisation over squared overfitting in ``interval``
     """
 
     fuses = True
-    label_kinds = ('multi', )
+    label_kinds = ('multi', 'soft')
 
     def __init__(self,
                  form: str = 'running',

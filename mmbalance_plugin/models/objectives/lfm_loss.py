@@ -5,7 +5,12 @@ from typing import TYPE_CHECKING, Dict
 import torch
 from torch import Tensor
 
-from mmbalance_plugin.functional import info_nce, js_divergence, lfm_share
+from mmbalance_plugin.functional import (
+    info_nce,
+    js_divergence,
+    lfm_share,
+    two_class_rows,
+)
 from mmbalance_plugin.functional._tensors import at_least_float32
 from mmbalance_plugin.registry import MODELS
 from mmbalance_plugin.utils.choices import require_choice
@@ -35,7 +40,8 @@ class LFMLoss(ObjectiveTerm):
             :func:`~mmbalance_plugin.functional.info_nce`. 'js': the
             modalities' predictions, by their Jensen-Shannon divergence (in
             the released code with the arguments of its divergence reversed,
-            so that it is not bounded). Defaults to 'info_nce'.
+            so that it is not bounded); of several labels the mean over them.
+            Defaults to 'info_nce'.
         temperature (float): Of InfoNCE. Defaults to 0.5 (a choice of this
             project).
 
@@ -45,6 +51,7 @@ class LFMLoss(ObjectiveTerm):
         ValueError: An unknown option, or features of unequal width.
     """
 
+    label_kinds = ('multi', 'soft')
     fuses = True
     fewest = 2
 
@@ -91,8 +98,12 @@ class LFMLoss(ObjectiveTerm):
                             self.temperature)
 
     def _predictions(self, record: BatchRecord, pair) -> Tensor:
-        return record.mean(js_divergence, pair,
-                           *(record.unimodal[m] for m in pair))
+        logits = [record.unimodal[m] for m in pair]
+        if not record.model.head.multi_class:
+            return record.mean(js_divergence, pair, *logits)
+        return record.mean(
+            lambda p, q: js_divergence(two_class_rows(p), two_class_rows(q)),
+            pair, *logits)
 
 
 @eager

@@ -44,6 +44,8 @@ class MutualInformationLoss(CalibratedLoss):
         ValueError: An option is out of range; see :class:`CalibratedLoss`.
     """
 
+    label_kinds = ('soft', )
+
     def __init__(self,
                  beta: float = 1.,
                  gamma: float = 1.,

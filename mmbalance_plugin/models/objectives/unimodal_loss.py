@@ -47,7 +47,7 @@ class UnimodalLoss(ObjectiveTerm):
     """
 
     learned: Optional[nn.ModuleDict] = None
-    label_kinds = ('multi', 'soft')
+    label_kinds: Tuple[str, ...] = ('multi', 'soft')
 
     def __init__(self,
                  modalities: Optional[Iterable[str]] = None,

@@ -186,3 +186,18 @@ def test_two_ranks_are_one_process_with_the_whole_batch():
         images.assert_same(first[name], second[name])
         images.assert_close(
             first[name], steps(objective, images.batches(4, size=16)))
+
+
+def test_several_labels_are_matched_each_by_itself(epoch):
+    epoch(0)
+    model = build(head='ConcatHead', head_cfg=dict(multi_class=True),
+                  objective=[dict(type=LFM, matching='js')]).eval()
+    inputs, _ = batch()
+    record = BatchRecord(model, inputs, (), torch.ones(6, 5),
+                         model.extract_feat(inputs))
+    p, q = (torch.stack([z.sigmoid(), 1 - z.sigmoid()], -1)
+            for z in record.unimodal.values())
+    m = (p + q) / 2
+    expected = .5 * (p * (p / m).log() + q * (q / m).log()).sum(-1).mean()
+    torch.testing.assert_close(model.terms[0](record)['loss_match'],
+                               lfm_share(1) * expected, rtol=1e-4, atol=1e-6)
