@@ -40,10 +40,11 @@ def to_markdown(comparison: Comparison,
     if comparison.findings:
         texts.append(_differences(comparison))
     elif len(comparison.rows) > 1 and not measure_of(comparison.metric):
+        others = [f'`--metric {m}`' for m in MEASURES if any(
+            row.score(comparison.split, m) for row in comparison.rows)]
         texts.append(
-            f'Differences are not computed for {comparison.metric}, which is '
-            f'no function of sums over samples, but for {", ".join(MEASURES)}'
-            ': `--metric log_loss`, for example.')
+            f'No differences in {comparison.metric}, which is no function of '
+            f'sums over samples; there are some with {", ".join(others)}.')
     texts.append(_origin(comparison))
     return '\n\n'.join(texts) + '\n'
 

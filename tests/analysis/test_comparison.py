@@ -360,7 +360,8 @@ def test_several_labels_are_compared_by_map_and_differ_in_log_loss(tmp_path):
     assert found.metric == 'acc/mAP' and found.modalities == ['audio']
     assert found.findings == []
     text = to_markdown(found)
-    assert '60.00' in text and 'not computed for acc/mAP' in text
+    assert '60.00' in text and 'No differences in acc/mAP' in text
+    assert 'there are some with `--metric log_loss`.' in text
     assert to_csv([found]) and to_json([found])
     found, = of(tmp_path, metric='log_loss', baseline='joint_toy')
     assert found.findings[0].verdict == 'helps'

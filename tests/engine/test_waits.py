@@ -71,3 +71,24 @@ def test_nor_does_any_turn_of_mla():
             waits.clear()  # Adam's first update makes its state
             log = model.train_step(batch, wrapper)
     assert waits == [] and log['loss'].is_meta
+
+
+@pytest.mark.parametrize('kind', ['mixup', None])
+@pytest.mark.parametrize('several', [False, True])
+def test_nor_does_one_of_other_targets(kind, several):
+    blending = kind and dict(type='mmbalance_plugin.Blending', kind=kind)
+    model = toy.build(
+        head='DecisionHead', head_cfg=dict(multi_class=several),
+        blending=blending).to(CARD)
+    wrapper, batch = adam(model), clips()
+    if several:
+        for sample in batch['data_samples']:
+            sample.set_gt_label(torch.ones(toy.CLASSES))
+    model.train()
+    with waits_for_the_card() as waits:
+        for _ in range(2):
+            waits.clear()
+            losses = model(
+                **model.data_preprocessor(batch, True), mode='loss')
+            wrapper.update_params(sum(losses.values()))
+    assert waits == []
