@@ -15,6 +15,7 @@ from mmbalance_plugin.cli.prepare import main
 from mmbalance_plugin.media import MediaReader
 from mmbalance_plugin.registry import DATASETS
 from mmbalance_plugin.shipped import find_config
+from tests.configs.shipped import shrunk
 from tests.datasets.media_trees import FRAMES, RATE, sound_of, write_video
 from tests.media_utils import truncate, write_clip
 
@@ -321,7 +322,7 @@ def test_pixels_that_are_not_square_are_noted(tree, tmp_path):
                           )['square_pixels']
 
 
-def test_several_labels_of_a_clip(tree, tmp_path, capsys):
+def test_several_labels_of_a_clip(tree, tmp_path, capsys, monkeypatch):
     rows = [dict(path=f'{label}/s{n}_{take}.mp4',
                  label=label if take else f'{label} ; loud')
             for label in LABELS for n in range(PEOPLE) for take in range(2)]
@@ -340,6 +341,14 @@ def test_several_labels_of_a_clip(tree, tmp_path, capsys):
     found = {tuple(data.get_data_info(i)['label'].tolist())
              for i in range(len(data))}
     assert found == {(1, 0, 0), (0, 1, 0), (1, 0, 1), (0, 1, 1)}
+    # The shipped config trains a step on them.
+    monkeypatch.setenv('MMBALANCE_CLIPS', str(out))
+    cfg = shrunk('labels/multi_label_clips.py', out, tmp_path / 'run')
+    assert cfg.model.head.num_classes == 3
+    runner = Runner.from_cfg(cfg)
+    runner.train()
+    assert set(runner.train_loop.assembled_metrics) == {
+        'acc/mAP', 'acc/mAP_audio', 'acc/mAP_visual'}
     (tmp_path / 'my').symlink_to(tree)
     listed.write_text('path,label\ncat/s0_0.mp4,cat;\n')
     assert prepare(tmp_path / 'my', out, '--annotations', listed,
