@@ -20,6 +20,7 @@ from typing import (
 from ..utils.progress import progress
 from ..utils.work_dir import SUMMARY
 from .command import UsageError
+from .explain import explain
 from .grid import Run, key_of, resolve
 from .launch import apply_train_args, runner_of
 
@@ -179,8 +180,11 @@ def _entry(run: Run) -> None:
             os.dup2(output.fileno(), stream.fileno())
         try:
             perform(run)
-        except BaseException:
+        except BaseException as error:
             traceback.print_exc()
+            line = explain(error)
+            if line:
+                print(line, file=sys.stderr)
             sys.stderr.flush()
             os._exit(1)
 

@@ -116,6 +116,7 @@ def test_settings_seeds_and_a_run_that_fails(compare, tmp_path):
     assert [line.split('-')[0] for line in failed] == \
         3 * ['broken'] + 3 * ['dies']
     assert 'output.txt' in failed[0] and 'classes' in failed[0]
+    assert 'Error: ' not in failed[0]
     assert 'killed by signal 9' in failed[3]
     data = numbers(tmp_path / 'out')
     assert [row['method'] for row in data['rows']] == ['toy', 'toy lr=0.2']

@@ -73,6 +73,7 @@ def describe(settings: dict, seen: Dict[str, List[float]],
     frame = 3 * (settings['picture'] * 8 / 7) ** 2 * 4 / 3
     size = sum(seen['seconds']) * settings['kept_fps'] * frame / 1e9
     lines += [f'Settings, yours to edit, in {path}:',
-              '    ' + ', '.join(f'{k} {v}' for k, v in settings.items()),
+              '    ' + ', '.join(f'{k} {v}' for k, v in settings.items()
+                                 if v or k in PRESETS['tiny']),
               f'Decoded clips will take about {size:.2g} GB in data/cache']
     return '\n'.join(lines)

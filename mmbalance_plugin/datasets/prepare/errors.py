@@ -27,8 +27,8 @@ class PreparedDataError(RuntimeError):
                  arguments: Sequence[str] = ()) -> None:
         self.path = Path(path)
         self.problem = f'{path} {problem}'
-        super().__init__(f'{self.problem}. Mend it with\n'
-                         f'    {mend_command(dataset, root, arguments)}')
+        super().__init__(f'{self.problem}. Mend it with '
+                         f'{mend_command(dataset, root, arguments)}')
 
     def __reduce__(self):
         # A worker process hands it on with its message, not its arguments.

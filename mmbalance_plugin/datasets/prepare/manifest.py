@@ -106,9 +106,8 @@ def find_source(source: Optional[Path], out: Path, dataset: str) -> Path:
         source = out / load_manifest(out, dataset)['source']
     except PreparedDataError as error:
         raise PreparationError(
-            f'{dataset} is not downloaded by this tool: pass the folder '
-            'that holds it with --source. docs/datasets.md says where it '
-            'comes from.') from error
+            f'{dataset} is not downloaded by this tool: pass the folder of '
+            'its clips with --source (docs/datasets.md)') from error
     if not source.is_dir():
         raise PreparationError(
             f'{source}, where {dataset} was prepared from, is gone: pass '
