@@ -174,6 +174,14 @@ def test_others_are_refused_by_name_before_the_first_step(
     assert '\n' not in str(info.value)
 
 
+def test_a_consistency_of_classes_is_told(tmp_path):
+    loss = dict(type='mmbalance_plugin.JSDivergenceLoss', multi_class=False)
+    with pytest.raises(ValueError, match='JSDivergenceLoss has multi_class='
+                       'False, but the head has multi_class=True'):
+        train(small(tmp_path, dict(type='mmbalance_plugin.UDITrainLoop',
+                                   consistency=loss)))
+
+
 @pytest.mark.parametrize('merge, message', [
     (dict(val_evaluator=dict(
         measures=['top1', 'mAP'])), r"\['top1'\] are of one class per sample"),

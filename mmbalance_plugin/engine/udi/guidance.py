@@ -129,7 +129,12 @@ class AnchorGuidance(ObjectiveTerm):
                 or nothing of the follower can be compared.
         """
         if 'con' in self.losses:
-            check_label_kinds(model, self.losses['con'])
+            loss, several = self.losses['con'], model.head.multi_class
+            check_label_kinds(model, loss)
+            if getattr(loss, 'multi_class', several) != several:
+                raise ValueError(
+                    f'{type(loss).__name__} has multi_class={not several}, '
+                    f'but the head has multi_class={several}')
         if self.losses:
             self.controller.check(model, self.follower)
         unweighted = [name for name in self.losses if name not in self.alphas]
