@@ -27,7 +27,7 @@ from .launch import load_config
 
 # What a config says that shapes no result.
 _FREE = ('work_dir', 'resume', 'overwrite', 'launcher', 'experiment_name',
-         'log_level')
+         'log_level', 'log_processor', 'visualizer', 'vis_backends')
 
 
 class Run(NamedTuple):

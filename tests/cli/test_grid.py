@@ -59,6 +59,8 @@ def test_settings_are_told_apart_by_what_they_resolve_to(tmp_path):
     assert key == key_of(resolve('a.py', ['work_dir=x', 'randomness.seed=4'],
                                  1))
     # what is trained is, however it was asked for.
+    assert key == key_of(resolve('a.py', [
+        'visualizer.type=Another', 'log_processor.window_size=3']))
     changed = key_of(resolve('a.py', ['optim_wrapper.lr=0.2']))
     assert changed != key
     assert changed != key_of(resolve('b.py', ()))  # whose lr is 0.2, too
