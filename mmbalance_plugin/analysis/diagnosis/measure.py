@@ -175,6 +175,8 @@ class Measured:
             differences={
                 f'{v} - {base}': gain(self.right(v), self.right(base), level)
                 for v in better},
+            # That none gains much needs no correction: all are to agree.
+            each={v: gain(self.right(v), self.right(base)) for v in better},
             ratios=self.ratios(),
             shapley=self.shapley(),
             conflict=self.conflict(),

@@ -57,8 +57,10 @@ def verdicts(measured: Mapping[str, Any]) -> List[Verdict]:
             intervals, [estimate, low, high] each:
             ``alone``, ``probe``, ``inside`` and ``gaps`` (the better of the
             first two minus the third) by modality, ``accuracy`` by model,
-            ``differences`` by 'multi_loss - <base>' and the like, and
-            ``interaction`` where it was measured.
+            ``differences`` by 'multi_loss - <base>' and the like, ``each``
+            of these at 95 % by itself, ``excess`` and ``worst`` (how much
+            more one modality loses than another), and ``interaction`` where
+            it was measured.
 
     Returns:
         list[Verdict]: The most important first, at least one. 'balanced' and
@@ -160,7 +162,8 @@ def _best(measured: Mapping[str, Any]) -> _Best:
         if name.endswith(end)}
     run = max(gains, key=lambda name: (max(gains[name][1], 0),
                                        gains[name][0]))
-    return _Best(run, gains[run], max(gains.values(), key=lambda v: v[2]))
+    return _Best(run, gains[run], max(measured['each'].values(),
+                                      key=lambda value: value[2]))
 
 
 def _excess(measured: Mapping[str, Any]) -> Dict[str, Tuple[Interval, float]]:
@@ -207,28 +210,30 @@ def _imbalanced(measured: Mapping[str, Any]) -> Optional[Verdict]:
 def _balanced(measured: Mapping[str, Any]) -> Verdict:
     best = _best(measured)
     size = _points(best.gain)
-    if best.surely:
-        named = ', '.join(
-            f'{m} more than another by {_points(mean)}'
-            for m, (mean, _) in _excess(measured).items()
-            if mean[0] > CLEARLY or best.open and mean[2] > STARVES)
-        yet = f'yet {best.words} gains {size}'
-        return Verdict(
-            'unknown', 'not enough data to tell whether a modality is held '
-            f'back ({named}); {yet}', best.run, _MOST) if named else Verdict(
-            'balanced', 'balanced: no modality is held back more than '
-            f'another, so modulation is not expected to help; {yet}',
-            best.run, _MOST)
-    if best.open:
+    changes = f'{best.words} {"gains" if best.surely else "changes"} {size}'
+    named = ', '.join(
+        f'{m} more than another by {_points(mean)}'
+        for m, (mean, _) in _excess(measured).items() if mean[0] > CLEARLY
+        or best.surely and best.open and mean[2] > STARVES)
+    if best.open and not best.surely:
         noise = 100 * (best.widest[2] - best.widest[0])
         return Verdict(
             'unknown', f'not enough data to tell: differences below '
-            f'{noise:.1f} points are noise here ({best.words} changes '
-            f'{size}). More samples help more than more seeds',
-            *best.next(measured['base']))
+            f'{noise:.1f} points are noise here ({changes}). More samples '
+            'help more than more seeds', *best.next(measured['base']))
+    if best.surely and named:
+        return Verdict(
+            'unknown', 'not enough data to tell whether a modality is held '
+            f'back ({named}); {changes}', *best.next(measured['base']))
+    if best.surely:
+        return Verdict(
+            'balanced', 'balanced: no modality is held back more than '
+            'another, so modulation is not expected to help; yet '
+            f'{changes}', *best.next(measured['base']))
+    doubt = f'; not sure to be held back: {named}' if named else ''
     return Verdict(
         'balanced', 'balanced: modulation is not expected to help '
-        f'({best.words} changes {size})', measured['base'], _NOTHING)
+        f'({changes}){doubt}', *best.next(measured['base']))
 
 
 def _called(measured: Mapping[str, Any]) -> str:

@@ -238,15 +238,31 @@ OUTSIDE = dict(
     four_uneven=four_uneven, label_noise=label_noise, three_bits=three_bits,
     constant=constant, copied=copied, common=common, nothing=nothing,
     tiny=balanced, lacking=uneven)
-MAKES = dict(seen=SEEN, other=OTHER, third=THIRD, outside=OUTSIDE)
+
+
+# ---- not looked at before all that came of OUTSIDE was mended ------------
+def redundant(rng, size):
+    """Both see the same heavy-tailed evidence, each in a mixture of its own,
+    bent; the second in small numbers. Three unequal classes."""
+    y = rng.choice(3, size=size, p=[.5, .3, .2])
+    evidence = clusters(rng, y, 6, 1.3, noise='laplace')
+    turns = np.random.default_rng(3)
+    one, two = (np.tanh(2 * evidence @ turns.normal(size=(6, dims)))
+                for dims in (24, 40))
+    return (one, .04 * two), y
+
+
+FRESH = dict(redundant=redundant)
+MAKES = dict(seen=SEEN, other=OTHER, third=THIRD, outside=OUTSIDE,
+             fresh=FRESH)
 KINDS = dict(
     balanced='balanced', uneven='imbalanced', useless='useless', pair='pair',
     shared='imbalanced', small='unknown', priors='balanced',
     priors_uneven='imbalanced', four='balanced', four_uneven='imbalanced',
     label_noise='balanced', three_bits='pair', constant='useless',
     copied='imbalanced', common='imbalanced', nothing='unknown',
-    tiny='unknown', lacking='imbalanced')
-#: Of those that are imbalanced, where mending it cannot gain.
+    tiny='unknown', lacking='imbalanced', redundant='imbalanced')
+#: Of those that are imbalanced, where mending it gains nothing.
 NO_GAIN = ('copied', 'common')
 
 

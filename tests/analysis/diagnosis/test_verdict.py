@@ -40,7 +40,8 @@ def measured(alone=(.8, .8), inside=(.79, .79), multi_loss=NOTHING,
                 for m in names},
         worst={m: dict.fromkeys(names, worst) for m in names},
         accuracy={base: near(fused)},
-        differences=differences, interaction=interaction)
+        differences=differences, interaction=interaction,
+        each=dict(multi_loss=multi_loss, decoupled=decoupled))
 
 
 def kinds(**numbers):
@@ -93,6 +94,12 @@ def test_two_starve_and_the_worse_is_named_first():
     (dict(decoupled=near(-.05, .1)), 'unknown')])
 def test_gains_and_their_intervals(numbers, kind):
     assert kinds(**numbers) == [kind]
+
+
+def test_a_doubt_is_told():
+    said, = verdicts(measured(inside=(.6, .8), width=.3))
+    assert said.text.endswith('; not sure to be held back: audio more than '
+                              'another by +20.0 points (-10.0 to +50.0)')
 
 
 def test_a_modality_may_starve_at_no_price():
