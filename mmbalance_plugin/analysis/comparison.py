@@ -111,8 +111,9 @@ def compare(rows: Sequence[Row],
         against = _named(own, baseline or BASELINE)
         apart = against is None and not baseline
         if apart:  # there with options only, each for rows that share them
-            against = next((row for row in own
-                            if row.stem == f'{BASELINE}_{data}'), None)
+            against = min((row for row in own
+                           if row.stem == f'{BASELINE}_{data}'),
+                          key=lambda row: row.options, default=None)
         if baseline and against is None:
             raise ValueError(
                 f'there is no row {baseline!r} to compare with'
