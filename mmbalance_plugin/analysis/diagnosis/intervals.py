@@ -1,4 +1,5 @@
 """Means over seeds and samples, with what chance may have made of them."""
+import math
 from typing import List, NamedTuple, Optional, Tuple
 
 import numpy as np
@@ -56,7 +57,7 @@ class Judge(NamedTuple):
             count = p * (1 - p) / found.error**2
         t = float(stats.t.ppf((1 + level) / 2, found.freedom))
         middle = (p + t**2 / 2 / count) / (1 + t**2 / count)
-        reach = t / (1 + t**2 / count) * np.sqrt(
+        reach = t / (1 + t**2 / count) * math.sqrt(
             p * (1 - p) / count + t**2 / 4 / count**2)
         return [p, max(0., middle - reach), min(1., middle + reach)]
 
@@ -70,8 +71,8 @@ class Judge(NamedTuple):
         that none ever will.
         """
         found, count = self._found(right, other)
-        error = np.hypot(found.error * count, 1) / (count + 2)
-        found = found._replace(error=float(error))
+        error = math.hypot(found.error * count, 1) / (count + 2)
+        found = found._replace(error=error)
         low, high = found.interval(level)
         return [found.estimate, max(-1., low), min(1., high)]
 
