@@ -13,18 +13,21 @@ import pytest
 
 from tests.media_utils import tone, write_clip
 
-# A recogniser of MMAction2 as it is, but for the number of classes.
+# A recogniser of MMAction2 as it is, but small and without 250 views in tests.
 RECOGNISER = """
 _base_ = ['mmaction::recognition/tsn/tsn_imagenet-pretrained-r50_8xb32-1x1x3-\
 100e_kinetics400-rgb.py']
-model = dict(cls_head=dict(num_classes=2))
+model = dict(
+    backbone=dict(depth=18, pretrained=None),
+    cls_head=dict(num_classes=2, in_channels=512))
+test_dataloader = _base_.val_dataloader
 """
 MINE = """
 _base_ = ['mmbalance_plugin::joint_multiple_features.py']
 train_cfg = dict(max_epochs=2)
 model = dict(head=dict(type='mmbalance_plugin.SumHead'))
 """
-SMALL = 'max_epochs=1 model.encoders.visual.backbone.pretrained=None ' + \
+SMALL = 'max_epochs=1 ' + \
     ' '.join(f'{split}_dataloader.{option}'
              for split in ('train', 'val', 'test')
              for option in ('batch_size=2', 'num_workers=0',

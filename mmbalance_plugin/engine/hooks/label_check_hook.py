@@ -9,6 +9,7 @@ from mmengine.logging import print_log
 from ...models.wrappers import recognizer_of
 from ...registry import HOOKS
 from ...utils.class_numbers import class_numbers, integers
+from .first_sample import try_encoders
 
 #: Of data sets that do not list their labels, so many samples are looked at.
 _LOOKED_AT = 20_000
@@ -20,7 +21,8 @@ class LabelCheckHook(Hook):
 
     Test data are built for it when training starts, so that what is wrong
     with them is known before the end. Models without ``head.num_classes`` are
-    not checked.
+    not checked. When training starts, a sample goes through all encoders
+    (:func:`try_encoders`), also those whose stage comes late.
     """
 
     priority = 'VERY_HIGH'
@@ -30,6 +32,7 @@ class LabelCheckHook(Hook):
 
     def before_train(self, runner) -> None:
         self._check(runner, 'train', 'val', 'test')
+        try_encoders(recognizer_of(runner.model), runner.train_dataloader)
 
     def before_val(self, runner) -> None:
         self._check(runner, 'val')
