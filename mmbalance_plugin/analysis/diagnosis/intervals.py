@@ -36,7 +36,7 @@ class Judge(NamedTuple):
 
     def mean(self, values: np.ndarray, level: float = .95) -> Interval:
         """Mean of any numbers: estimate and bounds at a level."""
-        found, _ = self._found(values, 0.)
+        found, *_ = self._found(values, 0.)
         return [found.estimate, *found.interval(level)]
 
     def rate(self, right: np.ndarray, level: float = .95) -> Interval:
@@ -51,7 +51,7 @@ class Judge(NamedTuple):
             \frac{p + t^2 / 2n \pm t \sqrt{p (1 - p) / n + t^2 / 4n^2}}
             {1 + t^2 / n}.
         """
-        found, count = self._found(right, 0.)
+        found, count, _ = self._found(right, 0.)
         p = found.estimate
         if found.error:
             count = p * (1 - p) / found.error**2
@@ -70,15 +70,15 @@ class Judge(NamedTuple):
         half the weight, so that samples none of which differs do not prove
         that none ever will.
         """
-        found, count = self._found(right, other)
+        found, _, count = self._found(right, other)
         error = math.hypot(found.error * count, 1) / (count + 2)
         found = found._replace(error=error)
         low, high = found.interval(level)
         return [found.estimate, max(-1., low), min(1., high)]
 
     def _found(self, values: np.ndarray, against: object
-               ) -> Tuple[Difference, float]:
-        """The difference, and of how many sources it is."""
+               ) -> Tuple[Difference, float, int]:
+        """The difference, and of how many sources and samples it is."""
         own, other = np.broadcast_arrays(
             np.asarray(values, float), np.asarray(against, float))
         there = ~np.isnan(own + other).any(axis=0)
@@ -96,4 +96,4 @@ class Judge(NamedTuple):
         # Accuracy's: the sum of the values over their number.
         paired = Paired(sums(own), sums(other))
         return (difference([paired], MEASURES['acc/top1']),
-                float(paired.method.shape[1]))
+                float(paired.method.shape[1]), int(there.sum()))
