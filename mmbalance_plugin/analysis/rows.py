@@ -97,10 +97,11 @@ def make_rows(records: Sequence[Record]) -> List[Row]:
 
 
 def _names(options: Dict[Key, List[str]]) -> Dict[Key, str]:
-    """The config's name, with options that not all rows of it have."""
+    """The config's name, with options that not all rows of its data have."""
     names = {}
     for (stem, key), own in options.items():
-        same = [set(o) for (s, _), o in options.items() if s == stem]
+        same = [set(o) for (other, _), o in options.items()
+                if data_of(other) == data_of(stem)]
         shared = set.intersection(*same)
         differing = [last_part(o) for o in own if o not in shared]
         names[stem, key] = ' '.join([stem, *dict.fromkeys(differing)])
