@@ -3,8 +3,10 @@ import argparse
 import multiprocessing
 import os
 import sys
+import threading
 import traceback
 from concurrent import futures
+from multiprocessing import connection
 from pathlib import Path
 from typing import (
     Any,
@@ -37,6 +39,7 @@ _PRELOAD = [
     # By the first optimiser and the visualizer.
     'torch._dynamo', 'matplotlib.pyplot', 'matplotlib.backends.backend_agg'
 ]
+_ONE_READER = threading.Lock()
 # Before anything starts threads; inherited by the runs.
 _ONE_THREAD = dict(OMP_NUM_THREADS='1', MKL_NUM_THREADS='1')
 
@@ -156,10 +159,7 @@ def on_this_machine(runs: Sequence[Run], jobs: int) -> Iterator[Outcome]:
     context = processes()
 
     def in_a_process(run: Run) -> Optional[str]:
-        process = context.Process(target=_entry, args=(run, ))
-        process.start()
-        process.join()
-        return _failure(run, process.exitcode)
+        return _failure(run, exit_code(context, _entry, run))
 
     with futures.ThreadPoolExecutor(jobs) as pool:
         waiting: Dict[futures.Future, Run] = {
@@ -169,6 +169,28 @@ def on_this_machine(runs: Sequence[Run], jobs: int) -> Iterator[Outcome]:
                 yield waiting[future], future.result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def exit_code(context: Any, target: Callable, *args: Any) -> Optional[int]:
+    """Call a function in a process of its own; for threads.
+
+    Args:
+        context (BaseContext): What starts the process.
+        target (Callable): Of the arguments.
+        args (Any): To be pickled.
+
+    Returns:
+        int: 0, or how the process ended; negative of a signal.
+    """
+    process = context.Process(target=target, args=args)
+    # A start looks at all children, too: a status that two threads read at
+    # once is lost to one of them, which takes the process for a failed one.
+    with _ONE_READER:
+        process.start()
+    connection.wait([process.sentinel])
+    with _ONE_READER:
+        process.join()
+    return process.exitcode
 
 
 def _entry(run: Run) -> None:
