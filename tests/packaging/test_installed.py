@@ -54,13 +54,15 @@ train udi.py --cfg-options {SMALL}
 def environment(wheel, tmp_path_factory):
     """Folder of the programs of an environment that has the wheel."""
     folder = tmp_path_factory.mktemp('environment')
+    # A working tree in PYTHONPATH would count as installed.
+    env = {k: v for k, v in os.environ.items() if k != 'PYTHONPATH'}
     subprocess.run([sys.executable, '-m', 'venv', folder], check=True)
     # On a machine without a GPU, the build of torch without CUDA is the one
     # to take; it is what runs here. Nothing else is pinned.
     for wanted in (f'torch=={version("torch").split("+")[0]}',
                    f'{wheel}[mmcv-lite]'):
         subprocess.run([folder / 'bin/pip', 'install', '-q', wanted],
-                       check=True)
+                       check=True, env=env)
     yield folder / 'bin'
     shutil.rmtree(folder)
 
