@@ -12,7 +12,7 @@ from mmbalance_plugin.registry import DATASETS
 
 NAMES = ('one', 'two', 'three', 'four')
 #: Training and validation samples, where they are not these.
-SIZES = dict(small=(100, 50), tiny=(600, 40))
+SIZES = dict(small=(100, 50), tiny=(600, 40), lacking=(600, 1000))
 
 
 @TRANSFORMS.register_module()
@@ -264,7 +264,18 @@ def mistaken(rng, size):
     return (bent(rng, shown, 14, .8), clusters(rng, shown, 26, 1.2, .1)), y
 
 
-LAST = dict(mistaken=mistaken)
+def waves(rng, size):
+    """Three samples of ten show any class, the same in both, and either
+    shows it plainly: a fusion has nothing to gain. The second is the phase
+    of a faint wave."""
+    y = rng.integers(8, size=size)
+    shown = np.where(rng.random(size) < .3, rng.integers(8, size=size), y)
+    turns = 3 * np.arange(40) / 40 + shown[:, None] / 8
+    wave = np.cos(2 * np.pi * turns) + .6 * rng.normal(size=turns.shape)
+    return (bent(rng, shown, 18, .4), .1 * wave), y
+
+
+LAST = dict(mistaken=mistaken, waves=waves)
 MAKES = dict(seen=SEEN, other=OTHER, third=THIRD, outside=OUTSIDE,
              fresh=FRESH, last=LAST)
 KINDS = dict(
@@ -274,9 +285,9 @@ KINDS = dict(
     label_noise='balanced', three_bits='pair', constant='useless',
     copied='imbalanced', common='imbalanced', nothing='unknown',
     tiny='unknown', lacking='imbalanced', redundant='imbalanced',
-    mistaken='imbalanced')
+    mistaken='imbalanced', waves='imbalanced')
 #: Of those that are imbalanced, where mending it gains nothing.
-NO_GAIN = ('copied', 'common')
+NO_GAIN = ('copied', 'common', 'waves')
 
 
 def config(truth, make, epochs=15):
