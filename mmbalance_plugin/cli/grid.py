@@ -138,7 +138,8 @@ def make_grid(configs: Sequence[str], options: Sequence[str],
         list[Run]: In the order in which to train.
 
     Raises:
-        UsageError: Two of them are the same run.
+        UsageError: Two of them are the same run, or one is never judged on
+            the split.
     """
     for name, values in (('--seeds', seeds), ('--folds', folds)):
         twice = [v for v in values if list(values).count(v) > 1]
@@ -150,7 +151,14 @@ def make_grid(configs: Sequence[str], options: Sequence[str],
     rows: Dict[str, Tuple[str, Tuple[str, ...], str]] = {}
     for spec, (config, *own) in zip(configs, settings):
         own = [*options, *own]
-        key = key_of(resolve(config, own, folds[0] if folds else None))
+        cfg = resolve(config, own, folds[0] if folds else None)
+        judged = where.get('split', 'test')
+        lacks = [name for name in (f'{judged}_dataloader',
+                                   f'{judged}_evaluator') if not cfg.get(name)]
+        if lacks:
+            raise UsageError(f'{config} has no {" and no ".join(lacks)}, so '
+                             'there would be nothing to compare')
+        key = key_of(cfg)
         if key in rows:
             raise UsageError(f'{spec} is the same setting as '
                              f'{rows[key][0]}: name it once')

@@ -27,6 +27,7 @@ from .grid import Run, key_of, resolve
 from .launch import apply_train_args, runner_of
 
 OUTPUT = 'output.txt'
+_SEE = ' (see '
 #: A finished run, and what went wrong if it failed.
 Outcome = Tuple[Run, Optional[str]]
 # Imported once by the process that those of the runs are forked from.
@@ -109,22 +110,26 @@ def perform_all(runs: Sequence[Run],
         start (Callable): Performs some, such as :func:`on_this_machine`.
 
     Returns:
-        list[str]: What failed, and why.
+        list[str]: What failed, and why; a row's runs that ended with the
+        same words are one.
     """
     left = [run for run in runs if not run.record.is_file()]
     print(f'{len(runs)} runs, {len(runs) - len(left)} finished before')
     if not left:
         return []
     os.environ.update(_ONE_THREAD)
-    failed = []
+    failed: Dict[Tuple[str, str], List[str]] = {}
     with progress(len(left), 'training') as advance:
         for run, error in start(left):
             print(f'{run}: {f"failed: {error}" if error else "done"}',
                   flush=True)
             if error:
-                failed.append(f'{run}: {error}')
+                why = error.split(_SEE)[0].replace(str(run.work_dir), '')
+                failed.setdefault((run.row, why), []).append(
+                    f'{run}: {error}')
             advance()
-    return failed
+    return [first + (f'; {len(others)} more of it did' if others else '')
+            for first, *others in failed.values()]
 
 
 # ---- on this machine ----------------------------------------------------
@@ -219,7 +224,7 @@ def _failure(run: Run, status: Optional[int]) -> Optional[str]:
         if path.is_file() else []
     last = next((line for line in reversed(lines) if line.strip()), '')
     ended = f'killed by signal {-status}' if status and status < 0 else last
-    return f'{ended} (see {path})'
+    return f'{ended}{_SEE}{path})'
 
 
 # ---- on a cluster -------------------------------------------------------
@@ -252,6 +257,6 @@ def by_submitit(runs: Sequence[Run], jobs: int, cluster: str,
     for job in submitit.helpers.as_completed(list(waiting)):
         failure = job.exception()
         yield waiting[job], None if failure is None else (
-            f'{str(failure).strip().splitlines()[-1]} '
-            f'(see {job.paths.stderr})')
+            f'{str(failure).strip().splitlines()[-1]}'
+            f'{_SEE}{job.paths.stderr})')
 

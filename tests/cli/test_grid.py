@@ -16,6 +16,7 @@ optim_wrapper = dict(lr=lr)
 train_dataloader = dict(dataset=dict(
     type='RepeatDataset', dataset=dict(type='Toy', fold=0)))
 test_dataloader = dict(dataset=dict(type='Toy', fold=0))
+test_evaluator = dict(type='Metric')
 work_dir = '{work_dir}'
 randomness = dict(seed=0)
 """
@@ -84,8 +85,10 @@ def test_options_for_one_config_and_for_all():
      'a.py::optim_wrapper.lr=0.1 is the same setting as a.py'),
     (dict(configs=['a.py'], seeds=[0, 1, 0]), '--seeds: 0 is given twice'),
     (dict(configs=['a.py'], folds=[1, 1]), '--folds: 1 is given twice'),
+    (dict(configs=['a.py', 'plain.py']),
+     'plain.py has no test_dataloader and no test_evaluator'),
 ])
-def test_nothing_is_run_twice(args, message):
+def test_nothing_is_run_twice_or_in_vain(args, message):
     with pytest.raises(UsageError, match=message):
         grid(**args)
 

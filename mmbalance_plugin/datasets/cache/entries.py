@@ -66,7 +66,8 @@ def _kept(key: str, value: Any) -> Any:
         return value
     raise TypeError(
         f'"{key}" cannot be cached: it is a {type(value).__name__}; arrays, '
-        'tensors, numbers, strings and flat lists of these can')
+        'tensors, numbers, strings and flat lists of these last two can '
+        '(FormatShape makes one array of frames)')
 
 
 def encode_entry(key: str, values: Dict[str, Any]) -> List[Any]:
