@@ -92,20 +92,27 @@ def to_csv(comparisons: Sequence[Comparison]) -> str:
 
 
 def command(rows: Sequence[Row]) -> str:
-    """The command line that gives these rows.
+    """The command lines that give these rows.
 
-    Configs that all have the same several settings take a line for each
-    setting.
+    Rows of other seeds or folds take a line of their own; configs that all
+    have the same several settings take one for each setting.
     """
+    alike: Dict[Any, List[Row]] = {}
+    for row in rows:
+        runs = frozenset((r.fold, r.seed) for r in row.records)
+        alike.setdefault(runs, []).append(row)
+    return '\n'.join(line for own in alike.values() for line in _lines(own))
+
+
+def _lines(rows: Sequence[Row]) -> List[str]:
     settings: Dict[Tuple[str, ...], Dict[str, Row]] = {}
     for row in rows:
         configs = settings.setdefault(tuple(row.options), {})
         configs[row.records[0].config] = row
     first, *others = settings.values()
     if len(first) > 1 and all(o.keys() == first.keys() for o in others):
-        return '\n'.join(_command_line(list(s.values()))
-                         for s in settings.values())
-    return _command_line(rows)
+        return [_command_line(list(s.values())) for s in settings.values()]
+    return [_command_line(rows)]
 
 
 def _command_line(rows: Sequence[Row]) -> str:

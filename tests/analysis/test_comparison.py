@@ -290,6 +290,12 @@ def test_configs_of_the_same_settings_take_a_command_for_each(tmp_path):
         'python tools/compare.py configs/joint_av_digits.py '
         f'configs/udi_av_digits.py --seeds 0{end}'
         for end in ('', ' --cfg-options a=1 b=2')]
+    # None is said to have seeds that it does not.
+    write(tmp_path, 'udi_av_digits', 1, TARGETS, TARGETS, options=())
+    lines = command(make_rows(read_records([str(tmp_path)]))).split('\n')
+    assert 'python tools/compare.py configs/udi_av_digits.py ' \
+        '--seeds 0 1' in lines
+    assert len(lines) == 2 and sum('--seeds 0 1' in x for x in lines) == 1
 
 
 def test_accuracy_by_what_was_there_is_a_column_each(tmp_path):
