@@ -22,7 +22,7 @@ from pathlib import Path
 
 from mmbalance_plugin.cli.arguments import add_verbose
 from mmbalance_plugin.cli.command import UsageError, command
-from mmbalance_plugin.cli.grid import Run, make_grid
+from mmbalance_plugin.cli.grid import Run, check_baseline, make_grid
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -168,6 +168,8 @@ def main() -> int:
         records = read_records(args.stores)
     else:
         args.store = args.store or args.out
+        if args.baseline:
+            check_baseline(args.configs, args.baseline)
         where = dict(out=args.out, store=args.store,
                      keep=args.keep_checkpoints)
         failed = tune(args, where) if args.tune else []

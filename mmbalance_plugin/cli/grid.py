@@ -168,6 +168,24 @@ def make_grid(configs: Sequence[str], options: Sequence[str],
             for fold in cells for row in rows.values()]
 
 
+def check_baseline(configs: Sequence[str], baseline: str) -> None:
+    """Refuse a baseline that no run will be of, as far as names tell.
+
+    Args:
+        configs (Sequence[str]): See :func:`make_grid`.
+        baseline (str): What rows are to be held against.
+
+    Raises:
+        UsageError: Lists the methods that there will be.
+    """
+    from ..analysis.rows import data_of, without_data
+    stems = {Path(spec.split('::')[0]).stem for spec in configs}
+    methods = {without_data(stem, data_of(stem)) for stem in stems}
+    if baseline.split(' ')[0] not in stems | methods:
+        raise UsageError(f'--baseline: there will be no row {baseline!r}, '
+                         f'but {", ".join(sorted(methods))}')
+
+
 def _parsed(options: Sequence[str]) -> Optional[dict]:
     parser = argparse.ArgumentParser(prog='compare.py')
     add_cfg_options(parser)

@@ -6,7 +6,13 @@ import pytest
 from mmbalance_plugin.analysis import records
 from mmbalance_plugin.analysis.tables import tuning_table
 from mmbalance_plugin.cli.command import UsageError
-from mmbalance_plugin.cli.grid import Run, key_of, make_grid, resolve
+from mmbalance_plugin.cli.grid import (
+    Run,
+    check_baseline,
+    key_of,
+    make_grid,
+    resolve,
+)
 from mmbalance_plugin.cli.tuning import choose, tuning_specs
 
 CONFIG = """
@@ -91,6 +97,14 @@ def test_options_for_one_config_and_for_all():
 def test_nothing_is_run_twice_or_in_vain(args, message):
     with pytest.raises(UsageError, match=message):
         grid(**args)
+
+
+def test_a_baseline_that_nobody_trains_is_refused_at_once():
+    configs = ['configs/joint_av_digits.py::a=1', 'mine/toy.py']
+    for name in ('joint', 'joint a=1', 'joint_av_digits', 'toy'):
+        check_baseline(configs, name)
+    with pytest.raises(UsageError, match="no row 'udi', but joint, toy"):
+        check_baseline(configs, 'udi')
 
 
 def test_every_config_has_as_many_settings(tmp_path):
