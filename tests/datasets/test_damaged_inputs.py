@@ -1,11 +1,8 @@
 """Two hundred damaged inputs: each is named or counted, none kills."""
-import gc
 import json
-import multiprocessing
 import os
 import shutil
 import stat
-import threading
 
 import numpy as np
 import pytest
@@ -15,6 +12,7 @@ from torch.utils.data import DataLoader
 from mmbalance_plugin.datasets.audio_visual_dataset import AudioVisualDataset
 from mmbalance_plugin.datasets.av_annotation import AnnotationError
 from mmbalance_plugin.media import MediaError
+from tests.left_over import nothing_left
 from tests.media_utils import flip_bits, tone, truncate, write_clip
 
 PIPELINE = [
@@ -151,19 +149,16 @@ def test_certain_damage_is_always_named(damaged):
 def test_an_epoch_with_workers_goes_through(damaged, capfd):
     """Counted skips, full batches, and nothing left behind."""
     folder, names = damaged
-    before = threading.active_count()
-    dataset = build(folder, names, missing='skip')
-    assert len(dataset) + len(dataset.skipped) == len(names)
-    loader = DataLoader(
-        dataset, batch_size=8, num_workers=2, collate_fn=pseudo_collate,
-        timeout=120, shuffle=True)
-    # A worker that crashes or hangs is an error of the loader.
-    seen = sum(len(batch['data_samples']) for batch in loader)
-    assert seen == len(dataset)
-    del loader
-    gc.collect()
-    assert not multiprocessing.active_children()
-    assert threading.active_count() == before
+    with nothing_left():
+        dataset = build(folder, names, missing='skip')
+        assert len(dataset) + len(dataset.skipped) == len(names)
+        loader = DataLoader(
+            dataset, batch_size=8, num_workers=2, collate_fn=pseudo_collate,
+            timeout=120, shuffle=True)
+        # A worker that crashes or hangs is an error of the loader.
+        seen = sum(len(batch['data_samples']) for batch in loader)
+        assert seen == len(dataset)
+        del loader
     report = capfd.readouterr().out
     assert f'{len(dataset.skipped)} of {len(names)} clips cannot be' in report
     # Damage behind a good header is found, and counted, by the workers.

@@ -1,5 +1,4 @@
 """What becomes of clips that lack a part, or are damaged."""
-import multiprocessing
 import re
 import shutil
 
@@ -16,6 +15,7 @@ from tests.datasets.av_clips import (
     build,
     write_clips,
 )
+from tests.left_over import nothing_left
 from tests.media.real_clips import real_clip
 from tests.media_utils import tone, write_clip
 
@@ -176,12 +176,13 @@ def test_errors_of_workers_name_the_clip(folder):
     dataset = build(folder, 'path,label\nmute.mp4,0\n', PIPELINE)
     loader = DataLoader(
         dataset, num_workers=1, collate_fn=pseudo_collate, timeout=60)
-    batches = iter(loader)
-    with pytest.raises(MissingStreamError, match='mute.mp4: has no sound'):
-        next(batches)
-    with pytest.raises(StopIteration):
-        next(batches)
-    assert not multiprocessing.active_children()
+    with nothing_left():
+        batches = iter(loader)
+        with pytest.raises(
+                MissingStreamError, match='mute.mp4: has no sound'):
+            next(batches)
+        with pytest.raises(StopIteration):
+            next(batches)
 
 
 def test_workers_give_what_the_main_process_gives(folder):
