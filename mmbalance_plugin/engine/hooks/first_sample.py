@@ -19,7 +19,8 @@ def try_encoders(model: Any, dataloader: Any) -> None:
         dataloader (DataLoader): Whose first sample it is.
 
     Raises:
-        ValueError: An encoder gives other channels than it says.
+        ValueError: An encoder gives other channels than it says, or an input
+            has none.
         RuntimeError: One cannot take its input; the command line says which.
     """
     if not isinstance(model, MultimodalRecognizer):
@@ -30,5 +31,6 @@ def try_encoders(model: Any, dataloader: Any) -> None:
         samples = dataset.__getitems__([0, 0]) if hasattr(
             dataset, '__getitems__') else [dataset[0]] * 2
         data = model.data_preprocessor(dataloader.collate_fn(samples), False)
+        model.check_known(data['inputs'], 'there is no encoder for the inputs')
         for name, value in data['inputs'].items():
             model.encoders[name](value)

@@ -120,8 +120,8 @@ class MultimodalRecognizer(InitialWeights, UnimodalScores, Stepping):
                 encoders disagree on the batch size.
         """
         names = self.active if modalities is None else tuple(modalities)
-        self._check_known(names, 'asked to encode')
-        self._check_known(inputs, 'there is no encoder for the inputs')
+        self.check_known(names, 'asked to encode')
+        self.check_known(inputs, 'there is no encoder for the inputs')
         missing = [name for name in names if name not in inputs]
         if missing:
             raise ValueError(

@@ -97,7 +97,7 @@ class TrainedParts(SeededParts):
             terms = self._own_terms if objective is None else \
                 self._build_terms(objective)
             needed = {m for term in terms for m in term.needs(self)}
-            self._check_known(needed, 'the objective needs')
+            self.check_known(needed, 'the objective needs')
         except Exception:  # A refused stage changes nothing.
             self.parts, self.trained = before
             raise
@@ -254,7 +254,7 @@ class TrainedParts(SeededParts):
             this modality or no other modality. The modules themselves, not
             copies.
         """
-        self._check_known((modality, ), 'asked for')
+        self.check_known((modality, ), 'asked for')
         modules = nn.ModuleDict(dict(encoder=self.encoders[modality]))
         if self.head.branches is not None:
             modules['head'] = self.head.branches[modality]
@@ -287,7 +287,7 @@ class TrainedParts(SeededParts):
             term.bind(self)
         return terms
 
-    def _check_known(self, names: Iterable[str], verb: str) -> None:
+    def check_known(self, names: Iterable[str], verb: str) -> None:
         unknown = [name for name in names if name not in self.modalities]
         if unknown:
             raise ValueError(f'{verb} {unknown}, but the modalities are '

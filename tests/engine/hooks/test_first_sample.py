@@ -21,6 +21,14 @@ def test_an_encoder_of_a_later_stage(tmp_path, key, value, error):
     assert runner.train_loop.iter == 0
 
 
+def test_an_input_without_an_encoder(tmp_path):
+    cfg = digits_cfg(tmp_path, dict(max_epochs=1), n_train=32, n_val=32)
+    del cfg.model.encoders['visual']
+    with pytest.raises(ValueError, match=r"no encoder for the inputs "
+                       r"\['visual'\], but the modalities are \['audio'\]"):
+        Runner.from_cfg(cfg).train()
+
+
 def test_nothing_else_changes(tmp_path):
     runner = Runner.from_cfg(digits_cfg(tmp_path, UDI, n_train=32, n_val=32))
     before, state = weights(runner), torch.get_rng_state()
