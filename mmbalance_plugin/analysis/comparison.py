@@ -108,7 +108,7 @@ def compare(rows: Sequence[Row],
     found = []
     for data in dict.fromkeys(row.data for row in rows):
         own = [row for row in rows if row.data == data]
-        against = _named(own, baseline or BASELINE)
+        against = _named(own, baseline) if baseline else _joint(own, data)
         apart = against is None and not baseline
         if apart:  # there with options only, each for rows that share them
             against = min((row for row in own
@@ -136,6 +136,13 @@ def compare(rows: Sequence[Row],
 
 def _named(rows: Sequence[Row], name: str) -> Optional[Row]:
     return next((row for row in rows if name in (row.name, row.method)), None)
+
+
+def _joint(rows: Sequence[Row], data: str) -> Optional[Row]:
+    """The row that is called so; of configs of one's own, ``joint_...``."""
+    own = [row for row in rows
+           if not data and row.name.startswith(f'{BASELINE}_')]
+    return _named(rows, BASELINE) or (own[0] if len(own) == 1 else None)
 
 
 def _findings(rows: Sequence[Row], baseline: Row,

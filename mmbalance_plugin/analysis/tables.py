@@ -16,7 +16,7 @@ from .cells import (
     score_cells,
     signed,
 )
-from .comparison import Comparison, Finding, measure_of
+from .comparison import BASELINE, Comparison, Finding, measure_of
 from .measures import MEASURES
 from .rows import Row
 
@@ -45,6 +45,10 @@ def to_markdown(comparison: Comparison,
         texts.append(
             f'No differences in {comparison.metric}, which is no function of '
             f'sums over samples; there are some with {", ".join(others)}.')
+    elif not (comparison.data or comparison.baseline) and comparison.rows[1:]:
+        texts.append(
+            f'No differences: no row is called {BASELINE}; `--baseline` takes '
+            f'{", ".join(f"`{row.method}`" for row in comparison.rows)}.')
     texts.append(_origin(comparison))
     return '\n\n'.join(texts) + '\n'
 

@@ -136,6 +136,20 @@ def test_what_is_not_there_is_named(store, tmp_path):
         of(tmp_path / 'nowhere')
 
 
+def test_the_baseline_of_data_of_ones_own(tmp_path):
+    for seed in range(3):
+        for name in ('udi_mine', 'joint_mine', 'ogm_mine'):
+            write(tmp_path, name, seed, wrong(.3, seed), TARGETS)
+    found, = of(tmp_path)
+    assert found.baseline.name == 'joint_mine' and len(found.findings) == 2
+    for seed in range(3):  # two of that name: nobody can tell which
+        write(tmp_path, 'joint_wide', seed, wrong(.3, seed), TARGETS)
+    found, = of(tmp_path)
+    assert found.baseline is None
+    assert ('no row is called joint; `--baseline` takes `joint_mine`, '
+            '`joint_wide`, `ogm_mine`') in to_markdown(found)
+
+
 def test_samples_of_one_source_are_resampled_together(tmp_path):
     source = np.repeat(np.arange(20), 10)
     hard = np.random.default_rng(0).permutation(20)[:6]
