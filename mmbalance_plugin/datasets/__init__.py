@@ -8,6 +8,7 @@ from .determinism import is_deterministic, why_random
 from .htad_dataset import HTADDataset
 from .mnist_halves_dataset import MNISTHalvesDataset
 from .multiple_features_dataset import MultipleFeaturesDataset
+from .own_arrays_dataset import OwnArraysDataset
 from .prepared_array_dataset import PreparedArrayDataset
 from .prepared_clips_dataset import (
     CremaDDataset,
@@ -24,7 +25,7 @@ __all__ = [
     'AVDigitsDataset', 'ArrayDataset', 'Arrays', 'AudioVisualDataset',
     'CGMNISTDataset', 'CremaDDataset', 'FlowDecode', 'HTADDataset',
     'KineticsSoundsDataset', 'MNISTHalvesDataset', 'MultipleFeaturesDataset',
-    'OwnClipsDataset', 'PreparedArrayDataset', 'PreparedClipsDataset',
-    'SplitFlow', 'UCF101Dataset', 'VGGSoundDataset', 'WatchDataset',
-    'collate_arrays', 'is_deterministic', 'why_random'
+    'OwnArraysDataset', 'OwnClipsDataset', 'PreparedArrayDataset',
+    'PreparedClipsDataset', 'SplitFlow', 'UCF101Dataset', 'VGGSoundDataset',
+    'WatchDataset', 'collate_arrays', 'is_deterministic', 'why_random'
 ]

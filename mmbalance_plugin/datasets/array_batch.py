@@ -87,6 +87,7 @@ def _plain_packing(dataset: Any) -> Optional[PackMultimodalInputs]:
     plain = (
         all(m == key for m, key in packing.inputs.items())
         and not packing.algorithm_keys and not packing.drop
+        and not dataset.absent
         and not {'label', 'needed', *inputs}.intersection(packing.meta_keys)
         and all(getattr(dataset, m).__module__ in _PLAIN for m in _ITEM))
     return packing if plain else None

@@ -40,19 +40,24 @@ class Arrays(NamedTuple):
             recording it was made from; ``(n, )`` each.
         owners (Dict[str, str]): Id -> the modality that it is about.
             Others are about all modalities of the sample.
+        absent (Dict[str, ndarray]): Modality -> which samples lack it, bool
+            ``(n, )``, whatever ``inputs`` have in their place. Those that
+            are not named are there.
     """
 
     inputs: Dict[str, Tensor]
     labels: Tensor
     ids: Dict[str, np.ndarray] = {}
     owners: Dict[str, str] = {}
+    absent: Dict[str, np.ndarray] = {}
 
     def take(self, index: Tensor) -> 'Arrays':
         """Select samples."""
         return self._replace(
             inputs={m: x[index] for m, x in self.inputs.items()},
             labels=self.labels[index],
-            ids={k: x[index.numpy()] for k, x in self.ids.items()})
+            ids={k: x[index.numpy()] for k, x in self.ids.items()},
+            absent={m: x[index.numpy()] for m, x in self.absent.items()})
 
     def exchanged(self, seed: int) -> 'Arrays':
         """Exchange pairs, see :func:`exchanged_within_class`.
@@ -73,7 +78,8 @@ class Arrays(NamedTuple):
         return self._replace(
             inputs={m: x[torch.from_numpy(origin[m])]
                     for m, x in self.inputs.items()},
-            ids=ids)
+            ids=ids,
+            absent={m: x[origin[m]] for m, x in self.absent.items()})
 
 
 class ArrayDataset(SelectiveLoading, BaseDataset):
@@ -171,6 +177,12 @@ class ArrayDataset(SelectiveLoading, BaseDataset):
 
     @property
     @force_full_init
+    def absent(self) -> Dict[str, np.ndarray]:
+        """Dict[str, ndarray]: Which samples lack a modality."""
+        return self._arrays.absent
+
+    @property
+    @force_full_init
     def ids(self) -> Dict[str, np.ndarray]:
         """Dict[str, ndarray]: What every sample was made from."""
         return self._arrays.ids
@@ -217,6 +229,10 @@ class ArrayDataset(SelectiveLoading, BaseDataset):
         rows = {m: list(x) for m, x in arrays.inputs.items()}
         rows['label'] = list(per_sample(arrays.labels))
         rows.update({k: x.tolist() for k, x in arrays.ids.items()})
+        if arrays.absent:
+            rows['masked_keys'] = [
+                {m for m, gap in zip(arrays.absent, gaps) if gap}
+                for gaps in zip(*arrays.absent.values())]
         return rows
 
     def get_cat_ids(self, idx: int) -> List[int]:
