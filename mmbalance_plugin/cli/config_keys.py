@@ -4,6 +4,7 @@ A config may hold helper variables of any name, so that only a name close to
 one that is read is taken for a mistake.
 """
 import inspect
+from pathlib import Path
 from typing import (
     Any,
     Callable,
@@ -17,6 +18,7 @@ from typing import (
 
 from mmengine.config import Config
 
+from ..shipped import shipped_root
 from .command import UsageError
 from .near import near
 
@@ -108,6 +110,47 @@ def refuse_near_misses(cfg: Config, options: dict) -> None:
                     raise UsageError(f'--cfg-options {option}: ' + _sentence(
                         path, key, owner, meant))
             path = f'{path}.{key}' if path else key
+
+
+def unused_parts(cfg: Config) -> List[str]:
+    """Find parts of inherited methods that the config does not use.
+
+    A file of ``_base_/methods/`` only names them; the config that inherits
+    from it says where they go. Without that it trains, and by another method.
+
+    Args:
+        cfg (Config): Read from a file.
+
+    Returns:
+        list[str]: One sentence for each.
+    """
+    folder = shipped_root() / 'configs/_base_/methods'
+    used = set(_types([cfg.get(key) for key in (
+        'model', 'train_cfg', 'optim_wrapper', 'custom_hooks')]))
+    problems = {}
+    # MMEngine puts the name of each file that it reads above its text.
+    for path in map(Path, cfg.text.split('\n')):
+        parts = Config.fromfile(path) if path.parent == folder else {}
+        for name, part in parts.items():
+            types = set(_types(part))
+            # A head may well be another one, and so may a loop.
+            if types and not types & used and not name.endswith(
+                    ('_head', 'train_cfg')):
+                problems[name] = (
+                    f'nothing uses "{name}" of {path.name}, so that this '
+                    f'config trains without it; {path.stem}_av_digits.py of '
+                    'the package shows where it goes')
+    return list(problems.values())
+
+
+def _types(part: Any) -> Iterator[Any]:
+    """What a part of a config builds, at any depth."""
+    if isinstance(part, dict):
+        if isinstance(part.get('type'), str):
+            yield part['type']
+        part = list(part.values())
+    for inner in part if isinstance(part, (list, tuple)) else ():
+        yield from _types(inner)
 
 
 def import_custom_modules(cfg: Config) -> None:

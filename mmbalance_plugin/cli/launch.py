@@ -17,6 +17,7 @@ from .config_keys import (
     import_custom_modules,
     refuse_near_misses,
     unread_keys,
+    unused_parts,
 )
 from .environment import (
     quiet_console,
@@ -93,6 +94,12 @@ def apply_train_args(cfg: Config, args: argparse.Namespace) -> Config:
             finished run would be replaced.
         FileNotFoundError: The checkpoint to resume from is gone.
     """
+    for key in ('train_dataloader', 'train_cfg', 'optim_wrapper'):
+        if not cfg.get(key):
+            raise UsageError(
+                f'{cfg.filename} has no {key}: inherit from a method, such as '
+                "'mmbalance_plugin::_base_/methods/udi.py', beside what your "
+                'data fix')
     cfg.launcher = args.launcher
     cfg.setdefault('load_strict', True)
     if args.work_dir is not None:

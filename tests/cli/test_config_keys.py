@@ -10,6 +10,7 @@ from mmbalance_plugin.cli.command import UsageError
 from mmbalance_plugin.cli.config_keys import (
     refuse_near_misses,
     unread_keys,
+    unused_parts,
 )
 from mmbalance_plugin.cli.near import edits, near
 
@@ -169,9 +170,27 @@ class KeyHead:
         refuse_near_misses(cfg, {'model.head.widhts': 1})
 
 
-def test_every_shipped_config_is_free_of_them():
+def test_a_method_that_is_inherited_but_not_used(tmp_path, capsys):
+    inherits = ("_base_ = ['mmbalance_plugin::joint_av_digits.py',\n"
+                "    'mmbalance_plugin::_base_/methods/%s.py']\n")
+    for method, uses, name in (
+            ('ogm_ge', 'optim_wrapper = dict(**_base_.ogm, alpha=.3)', 'ogm'),
+            ('pmr', 'train_cfg = dict(stages=[dict(name="joint", '
+             'objective=_base_.pmr)])', 'pmr')):
+        file = tmp_path / 'mine.py'
+        file.write_text(inherits % method)
+        told, = unused_parts(Config.fromfile(file))
+        assert told.startswith(f'nothing uses "{name}" of {method}.py')
+        launch.load_config(file)
+        assert f'warning: {file}: {told}' in capsys.readouterr().err
+        file.write_text(inherits % method + uses)
+        assert unused_parts(Config.fromfile(file)) == []
+
+
+def test_every_shipped_config_is_free_of_them(capsys):
     files = [*(ROOT / 'configs').glob('*.py'),
              *sorted(MMACTION.glob('**/*.py'))[::12]]
     for file in files:
         if '_base_' not in file.parts:
             assert unread_keys(launch.load_config(file)) == [], file
+            assert capsys.readouterr().err == '', file

@@ -50,7 +50,7 @@ class StageSetup(EpochBasedTrainLoop):
             raise ValueError('how many epochs? Set max_epochs in train_cfg, '
                              "or at the config's top level")
         if max_epochs != int(max_epochs):
-            raise ValueError(f'max_epochs={max_epochs}: epochs are whole')
+            raise ValueError(f'max_epochs={max_epochs!r}: epochs are whole')
         self.default_epochs = int(max_epochs)
         self._wrapper_cfg = _recipe(runner.optim_wrapper, 'optim_wrapper')
         self._scheduler_cfg = _recipe(runner.param_schedulers,
@@ -94,8 +94,8 @@ class StageSetup(EpochBasedTrainLoop):
         if stages is None:
             stages = [dict(name='joint', train='all')]
         if not stages:
-            raise ValueError('stages=[] trains nothing: leave it out for one '
-                             'stage that trains everything')
+            raise ValueError('stages=[] trains nothing: list them, or leave '
+                             'it out for one stage that trains everything')
         return [
             Stage.from_cfg(cfg, self.model, self.default_epochs)
             for cfg in stages
