@@ -14,6 +14,7 @@ TOOLKIT_SPOKEN = (ValueError, RuntimeError, AssertionError)
 WORKER = re.compile(r'^Caught \w+ in .*?Original Traceback', re.DOTALL)
 FRAME = re.compile(r'^  File "(.+?)", line \d+', re.MULTILINE)
 NOT_REGISTERED = re.compile(r"^'?([\w.]+) is not in the (\S+) registry")
+OPERANDS = re.compile('not supported between instances|unsupported operand')
 ARGUMENTS = re.compile(r'\(\) (got an unexpected keyword|missing \d+ requir|'
                        r'got multiple values)')
 
@@ -38,6 +39,10 @@ def explain(error: BaseException) -> Optional[str]:
     if isinstance(error, KeyError) and module.endswith('.checkpoint_hook'):
         return (f'save_best names {text}, which validation does not give '
                 '(the lines "Epoch(val)" of the log list what it does)')
+    built = _being_built(error.__traceback__)
+    if built and isinstance(error, (TypeError, ValueError)) and (
+            raised_in == 'torch' or OPERANDS.search(text)):
+        return f'{built} cannot be built: {" ".join(text.split())}'
     own = type(error).__module__.partition('.')[0] == PACKAGE
     if WORKER.match(text):
         files = FRAME.findall(text)
@@ -90,6 +95,18 @@ def _given_to_a_backbone(traceback: Optional[TracebackType]
             given = None
         traceback = traceback.tb_next
     return given
+
+
+def _being_built(traceback: Optional[TracebackType]) -> Optional[str]:
+    """Class of the config that was being built."""
+    built = None
+    while traceback is not None:
+        frame = traceback.tb_frame
+        if frame.f_code.co_name == 'build_from_cfg':
+            name = frame.f_locals.get('obj_cls')
+            built = getattr(name, '__name__', built)
+        traceback = traceback.tb_next
+    return built
 
 
 def _raised_in(traceback: Optional[TracebackType]) -> str:

@@ -53,12 +53,16 @@ def load_config(name: str, cfg_options: Optional[dict] = None) -> Config:
     """
     config_packages.install()
     path = find_config(name)
+    if path.suffix not in ('.py', '.json', '.yaml', '.yml'):
+        raise UsageError(f'{path} is no config: they end with .py')
     with _naming(str(path)):
         cfg = Config.fromfile(path, import_custom_modules=False)
     if cfg_options:
         refuse_near_misses(cfg, cfg_options)
         with _naming('--cfg-options'):
             cfg.merge_from_dict(cfg_options)
+    for problem in filter(speaks, unused_parts(cfg)):
+        print(f'warning: {path}: {problem}', file=sys.stderr)
     if cfg.get('work_dir') is None:
         cfg.work_dir = os.path.join('.', 'work_dirs', path.stem)
     return cfg

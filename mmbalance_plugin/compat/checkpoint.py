@@ -146,6 +146,9 @@ def _load(original: Callable, cls: type, filename: str, *args,
                 'run, or keep only its weights: python -c "import torch; '
                 'torch.save(dict(state_dict=torch.load(SRC, '
                 "weights_only=False)['state_dict']), DST)\"") from error
+        if archive and 'is not in a subdirectory' in str(error):
+            raise DamagedCheckpointError(
+                f'{path} is an archive, but no checkpoint') from error
         if not local or (archive and 'StreamReader' not in str(error)):
             raise
         raise _damaged(path, ', incomplete or no checkpoint') from error

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from unittest import mock
 
+import numpy as np
 import pytest
 import torch
 
@@ -78,6 +79,16 @@ MISTAKES = dict(
            'without its scope (mmbalance_plugin.X)'),
     optimiser=('train', options('optim_wrapper.optimizer.type=Adm'), None,
                'no optimiser is called Adm; did you mean Adam?'),
+    learning_rate=('train', options('optim_wrapper.optimizer.lr=fast'), None,
+                   "SGD cannot be built: '<' not supported between"),
+    no_loop=('train', options('train_cfg=None'), None,
+             'toy.py has no train_cfg: inherit from a method, such as'),
+    archive_for_weights=(
+        'test', ['toy.py', 'x.npz'], lambda: np.savez('x.npz', a=1),
+        'x.npz is an archive, but no checkpoint'),
+    weights_for_a_config=('test', ['three.pth', 'toy.py'],
+                          weights_of_three_classes,
+                          'three.pth is no config: they end with .py'),
     data=('train', options(
         f'{DATA}type=mmbalance_plugin.AVDigitsDataset', f'{DATA}split=train',
         f'{DATA}data_root=nowhere'), None,

@@ -96,6 +96,9 @@ class MultimodalDataPreprocessor(MultiModalDataPreprocessor):
         return prepare(data, training)
 
     def _prepare(self, data: dict, training: bool) -> dict:
+        if 'inputs' not in data:
+            raise ValueError('the samples have no inputs: end the pipeline of '
+                             'the data set with PackMultimodalInputs')
         inputs, samples = data['inputs'], data.get('data_samples')
         self._check(inputs, samples)
         batch, rows = dict(), dict()

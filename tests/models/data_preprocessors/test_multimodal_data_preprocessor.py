@@ -116,6 +116,7 @@ INF = torch.tensor([float('inf'), 1.])
     (spoil(pose=[torch.zeros(2), INF, -INF]),
      "'pose' of the sample with sample_idx=41 holds NaN or inf"),
     (spoil(top=dict(inputs=[torch.zeros(2)] * 3)), 'dict of modalities'),
+    (dict(text=[torch.zeros(2)]), 'have no inputs: .*PackMultimodalInputs'),
 ])
 def test_what_is_refused(given, message):
     with pytest.raises(ValueError, match=message):
