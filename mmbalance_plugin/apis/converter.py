@@ -182,13 +182,19 @@ def _loader(cfg: Config, base: Config, split: str, own: str,
                 f'{name}: its lists name extracted sound features; say where '
                 'the clips and their lists are (videos, and annotations of '
                 'train, val and test)')
-        dataset = dict(type='VideoDataset', test_mode=split != 'train')
+        dataset = dict(test_mode=split != 'train')
         audio = _spectrogram(base, shipped)
     elif kind != 'VideoDataset':
         raise ConversionError(f'{name}: {split}_dataloader reads a {kind}, '
                               'which has no sound; VideoDataset has')
+    elif dataset.pop('delimiter', ' ') != ' ':
+        raise ConversionError(f'{name}: {split}_dataloader reads a list that '
+                              'is not separated by blanks; make a csv of it, '
+                              'path,label, and take out delimiter')
     else:
         visual = _without_packing(dataset['pipeline'], name)
+    # Which reads the same lists, and knows of clips without sound.
+    dataset.update(type=f'{_OWN}AudioVisualDataset', missing='error')
     if annotation:
         dataset['ann_file'] = annotation
     if videos:

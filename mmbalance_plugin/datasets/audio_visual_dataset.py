@@ -40,7 +40,8 @@ class AudioVisualDataset(SelectiveLoading, BaseActionDataset):
 
     The annotation is a csv file whose first line names its columns, or a
     json file with a list of objects that have the same names as keys (or
-    ``{"metainfo": {"classes": [...]}, "data_list": [...]}``):
+    ``{"metainfo": {"classes": [...]}, "data_list": [...]}``), or a txt file,
+    the list that MMAction2's ``VideoDataset`` reads:
 
     .. code-block:: text
 
@@ -66,7 +67,7 @@ class AudioVisualDataset(SelectiveLoading, BaseActionDataset):
     rows have a start or an end; the plugin's obey it by themselves.
 
     Args:
-        ann_file (str): The csv or json file.
+        ann_file (str): The csv, json or txt file.
         pipeline (list[dict | Callable]): Transforms.
         data_prefix (dict): Folders of the files: ``video``, and ``audio``
             where sound lies elsewhere. Defaults to ``dict(video='')``.

@@ -1,4 +1,4 @@
-"""Annotation of clips with sound: csv or json to checked rows."""
+"""Annotation of clips with sound: csv, json or a list to checked rows."""
 import json
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
@@ -34,7 +34,9 @@ def read_annotation(path: str) -> Tuple[Iterator[Row], Optional[List[str]]]:
     """Read and check an annotation file.
 
     Args:
-        path (str): A ``.csv`` or ``.json`` file in UTF-8.
+        path (str): A ``.csv`` or ``.json`` file in UTF-8, or a ``.txt`` as
+            MMAction2's ``VideoDataset`` reads it: a file and its class
+            numbers in each line.
 
     Returns:
         tuple: The rows one by one, so that a long list of them never stands
@@ -48,15 +50,17 @@ def read_annotation(path: str) -> Tuple[Iterator[Row], Optional[List[str]]]:
     if not file.is_file() and not file.is_symlink():
         raise AnnotationError(f'{path}: no such annotation file')
     suffix = file.suffix.lower()
-    if suffix not in ('.csv', '.json'):
-        raise AnnotationError(
-            f'{path}: an annotation is a .csv or a .json file')
+    if suffix not in ('.csv', '.json', '.txt'):
+        raise AnnotationError(f'{path}: an annotation is a .csv or a .json '
+                              "file, or a .txt, MMAction2's list")
     try:
         text = read_text(file)
     except TextError as error:
         raise AnnotationError(str(error)) from None
     if suffix == '.csv':
         return _rows(path, _csv_records(path, text)), None
+    if suffix == '.txt':
+        return _rows(path, _listed(path, text)), None
     content, names = _json_content(path, text)
     records = ((f'{path}, entry {index}', record)
                for index, record in enumerate(content))
@@ -88,6 +92,14 @@ def _csv_records(path: str, text: str) -> Iterator[Tuple[str, dict]]:
                 f'{len(header)} ({", ".join(header)}); a name with a comma '
                 'needs quotes')
         yield place, dict(zip(header, cells))
+
+
+def _listed(path: str, text: str) -> Iterator[Tuple[str, dict]]:
+    for count, line in enumerate(text.split('\n'), 1):
+        name, *labels = line.split() or ('', )
+        if name:
+            yield f'{path}, line {count}', dict(
+                path=name, label=';'.join(labels))
 
 
 def _header(place: str, header: List[str]) -> List[str]:

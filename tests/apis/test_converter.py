@@ -1,5 +1,6 @@
 """Recognisers of MMAction2 as audio-visual models of clips with sound."""
 import os
+import shutil
 import subprocess
 import sys
 from functools import partial
@@ -11,6 +12,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.fileio import load
+from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
 from mmbalance_plugin.apis.converter import (
@@ -18,6 +20,8 @@ from mmbalance_plugin.apis.converter import (
     convert_config,
     methods,
 )
+from mmbalance_plugin.media import MissingStreamError
+from mmbalance_plugin.registry import DATASETS
 from tests.engine.digits import weights
 from tests.media_utils import steps, tone, write_clip
 
@@ -171,6 +175,24 @@ def test_several_labels_stay_several(tmp_path, method):
         assert cfg[f'{split}_evaluator'].measures == ['mAP']
         assert cfg[f'{split}_dataloader'].dataset.multi_class
     assert cfg.default_hooks.checkpoint.save_best == 'acc/mAP'
+
+
+def test_clips_without_sound(clips, tmp_path):
+    (tmp_path / 'cut').mkdir()
+    for i in range(8):
+        shutil.copy(clips / f'{i}.mp4', tmp_path / 'cut')
+    write_clip(tmp_path / 'cut/3.mp4', frames=20, fps=10)
+    shutil.copy(clips / 'list.txt', tmp_path / 'cut')
+    cfg = converted(SLOWONLY, tmp_path, tmp_path / 'cut')
+    init_default_scope('mmaction')
+    with pytest.raises(MissingStreamError, match="3.mp4: has no sound .*; "
+                       r"AudioVisualDataset\(missing='skip'\) leaves such"):
+        DATASETS.build(cfg.train_dataloader.dataset)[3]
+    cfg.train_dataloader.dataset.missing = 'mask'
+    sample = DATASETS.build(cfg.train_dataloader.dataset)[3]
+    assert sample['data_samples'].modality_mask == dict(
+        audio=False, visual=True)
+    assert sample['data_samples'].gt_label.tolist() == [1]
 
 
 def test_mixed_pictures_are_refused(tmp_path):

@@ -199,6 +199,18 @@ def test_bad_json(folder, text, message):
         build(folder, text, name='a.json')
 
 
+def test_a_list_of_mmaction2(folder):
+    data = build(folder, 'whole.mp4 1\n\nwhole.mp4 0\n', name='a.txt')
+    assert [data.get_data_info(i)['label'] for i in range(2)] == [1, 0]
+    several = build(folder, 'whole.mp4 0 2', name='a.txt', multi_class=True,
+                    num_classes=3)
+    assert several.get_data_info(0)['label'].tolist() == [1, 0, 1]
+    for line, message in (('whole.mp4 0 2', '"0;2" is no class'),
+                          ('whole.mp4', 'is empty')):
+        with pytest.raises(AnnotationError, match=f'a.txt, line 1.*{message}'):
+            build(folder, line, name='a.txt')
+
+
 def test_bad_annotation_files(folder):
     with pytest.raises(AnnotationError, match='no such annotation file'):
         AudioVisualDataset(str(folder / 'none.csv'), [])
