@@ -20,9 +20,15 @@ import json
 import sys
 from pathlib import Path
 
-from mmbalance_plugin.cli.arguments import add_verbose
+from mmbalance_plugin.cli.arguments import add_verbose, positive
 from mmbalance_plugin.cli.command import UsageError, command
-from mmbalance_plugin.cli.grid import Run, check_baseline, make_grid
+from mmbalance_plugin.cli.environment import require_writable
+from mmbalance_plugin.cli.grid import (
+    Run,
+    check_baseline,
+    check_metric,
+    make_grid,
+)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -37,7 +43,7 @@ def build_parser() -> argparse.ArgumentParser:
         help='values of the key `fold` of the data sets')
     parser.add_argument('--cfg-options', nargs='+', default=[],
                         metavar='KEY=VALUE', help='for all configs')
-    parser.add_argument('--jobs', type=int, default=1,
+    parser.add_argument('--jobs', type=positive, default=1,
                         help='runs at a time, one thread each')
     parser.add_argument('--out', default='work_dirs/results',
                         help='folder of the work dirs')
@@ -45,7 +51,7 @@ def build_parser() -> argparse.ArgumentParser:
         '--store', help='folder of the records, by default --out; runs that '
         'it holds are not trained again')
     parser.add_argument(
-        '--tune', type=int, metavar='N', help='first choose among N settings '
+        '--tune', type=positive, metavar='N', help='first choose among N settings '
         'of each config, itself and its `tuning`, by validation')
     parser.add_argument('--tune-seeds', type=int, nargs='+', default=[0, 1])
     parser.add_argument('--keep-checkpoints', action='store_true')
@@ -85,8 +91,8 @@ def train(runs: 'list[Run]', args: argparse.Namespace) -> 'list[str]':
     if not args.executor:
         return perform_all(runs, lambda left: on_this_machine(left, args.jobs))
     from mmengine.config import DictAction
-    options = dict(o.split('=', 1) for o in args.executor_options)
-    parameters = {k: DictAction._parse_iterable(v) for k, v in options.items()}
+    options = (o.partition('=') for o in args.executor_options)
+    parameters = {k: DictAction._parse_iterable(v) for k, _, v in options}
     return perform_all(runs, lambda left: by_submitit(
         left, args.jobs, args.executor, parameters))
 
@@ -100,6 +106,9 @@ def tune(args: argparse.Namespace, where: dict) -> 'list[str]':
     if len(args.folds) > 1:
         raise UsageError("--tune takes one fold: one's validation samples "
                          "are another's test samples")
+    if args.metric:
+        check_metric(args.configs, args.cfg_options, args.metric, 'val',
+                     each=True)
     grid = tuning_grid(args.configs, args.cfg_options, args.tune,
                        args.tune_seeds, folds=args.folds, **where)
     failed = train([run for runs in grid.values() for run in runs], args)
@@ -170,6 +179,11 @@ def main() -> int:
         args.store = args.store or args.out
         if args.baseline:
             check_baseline(args.configs, args.baseline)
+        if args.metric:
+            check_metric(args.configs, args.cfg_options, args.metric,
+                         args.split)
+        if args.tables:
+            require_writable(args.tables)
         where = dict(out=args.out, store=args.store,
                      keep=args.keep_checkpoints)
         failed = tune(args, where) if args.tune else []
@@ -179,10 +193,12 @@ def main() -> int:
         from mmbalance_plugin.analysis.records import read_record
         records = [read_record(run.record) for run in runs
                    if run.record.is_file()]
-    if records:
-        print(report(args, records))
-    for line in failed:
-        print(f'failed: {line}', file=sys.stderr)
+    try:
+        if records:
+            print(report(args, records))
+    finally:
+        for line in failed:
+            print(f'failed: {line}', file=sys.stderr)
     return 1 if failed else 0
 
 

@@ -16,7 +16,11 @@ import sys
 import time
 from pathlib import Path
 
-from mmbalance_plugin.cli.arguments import add_cfg_options, add_verbose
+from mmbalance_plugin.cli.arguments import (
+    add_cfg_options,
+    add_verbose,
+    positive,
+)
 from mmbalance_plugin.cli.command import UsageError, command
 from mmbalance_plugin.cli.launch import load_config, require_checkpoint
 
@@ -37,7 +41,7 @@ def build_parser() -> argparse.ArgumentParser:
         '--budget', choices=tuple(BUDGETS), default='quick',
         help='quick: three seeds, half of the epochs but 15; full: five, all')
     parser.add_argument('--seeds', type=int, nargs='+', help='other ones')
-    parser.add_argument('--jobs', type=int, default=2,
+    parser.add_argument('--jobs', type=positive, default=2,
                         help='runs at a time, one thread each')
     parser.add_argument('--out', metavar='DIR',
                         help='work_dirs/diagnosis/CONFIG by default')

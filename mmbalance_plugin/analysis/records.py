@@ -35,6 +35,11 @@ from .measures import MEASURES, Measure
 SAMPLES = 'samples'
 #: Folder of a store whose runs are those that settings were chosen by.
 TUNING = 'tuning'
+# What the tables read of a record, and of its cost.
+_KEYS = ('config', 'options', 'key', 'seed', 'fold', 'commit', 'machine',
+         'anchor', 'cost', 'val', 'test', 'samples', 'classes')
+_COST = ('optimizer_steps', 'estimator_steps', 'encoder_samples',
+         'wall_seconds', 'peak_memory_bytes', 'params_inference')
 #: Sources without that name are clusters if there are at least so many.
 MIN_CLUSTERS = 10
 
@@ -86,7 +91,7 @@ class Record:
     @cached_property
     def tested(self) -> Tested:
         """Tested: What the run was tested on."""
-        path = self.path.parent.parent / SAMPLES / f'{self.samples}.json'
+        path = _samples_of(self.path, self.samples)
         data = json.loads(path.read_text(encoding='utf-8'))
         targets = _decoded(data['targets'])
         if data.get('multi_class'):
@@ -194,9 +199,21 @@ def read_record(path: Path) -> Record:
     """Read one record; see :func:`read_records`."""
     try:
         data = json.loads(path.read_text(encoding='utf-8'))
-        return Record(path, {**data, 'key': data['key']})
-    except (ValueError, KeyError) as error:
-        raise ValueError(f'{path} is damaged: {error}') from error
+        lacks = [k for k in _KEYS if k not in data] or [
+            f'cost.{k}' for k in _COST if k not in data['cost']]
+        if not lacks and not _samples_of(path, data['samples']).is_file():
+            lacks = [str(_samples_of(path, data['samples']))]
+        problem = lacks and f'it lacks {", ".join(lacks)}'
+    except (ValueError, TypeError) as error:
+        problem = str(error)
+    if problem:
+        raise ValueError(f'{path} is damaged or of another version '
+                         f'({problem}): without it the run is trained again')
+    return Record(path, data)
+
+
+def _samples_of(record: Path, name: str) -> Path:
+    return record.parent.parent / SAMPLES / f'{name}.json'
 
 
 def _measured(predictions: Optional[Predictions]) -> Dict[str, float]:

@@ -29,6 +29,14 @@ class ConfigOptions(DictAction):
                     f'given key by key: {key}.type=...') from error
 
 
+def positive(text: str) -> int:
+    """A number of things, of which there is at least one."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f'{text} is none from 1 on')
+    return number
+
+
 def add_verbose(parser: argparse.ArgumentParser) -> None:
     """Add the flag that :func:`~mmbalance_plugin.cli.command` looks for."""
     parser.add_argument(

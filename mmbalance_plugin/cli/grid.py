@@ -107,18 +107,22 @@ def resolve(config: str, options: Sequence[str],
     return cfg
 
 
-def key_of(cfg: Config) -> str:
+def key_of(cfg: Config, fold: Optional[int] = None) -> str:
     """What tells two settings apart: a hash of the resolved config.
 
-    Neither the seed nor the fold counts, nor where outputs go.
+    Neither the seed counts nor where outputs go, nor the fold where
+    ``--folds`` gave it.
     """
+    return hashlib.sha256(_content(cfg, fold).encode()).hexdigest()[:8]
+
+
+def _content(cfg: Config, fold: Optional[int]) -> str:
     data = {k: v for k, v in cfg.to_dict().items() if k not in _FREE
             and not k.endswith('tuning')}
     data['randomness'] = dict(data.get('randomness') or {}, seed=None)
-    for dataset in _with_fold(data):
+    for dataset in _with_fold(data) if fold is not None else ():
         dataset['fold'] = None
-    text = json.dumps(data, sort_keys=True, default=_name)
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
+    return json.dumps(data, sort_keys=True, default=_name)
 
 
 def make_grid(configs: Sequence[str], options: Sequence[str],
@@ -151,18 +155,24 @@ def make_grid(configs: Sequence[str], options: Sequence[str],
     rows: Dict[str, Tuple[str, Tuple[str, ...], str]] = {}
     for spec, (config, *own) in zip(configs, settings):
         own = [*options, *own]
-        cfg = resolve(config, own, folds[0] if folds else None)
+        if any(option.startswith('randomness.seed=') for option in own):
+            raise UsageError(f'{spec}: the seed is given by --seeds')
+        fold = folds[0] if folds else None
+        cfg = resolve(config, own, fold)
         judged = where.get('split', 'test')
         lacks = [name for name in (f'{judged}_dataloader',
                                    f'{judged}_evaluator') if not cfg.get(name)]
         if lacks:
             raise UsageError(f'{config} has no {" and no ".join(lacks)}, so '
                              'there would be nothing to compare')
-        key = key_of(cfg)
-        if key in rows:
+        # 3 and 3.0 are written differently, and the same number.
+        same = str(json.loads(_content(cfg, fold), parse_int=float))
+        if same in rows:
+            first, options_of, _ = rows[same]
             raise UsageError(f'{spec} is the same setting as '
-                             f'{rows[key][0]}: name it once')
-        rows[key] = config, tuple(own), key
+                             f'{"::".join([first, *options_of])}: name it '
+                             'once')
+        rows[same] = config, tuple(own), key_of(cfg, fold)
     cells: Sequence[Optional[int]] = folds or [None]
     return [Run(*row, seed, fold, **where) for seed in seeds
             for fold in cells for row in rows.values()]
@@ -180,10 +190,59 @@ def check_baseline(configs: Sequence[str], baseline: str) -> None:
     """
     from ..analysis.rows import data_of, without_data
     stems = {Path(spec.split('::')[0]).stem for spec in configs}
-    methods = {without_data(stem, data_of(stem)) for stem in stems}
-    if baseline.split(' ')[0] not in stems | methods:
-        raise UsageError(f'--baseline: there will be no row {baseline!r}, '
-                         f'but {", ".join(sorted(methods))}')
+    for data in sorted({data_of(stem) for stem in stems}):
+        own = {stem for stem in stems if data_of(stem) == data}
+        methods = {without_data(stem, data) for stem in own}
+        if baseline.split(' ')[0] not in own | methods:
+            raise UsageError(f'--baseline: there will be no row {baseline!r}'
+                             f'{f" of {data}" if data else ""}, but '
+                             f'{", ".join(sorted(methods))}')
+
+
+def check_metric(configs: Sequence[str], options: Sequence[str], metric: str,
+                 split: str, each: bool = False) -> None:
+    """Refuse a metric that no run will have, as far as configs tell.
+
+    Args:
+        configs (Sequence[str]): See :func:`make_grid`.
+        options (Sequence[str]): KEY=VALUE for all of them.
+        metric (str): Its name.
+        split (str): 'test' or 'val'.
+        each (bool): Whether all of them have to have it. Defaults to False.
+
+    Raises:
+        UsageError: Lists the metrics that there will be.
+    """
+    lacking: Dict[str, Sequence[str]] = {}
+    for spec in configs:
+        config, *own = spec.split('::')
+        names = _metrics(resolve(config, [*options, *own]), split)
+        # What follows an '@' depends on what samples lack.
+        if names and metric.split('@')[0] not in names:
+            lacking[spec] = names
+    if len(lacking) >= (1 if each else len(configs)):
+        spec, names = next(iter(lacking.items()))
+        raise UsageError(f'--metric: {spec} will have no {metric!r} on '
+                         f'{split}, but {", ".join(names)}')
+
+
+def _metrics(cfg: Config, split: str) -> List[str]:
+    """Those of a config's runs; none where that cannot be known."""
+    evaluator = cfg.get(f'{split}_evaluator')
+    model = cfg.get('model') or {}
+    # OPM and the like hold the recogniser.
+    encoders = model.get('recognizer', model).get('encoders')
+    if not (isinstance(evaluator, dict) and encoders and str(
+            evaluator.get('type')).endswith('MultimodalMetric')):
+        return []
+    from ..analysis.measures import MEASURES
+    from ..evaluation import MultimodalMetric
+    told = MultimodalMetric(**{k: v for k, v in evaluator.items()
+                               if k != 'type'})
+    return [*(told.names(list(encoders), True) or ()),
+            *(name + suffix for suffix in ['', *(f'_{m}' for m in encoders)]
+              for name, measure in MEASURES.items()
+              if not measure.classes_suffice)]
 
 
 def _parsed(options: Sequence[str]) -> Optional[dict]:

@@ -22,6 +22,7 @@ from typing import (
 from ..utils.progress import progress
 from ..utils.work_dir import SUMMARY
 from .command import UsageError
+from .environment import require_writable
 from .explain import explain
 from .grid import Run, key_of, resolve
 from .launch import apply_train_args, runner_of
@@ -75,7 +76,7 @@ def perform(run: Run) -> None:
 
 def _train(run: Run) -> None:
     cfg = resolve(run.config, run.options, run.fold)
-    if key_of(cfg) != run.key:
+    if key_of(cfg, run.fold) != run.key:
         raise UsageError(f'{run.config} has changed since this grid began: '
                          'start it again')
     apply_train_args(cfg, argparse.Namespace(
@@ -112,8 +113,16 @@ def perform_all(runs: Sequence[Run],
     Returns:
         list[str]: What failed, and why; a row's runs that ended with the
         same words are one.
+
+    Raises:
+        ValueError: A record is damaged.
+        OSError: Nothing can be written where work dirs or records go.
     """
-    left = [run for run in runs if not run.record.is_file()]
+    from mmbalance_plugin.analysis.records import read_record
+    left = [run for run in runs
+            if not (run.record.is_file() and read_record(run.record))]
+    for folder in dict.fromkeys(f for r in left for f in (r.out, r.store)):
+        require_writable(folder)
     print(f'{len(runs)} runs, {len(runs) - len(left)} finished before')
     if not left:
         return []
@@ -205,15 +214,22 @@ def _entry(run: Run) -> None:
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
             os.dup2(output.fileno(), stream.fileno())
-        try:
-            perform(run)
-        except BaseException as error:
-            traceback.print_exc()
-            line = explain(error)
-            if line:
-                print(line, file=sys.stderr)
-            sys.stderr.flush()
+        if _attempt(run):
             os._exit(1)
+
+
+def _attempt(run: Run) -> Optional[str]:
+    """Perform a run; what went wrong, which is said on standard error."""
+    try:
+        perform(run)
+    except Exception as error:
+        traceback.print_exc()
+        line = explain(error)
+        if line:
+            print(line, file=sys.stderr)
+        sys.stderr.flush()
+        return line or traceback.format_exception_only(error)[-1].strip()
+    return None
 
 
 def _failure(run: Run, status: Optional[int]) -> Optional[str]:
@@ -242,7 +258,7 @@ def by_submitit(runs: Sequence[Run], jobs: int, cluster: str,
         tuple[Run, str | None]: As they end; with what ended it, if it failed.
 
     Raises:
-        UsageError: submitit is not installed.
+        UsageError: submitit is not installed, or does not know a parameter.
     """
     try:
         import submitit
@@ -251,12 +267,15 @@ def by_submitit(runs: Sequence[Run], jobs: int, cluster: str,
                          "'mmbalance_plugin[slurm]'") from error
     executor = submitit.AutoExecutor(
         Path(runs[0].out, 'submitit'), cluster=cluster)
-    executor.update_parameters(
-        name='compare', slurm_array_parallelism=jobs, **parameters)
-    waiting = dict(zip(executor.map_array(perform, runs), runs))
+    try:
+        executor.update_parameters(
+            name='compare', slurm_array_parallelism=jobs, **parameters)
+    except Exception as error:
+        raise UsageError(f'--executor-options: {error}') from error
+    waiting = dict(zip(executor.map_array(_attempt, runs), runs))
     for job in submitit.helpers.as_completed(list(waiting)):
-        failure = job.exception()
-        yield waiting[job], None if failure is None else (
-            f'{str(failure).strip().splitlines()[-1]}'
-            f'{_SEE}{job.paths.stderr})')
+        killed = job.exception()
+        why = f'ended without a result ({job.state})' if killed \
+            else job.result()
+        yield waiting[job], why and f'{why}{_SEE}{job.paths.stderr})'
 

@@ -1,6 +1,7 @@
 """Rows, findings and tables of stored records."""
 import csv
 import json
+import re
 import shlex
 
 import numpy as np
@@ -226,10 +227,21 @@ def test_other_samples_and_runs_given_twice_are_refused(store, tmp_path):
     assert len(make_rows(read_records([str(twice / 'one')] * 2))) == 1
 
 
-def test_a_damaged_record_is_named(store):
+@pytest.mark.parametrize('change, problem', [
+    (lambda text: text[:100], ''),
+    (lambda text: '', 'Expecting value'),
+    (lambda text: '[1]', 'it lacks config, options'),
+    (lambda text: text.replace('"samples"', '"tested"'), 'it lacks samples'),
+    (lambda text: text.replace('wall_seconds', 'seconds'),
+     'it lacks cost.wall_seconds'),
+    (lambda text: re.sub('"samples": ".*?"', '"samples": "gone"', text),
+     'it lacks .*samples/gone.json'),
+])
+def test_a_damaged_record_is_named(store, change, problem):
     path = next(store.glob('joint*/seed_2.json'))
-    path.write_text(path.read_text()[:100])
-    with pytest.raises(ValueError, match='seed_2.json is damaged'):
+    path.write_text(change(path.read_text()))
+    with pytest.raises(ValueError, match='seed_2.json is damaged or of '
+                       rf'another version \({problem}'):
         of(store)
 
 

@@ -9,6 +9,7 @@ from mmbalance_plugin.cli.command import UsageError
 from mmbalance_plugin.cli.grid import (
     Run,
     check_baseline,
+    check_metric,
     key_of,
     make_grid,
     resolve,
@@ -62,10 +63,12 @@ def test_a_fold_reaches_the_data_sets_at_any_depth():
 
 def test_settings_are_told_apart_by_what_they_resolve_to(tmp_path):
     key = key_of(resolve('a.py', ()))
-    # Where it goes, the seed and the fold are no settings,
-    assert key == key_of(resolve('a.py', ['work_dir=x', 'randomness.seed=4'],
-                                 1))
-    # what is trained is, however it was asked for.
+    # Where it goes, the seed and a fold of --folds are no settings,
+    assert key == key_of(resolve('a.py', ['work_dir=x', 'randomness.seed=4']))
+    assert len({key_of(resolve('a.py', (), k), k) for k in (0, 1)}) == 1
+    # what is trained is, however it was asked for: also the fold of a config
+    # of one's own, or else its runs would be taken for those of another.
+    assert key != key_of(resolve('a.py', ['test_dataloader.dataset.fold=1']))
     assert key == key_of(resolve('a.py', [
         'visualizer.type=Another', 'log_processor.window_size=3']))
     changed = key_of(resolve('a.py', ['optim_wrapper.lr=0.2']))
@@ -89,6 +92,10 @@ def test_options_for_one_config_and_for_all():
      'a.py'),
     (dict(configs=['a.py', 'a.py::optim_wrapper.lr=0.1']),
      'a.py::optim_wrapper.lr=0.1 is the same setting as a.py'),
+    (dict(configs=['a.py::lr=3', 'a.py::lr=3.0']),
+     'a.py::lr=3.0 is the same setting as a.py::lr=3: name'),
+    (dict(configs=['a.py'], options=['randomness.seed=1']),
+     'a.py: the seed is given by --seeds'),
     (dict(configs=['a.py'], seeds=[0, 1, 0]), '--seeds: 0 is given twice'),
     (dict(configs=['a.py'], folds=[1, 1]), '--folds: 1 is given twice'),
     (dict(configs=['a.py', 'plain.py']),
@@ -100,11 +107,35 @@ def test_nothing_is_run_twice_or_in_vain(args, message):
 
 
 def test_a_baseline_that_nobody_trains_is_refused_at_once():
-    configs = ['configs/joint_av_digits.py::a=1', 'mine/toy.py']
-    for name in ('joint', 'joint a=1', 'joint_av_digits', 'toy'):
+    configs = ['configs/joint_av_digits.py::a=1', 'udi_av_digits']
+    for name in ('joint', 'joint a=1', 'joint_av_digits', 'udi'):
         check_baseline(configs, name)
-    with pytest.raises(UsageError, match="no row 'udi', but joint, toy"):
-        check_baseline(configs, 'udi')
+    with pytest.raises(UsageError, match="no row 'opm' of av_digits, but "
+                       'joint, udi'):
+        check_baseline(configs, 'opm')
+    check_baseline(['mine/toy.py'], 'toy')
+    for other in ('joint_htad', 'mine/toy.py'):  # has none of its own
+        with pytest.raises(UsageError, match="no row 'udi'"):
+            check_baseline([*configs, other], 'udi')
+
+
+def test_a_metric_that_no_run_will_have_is_refused_at_once(tmp_path):
+    configs = ['opm_av_digits', 'unimodal_audio_av_digits']
+    for name in ('acc/top1', 'acc/macro_f1_visual', 'ece_audio', 'log_loss',
+                 'acc/top1@audio+visual'):
+        check_metric(configs, (), name, 'test')
+    check_metric(configs, ["test_evaluator.measures=['top5']"], 'acc/top5',
+                 'test')
+    with pytest.raises(UsageError, match=(
+            "opm_av_digits will have no 'acc/top5' on test, but acc/top1, .*"
+            'acc/mAP_visual, ece, .*log_loss_visual')):
+        check_metric(configs, (), 'acc/top5', 'test')
+    # Tuning needs it of each config.
+    with pytest.raises(UsageError, match='unimodal_audio_av_digits will have '
+                       "no 'ece_visual' on val"):
+        check_metric(configs, (), 'ece_visual', 'val', each=True)
+    # What emits it may be anybody's.
+    check_metric(['a.py'], (), 'anything', 'test')
 
 
 def test_every_config_has_as_many_settings(tmp_path):

@@ -6,7 +6,20 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from mmbalance_plugin.cli.grid_runs import exit_code
+from mmbalance_plugin.cli.grid import Run
+from mmbalance_plugin.cli.grid_runs import exit_code, perform_all
+
+
+def test_a_store_that_takes_or_gives_nothing_stops_before_training(tmp_path):
+    run = Run('a.py', (), 'k', 0, None, str(tmp_path), str(tmp_path / 'kept'))
+    (tmp_path / 'kept').touch()
+    with pytest.raises(FileExistsError, match='kept'):
+        perform_all([run], pytest.fail)
+    (tmp_path / 'kept').unlink()
+    run.record.parent.mkdir(parents=True)
+    run.record.write_text('{"half')
+    with pytest.raises(ValueError, match='seed_0.json is damaged'):
+        perform_all([run], pytest.fail)
 
 
 @pytest.mark.skipif(

@@ -155,10 +155,18 @@ def test_settings_seeds_and_a_run_that_fails(compare, tmp_path):
 @pytest.mark.slow
 def test_jobs_of_submitit_and_a_store(compare, tmp_path):
     pytest.importorskip('submitit')
-    done = compare('toy.py', '--seeds', 0, '--executor', 'local', '--store',
-                   'kept', '--keep-checkpoints', '--out', 'out',
+    (tmp_path / 'dies.py').write_text(
+        "_base_ = 'toy.py'\n"
+        "custom_hooks = [dict(type='cli_toy.DieOnce', epoch=2)]\n")
+    done = compare('toy.py', 'broken.py', 'dies.py', '--seeds', 0,
+                   '--executor', 'local', '--store', 'kept',
+                   '--keep-checkpoints', '--out', 'out',
                    '--executor-options', 'timeout_min=5')
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == 1, done.stdout + done.stderr
+    broken, dies = (line for line in done.stderr.splitlines()
+                    if line.startswith('failed: '))
+    assert 'num_classes=1: a head tells' in broken and '_log.err' in broken
+    assert 'ended without a result' in dies
     record, = (tmp_path / 'kept').glob('toy-*/seed_0.json')
     work_dir, = (tmp_path / 'out').glob('toy-*/seed_0')
     summary = json.loads((work_dir / 'summary.json').read_text())
