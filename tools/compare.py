@@ -51,8 +51,8 @@ def build_parser() -> argparse.ArgumentParser:
         '--store', help='folder of the records, by default --out; runs that '
         'it holds are not trained again')
     parser.add_argument(
-        '--tune', type=positive, metavar='N', help='first choose among N settings '
-        'of each config, itself and its `tuning`, by validation')
+        '--tune', type=positive, metavar='N', help='first choose among N '
+        'settings of each config, itself and its `tuning`, by validation')
     parser.add_argument('--tune-seeds', type=int, nargs='+', default=[0, 1])
     parser.add_argument('--keep-checkpoints', action='store_true')
     parser.add_argument(

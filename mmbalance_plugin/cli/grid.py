@@ -213,7 +213,7 @@ def check_metric(configs: Sequence[str], options: Sequence[str], metric: str,
     Raises:
         UsageError: Lists the metrics that there will be.
     """
-    lacking: Dict[str, Sequence[str]] = {}
+    lacking: Dict[str, List[str]] = {}
     for spec in configs:
         config, *own = spec.split('::')
         names = _metrics(resolve(config, [*options, *own]), split)
