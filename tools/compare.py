@@ -16,7 +16,6 @@ checkpoint, what fails is told at the end (exit status 1) and tried again by
 the next call. docs/comparing.md has the rest.
 """
 import argparse
-import json
 import sys
 from pathlib import Path
 
@@ -112,8 +111,7 @@ def tune(args: argparse.Namespace, where: dict) -> 'list[str]':
     grid = tuning_grid(args.configs, args.cfg_options, args.tune,
                        args.tune_seeds, folds=args.folds, **where)
     failed = train([run for runs in grid.values() for run in runs], args)
-    if not failed:
-        args.configs = choose(grid, args.tune, args.metric, where['store'])
+    args.configs = choose(grid, args.tune, args.metric, where['store'])
     return failed
 
 
@@ -127,7 +125,6 @@ def report(args: argparse.Namespace, records: list) -> str:
         to_csv,
         to_json,
         to_markdown,
-        tuning_table,
     )
     found = compare(make_rows(records), args.metric, args.split,
                     args.baseline)
@@ -138,10 +135,6 @@ def report(args: argparse.Namespace, records: list) -> str:
     published = yaml.safe_load(path.read_text('utf-8')) \
         if path.is_file() else {}
     texts = [to_markdown(c, published) for c in found]
-    for store in args.stores or [args.store]:
-        path = Path(store, 'tuning.json')
-        if path.is_file():
-            texts.append(tuning_table(json.loads(path.read_text('utf-8'))))
     if len(found) > 1:
         for i, c in enumerate(found):
             texts[i] = f'## {c.data or "other data"}\n\n{texts[i]}'
@@ -187,9 +180,9 @@ def main() -> int:
         where = dict(out=args.out, store=args.store,
                      keep=args.keep_checkpoints)
         failed = tune(args, where) if args.tune else []
-        runs = [] if failed else make_grid(
-            args.configs, args.cfg_options, args.seeds, args.folds, **where)
-        failed = failed or train(runs, args)
+        runs = make_grid(args.configs, args.cfg_options, args.seeds,
+                         args.folds, **where)
+        failed += train(runs, args)
         from mmbalance_plugin.analysis.records import read_record
         records = [read_record(run.record) for run in runs
                    if run.record.is_file()]

@@ -113,13 +113,13 @@ def compare(rows: Sequence[Row],
         if apart:  # there with options only, each for rows that share them
             against = min((row for row in own
                            if row.stem == f'{BASELINE}_{data}'),
-                          key=lambda row: row.options, default=None)
+                          key=lambda row: row.asked, default=None)
         if baseline and against is None:
             raise ValueError(
                 f'there is no row {baseline!r} to compare with'
                 f'{f" on {data}" if data else ""}; there are '
                 f'{", ".join(row.name for row in own)}')
-        own.sort(key=lambda row: (row is not against, row.options))
+        own.sort(key=lambda row: (row is not against, row.asked))
         findings, source = [], None
         measured = measure_of(metric)
         if against is not None and split == 'test' and measured:
@@ -154,7 +154,7 @@ def _findings(rows: Sequence[Row], baseline: Row,
             continue
         other = _of_same_options(
             row, rows, baseline.stem, set() if apart else
-            set(baseline.options), None if apart else baseline)
+            set(baseline.asked), None if apart else baseline)
         if other is None:
             continue
         folds = {f: p for f in row.by_fold()
@@ -176,11 +176,13 @@ def _findings(rows: Sequence[Row], baseline: Row,
 
 def _of_same_options(row: Row, rows: Sequence[Row], stem: str,
                      least: Set[str], default: Optional[Row]) -> Optional[Row]:
-    """The baseline with as many of the row's options as there is."""
+    """The baseline with as many of the row's options as there is, and tuned
+    as the row is; what tuning chose for either is no difference."""
     fitting = [other for other in rows
                if other is not row and other.stem == stem
-               and least <= set(other.options) <= set(row.options)]
-    return max(fitting, key=lambda other: len(other.options), default=default)
+               and least <= set(other.asked) <= set(row.asked)]
+    return max(fitting, default=default, key=lambda other: (
+        len(other.asked), bool(other.tuning) == bool(row.tuning)))
 
 
 def sign_of(metric: str) -> int:

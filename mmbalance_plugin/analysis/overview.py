@@ -20,9 +20,8 @@ def overview(comparisons: Sequence[Comparison]) -> str:
     """
     cells: Dict[str, Dict[str, str]] = {}
     for c in comparisons:
-        if c.baseline is not None:
-            score = c.baseline.score(c.split, c.metric)
-            assert score is not None
+        score = c.baseline and c.baseline.score(c.split, c.metric)
+        if c.baseline is not None and score:
             cells.setdefault(c.baseline.method, {})[c.data] = \
                 f'{scale(c.metric) * score.mean:.2f}'
         for found in c.findings:

@@ -1,10 +1,22 @@
 """Records in rows: one setting of a config each, over seeds and folds."""
+import json
 from collections import defaultdict
+from pathlib import Path
 from statistics import mean, stdev
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+)
 
 from ..shipped import shipped_root
-from .records import Record
+from .records import TUNING, Record
 
 Key = Tuple[str, str]
 
@@ -23,10 +35,13 @@ class Row(NamedTuple):
             other rows.
         data (str): Name of its data set, '' where it is no shipped one.
         records (list[Record]): By fold and seed.
+        tuning (list[Mapping]): What was tried on validation before, an entry
+            of ``tuning.json`` for each fold; empty if nothing was.
     """
     name: str
     data: str
     records: List[Record]
+    tuning: Sequence[Mapping[str, Any]] = ()
 
     @property
     def method(self) -> str:
@@ -42,6 +57,12 @@ class Row(NamedTuple):
     def options(self) -> List[str]:
         """list[str]: KEY=VALUE."""
         return self.records[0].options
+
+    @property
+    def asked(self) -> List[str]:
+        """list[str]: Those among them that tuning has not chosen."""
+        chosen = self.tuning[0]['chosen'] if self.tuning else ()
+        return [o for o in self.options if o not in chosen]
 
     def by_fold(self) -> Dict[Optional[int], Dict[int, Record]]:
         """Records by fold and seed."""
@@ -88,26 +109,40 @@ def make_rows(records: Sequence[Record]) -> List[Row]:
                              'run: leave one out')
         if other is record:
             groups[record.stem, record.key].append(record)
-    names = _names({key: group[0].options for key, group in groups.items()})
-    return [
-        Row(names[key], data_of(key[0]),
-            sorted(group, key=lambda r: (r.fold or 0, r.seed)))
-        for key, group in groups.items()
+    tuning = _tuning(records)
+    rows = [
+        Row('', data_of(stem),
+            sorted(group, key=lambda r: (r.fold or 0, r.seed)),
+            [told for told in tuning if told['key'] == key])
+        for (stem, key), group in groups.items()
     ]
+    names = _names(rows, lambda row: row.asked)
+    # A tuned row beside the same one untuned.
+    names = [name if names.count(name) == 1 else longer for name, longer
+             in zip(names, _names(rows, lambda row: row.options))]
+    return [row._replace(name=name if names.count(name) == 1 else
+                         f'{name} #{row.records[0].key}')
+            for row, name in zip(rows, names)]
 
 
-def _names(options: Dict[Key, List[str]]) -> Dict[Key, str]:
+def _names(rows: Sequence[Row],
+           options: Callable[[Row], List[str]]) -> List[str]:
     """The config's name, with options that not all rows of its data have."""
-    names = {}
-    for (stem, key), own in options.items():
-        same = [set(o) for (other, _), o in options.items()
-                if data_of(other) == data_of(stem)]
-        shared = set.intersection(*same)
-        differing = [last_part(o) for o in own if o not in shared]
-        names[stem, key] = ' '.join([stem, *dict.fromkeys(differing)])
-    taken = list(names.values())
-    return {key: name if taken.count(name) == 1 else f'{name} #{key[1]}'
-            for key, name in names.items()}
+    names = []
+    for row in rows:
+        shared = set.intersection(*(
+            set(options(r)) for r in rows if r.data == row.data))
+        differing = [last_part(o) for o in options(row) if o not in shared]
+        names.append(' '.join([row.stem, *dict.fromkeys(differing)]))
+    return names
+
+
+def _tuning(records: Sequence[Record]) -> List[Mapping[str, Any]]:
+    """What the records' stores know of the tuning before."""
+    stores: Dict[Path, None] = dict.fromkeys(
+        r.path.parent.parent / f'{TUNING}.json' for r in records)
+    return [told for path in stores if path.is_file()
+            for told in json.loads(path.read_text(encoding='utf-8'))]
 
 
 def without_data(name: str, data: str) -> str:

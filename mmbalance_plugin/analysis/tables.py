@@ -49,7 +49,7 @@ def to_markdown(comparison: Comparison,
         texts.append(
             f'No differences: no row is called {BASELINE}; `--baseline` takes '
             f'{", ".join(f"`{row.method}`" for row in comparison.rows)}.')
-    texts.append(_origin(comparison))
+    texts += [*_tuning(comparison), _origin(comparison)]
     return '\n\n'.join(texts) + '\n'
 
 
@@ -142,22 +142,34 @@ def markdown_table(head: Sequence[str],
     return '\n'.join('| ' + ' | '.join(cells) + ' |' for cells in lines)
 
 
-def tuning_table(tuning: Mapping[str, Any]) -> str:
-    """What was tried on validation, from ``tuning.json``."""
-    metric = tuning['metric']
-    rows = [
-        [config, ' / '.join(
-            f'{"**" if spec == told["chosen"] else ""}'
-            f'{", ".join(spec.split("::")[1:]) or "as it is"}: '
-            f'{scale(metric) * value:.2f}'
-            f'{"**" if spec == told["chosen"] else ""}'
-            for spec, value in told['validation'].items())]
-        for config, told in tuning['configs'].items()]
-    return (f'Each had {tuning["settings"]} settings on validation, with '
-            f'seeds {", ".join(map(str, tuning["seeds"]))}; then the one in '
-            'bold was trained with seeds of its own.\n\n'
-            + markdown_table(['config', f'{metric} on validation'], rows)
-            + '\n')
+def _tuning(comparison: Comparison) -> List[str]:
+    """What was tried on validation, a table for each budget."""
+    budgets: Dict[Tuple[Any, ...], List[List[str]]] = {}
+    for row in comparison.rows:
+        for told in row.tuning:
+            metric, fold = told['metric'], told['fold']
+            name = row.method + (f', fold {fold}' if fold is not None else '')
+            budgets.setdefault(
+                (len(told['validation']), metric, *told['seeds']), []).append(
+                    [name, ' / '.join(_tried(setting, told)
+                                      for setting in told['validation'])])
+    untuned = [r.method for r in comparison.rows if not r.tuning]
+    end = f' Not tuned: {", ".join(untuned)}.' if budgets and untuned else ''
+    return [
+        f'Each had {count} settings on validation, with seeds '
+        f'{", ".join(map(str, seeds))}; then the one in bold was trained with '
+        f'seeds of its own.{end}\n\n'
+        + markdown_table(['method', f'{metric} on validation'], rows)
+        for (count, metric, *seeds), rows in budgets.items()]
+
+
+def _tried(setting: str, told: Mapping[str, Any]) -> str:
+    value = told['validation'][setting]
+    text = ', '.join(setting.split('::')) or 'as it is'
+    text += ': failed' if value is None else \
+        f': {scale(told["metric"]) * value:.2f}'
+    chosen = setting == '::'.join(told['chosen'])
+    return f'**{text}**' if chosen else text
 
 
 def _differences(comparison: Comparison) -> str:
@@ -228,7 +240,8 @@ def _row_data(row: Row, split: str) -> Dict[str, Any]:
     names = dict.fromkeys(n for r in row.records for n in r.scores(split))
     return dict(
         method=row.name, config=first.config, options=row.options,
-        key=first.key, runs=[[r.fold, r.seed] for r in row.records],
+        key=first.key, tuning=list(row.tuning),
+        runs=[[r.fold, r.seed] for r in row.records],
         commits=sorted({str(r.commit) for r in row.records}),
         machines=sorted({r.machine for r in row.records}),
         scores={name: row.score(split, name) for name in names},

@@ -78,17 +78,19 @@ def choose(grid: Dict[str, List[Run]], count: int, metric: Optional[str],
            store: str) -> List[str]:
     """Choose each config's setting by its mean on validation.
 
-    What was tried, and to what end, goes to ``tuning.json`` of the store.
+    What was tried, and to what end, goes to ``tuning.json`` of the store,
+    beside what is there of other configs. A setting of which a run failed
+    was tried in vain; a config of which all are is not chosen for.
 
     Args:
-        grid (dict): From :func:`tuning_grid`, and finished.
+        grid (dict): From :func:`tuning_grid`, and performed.
         count (int): Settings of each config.
         metric (str, optional): What is compared; the first of equal settings
             is taken. None is :func:`usual_metric`.
         store (str): Where the records lie.
 
     Returns:
-        list[str]: A setting for each config, in their order.
+        list[str]: A setting for each config left, in their order.
 
     Raises:
         UsageError: A run has no such metric.
@@ -96,24 +98,33 @@ def choose(grid: Dict[str, List[Run]], count: int, metric: Optional[str],
     from mmbalance_plugin.analysis.comparison import sign_of, usual_metric
     from mmbalance_plugin.analysis.records import read_record
     found = {spec: [read_record(run.record).scores('val') for run in runs]
-             for spec, runs in grid.items()}
-    metric = metric or usual_metric(next(iter(found.values()))[0])
+             for spec, runs in grid.items()
+             if all(run.record.is_file() for run in runs)}
     means: Dict[str, float] = {}
     for spec, scores in found.items():
+        metric = metric or usual_metric(scores[0])
         if any(metric not in s for s in scores):
             raise UsageError(f'{spec} has no {metric!r} on validation')
         means[spec] = sum(s[metric] for s in scores) / len(scores)
-    specs, chosen, told = list(grid), [], {}
-    for i in range(0, len(specs), count):
-        own = specs[i:i + count]
-        best = max(own, key=lambda spec: sign_of(metric) * means[spec])
-        chosen.append(best)
-        told[own[0]] = dict(
-            chosen=best, validation={spec: means[spec] for spec in own})
-    seeds = [run.seed for run in grid[specs[0]]]
+    specs, chosen = list(grid), []
     path = Path(store, FILENAME)
+    told = json.loads(path.read_text('utf-8')) if path.is_file() else []
+    for base, *others in zip(*[iter(specs)] * count):
+        own = {spec: spec[len(base):].strip(':') for spec in (base, *others)}
+        if not means.keys() & own.keys():
+            continue
+        assert metric is not None
+        best = max((spec for spec in own if spec in means),
+                   key=lambda spec: sign_of(metric) * means[spec])
+        chosen.append(best)
+        run = grid[best][0]
+        told = [t for t in told
+                if (t['key'], t['fold']) != (run.key, run.fold)]
+        told.append(dict(
+            key=run.key, fold=run.fold, config=base, metric=metric,
+            seeds=[run.seed for run in grid[best]],
+            chosen=own[best].split('::') if own[best] else [],
+            validation={o: means.get(spec) for spec, o in own.items()}))
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, [json.dumps(
-        dict(metric=metric, settings=count, seeds=seeds, configs=told),
-        indent=1).encode() + b'\n'])
+    write_atomic(path, [json.dumps(told, indent=1).encode() + b'\n'])
     return chosen

@@ -289,6 +289,49 @@ def test_a_row_is_held_against_the_baseline_of_its_own_options(tmp_path):
     assert {f.baseline.method for f in named.findings} == {'joint drop=.5'}
 
 
+def test_what_tuning_chose_is_no_difference_between_rows(tmp_path):
+    """Tuned joint training is the baseline of tuned methods, whichever
+    setting validation chose for either."""
+    rate = 'optim.lr=3'
+    for seed in range(3):
+        for name, share, options in (
+                ('joint', .5, ()), ('joint', .3, (rate, )), ('udi', .1, ()),
+                ('opm', .2, (rate, )), ('mla', .4, ())):
+            write(tmp_path, f'{name}_av_digits', seed, wrong(share, seed),
+                  TARGETS, options=options, key=f'{name}{len(options)}')
+    told = [dict(key=key, fold=None, config='', metric='acc/top1', seeds=[7],
+                 chosen=chosen, validation={'': tried, rate: .7})
+            for key, chosen, tried in (
+                ('joint1', [rate], .6), ('udi0', [], .8),
+                ('opm1', [rate], None))]
+    (tmp_path / 'tuning.json').write_text(json.dumps(told))
+    found, = of(tmp_path)
+    against = {f.row.method: (f.baseline.method,
+                              round(f.difference.estimate, 2))
+               for f in found.findings}
+    tuned = 'joint lr=3'
+    assert against == {'mla': ('joint', .1), tuned: ('joint', .2),
+                       'udi': (tuned, .2), 'opm': (tuned, .1)}
+    table = to_markdown(found)
+    assert ('Each had 2 settings on validation, with seeds 7; then the one in '
+            'bold was trained with seeds of its own. Not tuned: joint, mla.'
+            in table)
+    assert '| joint lr=3 | as it is: 60.00 / **optim.lr=3: 70.00** |' in table
+    assert '| opm | as it is: failed / **optim.lr=3: 70.00** |' in table
+    rows = {row['method']: row for row in to_data(found)['rows']}
+    assert rows['opm_av_digits']['tuning'] == [told[2]]
+    # Without the untuned one it has its plain name.
+    for path in tmp_path.glob('joint_av_digits-joint0/*'):
+        if path.is_file():
+            path.unlink()
+    for baseline in (None, 'joint'):
+        found, = of(tmp_path, baseline=baseline)
+        assert {f.row.method: f.baseline.method
+                for f in found.findings} == dict.fromkeys(
+                    ('udi', 'opm', 'mla'), 'joint')
+    assert '::optim.lr=3' in command(found.rows)
+
+
 def test_a_baseline_with_options_is_for_rows_with_those_options(tmp_path):
     """Where it is there with options only, as in a sweep."""
     for seed in range(3):

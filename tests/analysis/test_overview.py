@@ -32,6 +32,12 @@ def test_methods_of_several_sets_beside_each_other(tmp_path):
     found = compare(make_rows(read_records([str(tmp_path)])))
     rows = [[c.strip() for c in line.strip('|').split('|')]
             for line in overview(found).splitlines()]
+    # A metric that only one set has.
+    found[0].baseline.records[0].data['test']['acc/top1_audio'] = .5
+    alone = overview([c._replace(metric='acc/top1_audio', findings=[])
+                      for c in found])
+    assert alone.splitlines() == [overview(found).splitlines()[0],
+                                  '| --- | --- | --- | --- |']
     order = rows[0][1:]
     assert sorted(order) == ['av_digits', 'htad', 'mnist_halves']
     joint, udi = (dict(zip(order, row[1:])) for row in rows[2:])

@@ -4,7 +4,6 @@ import json
 import pytest
 
 from mmbalance_plugin.analysis import records
-from mmbalance_plugin.analysis.tables import tuning_table
 from mmbalance_plugin.cli.command import UsageError
 from mmbalance_plugin.cli.grid import (
     Run,
@@ -161,10 +160,14 @@ def test_what_has_no_option_of_its_own_is_tuned_by_its_learning_rate():
 
 def test_the_best_on_validation_is_chosen_and_the_budget_told(tmp_path,
                                                              monkeypatch):
-    test = {'a.py': .9, 'a.py::lr=1': .1, 'b.py': .5, 'b.py::lr=1': .5}
+    specs = ('a.py', 'a.py::lr=1', 'b.py', 'b.py::lr=1', 'c.py', 'c.py::x=1')
     grid = {spec: [Run(spec, (), str(i), seed, None, 'o', 's')
-                   for seed in (0, 1)] for i, spec in enumerate(test)}
+                   for seed in (0, 1)] for i, spec in enumerate(specs)}
     val = {'0': .1, '1': .3, '2': .4, '3': .4}
+    for name in val:  # of c, nothing has finished
+        for run in grid[specs[int(name)]]:
+            run.record.parent.mkdir(parents=True, exist_ok=True)
+            run.record.touch()
 
     class Read:
         def __init__(self, path):
@@ -177,10 +180,21 @@ def test_the_best_on_validation_is_chosen_and_the_budget_told(tmp_path,
     monkeypatch.setattr(records, 'read_record', Read)
     assert choose(grid, 2, 'acc/top1', 'kept') == ['a.py::lr=1', 'b.py']
     told = json.loads((tmp_path / 'kept/tuning.json').read_text())
-    assert told['seeds'] == [0, 1] and told['settings'] == 2
-    table = tuning_table(told)
-    assert '| a.py | as it is: 10.00 / **lr=1: 30.00** |' in table
-    assert 'had 2 settings on validation, with seeds 0, 1' in table
-    assert choose(grid, 2, 'ece', 'kept') == ['a.py', 'b.py']
-    with pytest.raises(UsageError, match="a.py has no 'acc/top9'"):
+    one = dict(key='1', fold=None, config='a.py', metric='acc/top1',
+               seeds=[0, 1], chosen=['lr=1'], validation={'': .1, 'lr=1': .3})
+    other = dict(one, key='2', config='b.py', chosen=[],
+                 validation={'': .4, 'lr=1': .4})
+    assert told == [one, other]
+    # Of other configs it stays, and a setting that failed is no choice.
+    grid['b.py'][1].record.unlink()
+    del grid['a.py'], grid['a.py::lr=1']
+    assert choose(grid, 2, None, 'kept') == ['b.py::lr=1']
+    assert json.loads((tmp_path / 'kept/tuning.json').read_text()) == [
+        one, other, dict(other, key='3', chosen=['lr=1'],
+                         validation={'': None, 'lr=1': .4})]
+    # Less is better.
+    grid['b.py'][1].record.touch()
+    val['2'] = .3
+    assert choose(grid, 2, 'ece', 'kept') == ['b.py']
+    with pytest.raises(UsageError, match="b.py has no 'acc/top9'"):
         choose(grid, 2, 'acc/top9', 'kept')

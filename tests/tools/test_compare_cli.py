@@ -222,8 +222,10 @@ def test_equal_tuning_then_seeds_of_their_own(compare, tmp_path):
     assert '2 runs, 0 finished before' in done.stdout
     data = numbers(tmp_path / 'out')
     assert [row['runs'] for row in data['rows']] == [[[None, 5], [None, 6]]]
-    told = json.loads((tmp_path / 'out/tuning.json').read_text())
-    assert told['configs']['toy.py']['chosen'] == 'toy.py'
+    told, = json.loads((tmp_path / 'out/tuning.json').read_text())
+    assert told['config'] == 'toy.py' and told['chosen'] == []
+    assert data['rows'][0]['tuning'] == [told]
+    assert '| toy | **as it is: ' in done.stdout
     again = compare('--from', 'out')
     assert again.stdout.strip() in done.stdout
     for args, word in ((['--seeds', 0], '--tune-seeds'),
