@@ -214,7 +214,8 @@ def _paired(row: Row, baseline: Row, fold: Optional[int], measure: Measure,
     seeds = sorted(own.keys() & other.keys())
     if not seeds:
         return None
-    tested = other[seeds[0]].tested
+    tested = max((other[seed].tested for seed in seeds),
+                 key=lambda tested: tested.named)
     pairs: Dict[str, List[np.ndarray]] = dict(own=[], other=[])
     for which, records in (('own', own), ('other', other)):
         for seed in seeds:
@@ -234,7 +235,9 @@ def _paired(row: Row, baseline: Row, fold: Optional[int], measure: Measure,
             cluster_sums(measure.parts(rows[there], tested.targets[there]),
                          clusters) for rows in several])
 
-    return Paired(sums(pairs['own']), sums(pairs['other']))
+    return Paired(sums(pairs['own']), sums(pairs['other']),
+                  None if clusters is None or not tested.named
+                  else np.unique(clusters))
 
 
 def _check_samples(record: Record, reference: Record) -> None:

@@ -1,6 +1,6 @@
 """Differences between two methods, with what chance may have made of them."""
 from functools import lru_cache
-from typing import Dict, List, NamedTuple, Optional, Sequence
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 from scipy import stats
@@ -21,9 +21,12 @@ class Paired(NamedTuple):
         method (ndarray): The measure's parts, summed over the samples of
             each cluster: (seeds, clusters, K).
         baseline (ndarray): The same, of the same seeds and samples.
+        sources (ndarray | None): Numbers of the clusters, the same in all
+            folds; None if each fold has clusters of its own.
     """
     method: np.ndarray
     baseline: np.ndarray
+    sources: Optional[np.ndarray] = None
 
 
 class Difference(NamedTuple):
@@ -95,8 +98,10 @@ def difference(folds: Sequence[Paired], measure: Measure) -> Difference:
     seeds may look alike by chance.
 
     The difference is the mean over F folds, its variance the mean of V_f
-    divided by F; from :data:`POOLED_FOLDS` folds on at least the variance of
-    the folds' mean, which has the training data's chance in it.
+    divided by F, except that folds which share sources keep the same resample
+    of them, so that :math:`V^{samples}` is that of their mean; from
+    :data:`POOLED_FOLDS` folds on at least the variance of the folds' mean,
+    which has the training data's chance in it.
 
     Args:
         folds (Sequence[Paired]): Folds whose test samples are disjoint.
@@ -105,28 +110,33 @@ def difference(folds: Sequence[Paired], measure: Measure) -> Difference:
     Returns:
         Difference: Of the measure's own sign.
     """
-    means, variances, doubts = [], [], []
-    for fold in folds:
+    means, courses, by_samples, by_seeds, doubts = [], [], [], [], []
+    shared, drawings = _drawings(folds)
+    for fold, weights in zip(folds, drawings):
         each = (measure.value(fold.method.sum(axis=1))
                 - measure.value(fold.baseline.sum(axis=1)))
-        drawn = _resampled(fold.method, measure) - _resampled(
-            fold.baseline, measure)
+        drawn = _resampled(fold.method, weights, measure) - _resampled(
+            fold.baseline, weights, measure)
         seeds, clusters = fold.method.shape[:2]
         scale = clusters / max(clusters - 1, 1)
         samples = drawn.mean(axis=1).var(ddof=1) * scale
-        variance = doubt = np.nan
+        extra = doubt = np.nan
         if seeds >= MIN_SEEDS:
             own = drawn.var(axis=0, ddof=1).mean() * scale
             both = (own - samples) / (seeds - 1)
             spread = each.var(ddof=1) / seeds
-            variance = samples + max(0., spread - both)
-            doubt = (samples**2 / max(clusters - 1, 1)
-                     + min(spread, variance)**2 / (seeds - 1))
+            extra = max(0., spread - both)
+            doubt = min(spread, samples + extra)**2 / (seeds - 1)
         means.append(each.mean())
-        variances.append(variance)
-        doubts.append(doubt)
-    total = sum(variances) / len(folds)**2
-    doubt = sum(doubts) / len(folds)**4
+        courses.append(drawn.mean(axis=1))
+        by_samples.append((samples / len(folds)**2, clusters))
+        by_seeds.append(extra / len(folds)**2)
+        doubts.append(doubt / len(folds)**4)
+    if shared:
+        together = np.mean(courses, axis=0).var(ddof=1)
+        by_samples = [(together * shared / max(shared - 1, 1), shared)]
+    total = sum(v for v, _ in by_samples) + sum(by_seeds)
+    doubt = sum(doubts) + sum(v**2 / max(c - 1, 1) for v, c in by_samples)
     freedom = total**2 / doubt if doubt else np.inf
     if len(folds) >= POOLED_FOLDS:
         between = np.var(means, ddof=1) / len(folds)
@@ -145,10 +155,24 @@ def _weights(count: int) -> np.ndarray:
         count, np.full(count, 1 / count), RESAMPLES).astype(np.float32)
 
 
-def _resampled(sums: np.ndarray, measure: Measure) -> np.ndarray:
-    """The measure of each resample and seed, (RESAMPLES, seeds)."""
-    drawn = np.tensordot(_weights(sums.shape[1]), sums, (1, 1))
-    return measure.value(drawn)
+def _drawings(folds: Sequence[Paired]) -> Tuple[int, List[np.ndarray]]:
+    """Weights of each fold's clusters, and how many sources the folds share;
+    0 where each has its own."""
+    sources = [fold.sources for fold in folds if fold.sources is not None]
+    every = np.unique(np.concatenate(sources)) if sources else ()
+    if len(sources) < len(folds) or len(every) == sum(map(len, sources)):
+        return 0, [_weights(fold.method.shape[1]) for fold in folds]
+    weights = [_weights(len(every))[:, np.searchsorted(every, own)]
+               for own in sources]
+    # A fold of few sources may be left without any.
+    whole = np.all([own.any(axis=1) for own in weights], axis=0)
+    return len(every), [own[whole] for own in weights]
+
+
+def _resampled(sums: np.ndarray, weights: np.ndarray,
+               measure: Measure) -> np.ndarray:
+    """The measure of each resample and seed, (resamples, seeds)."""
+    return measure.value(np.tensordot(weights, sums, (1, 1)))
 
 
 def holm_levels(p_values: Sequence[float],

@@ -53,11 +53,14 @@ class Tested(NamedTuple):
         clusters (ndarray | None): The sample's source, (N, ), where samples
             share one.
         source (str | None): What that is called.
+        named (bool): Whether the same number is the same source in other
+            folds; not so in records of before.
     """
     targets: np.ndarray
     num_classes: int
     clusters: Optional[np.ndarray] = None
     source: Optional[str] = None
+    named: bool = False
 
 
 class Record:
@@ -98,7 +101,8 @@ class Record:
             targets = targets.reshape(-1, data['num_classes'])
         return Tested(
             targets, data['num_classes'],
-            data['clusters'] and _decoded(data['clusters']), data['source'])
+            data['clusters'] and _decoded(data['clusters']), data['source'],
+            data.get('named', False))
 
     def probabilities(self, measure: Measure,
                       suffix: str = '') -> Optional[np.ndarray]:
@@ -242,14 +246,12 @@ def _classes(probabilities: np.ndarray) -> np.ndarray:
 def _write_samples(store: Path, test: Predictions) -> str:
     """Keep what was predicted; returns the name of its file."""
     source = clustering(test.ids, len(test.targets))
-    clusters = None if source is None else np.unique(
-        test.ids[source], return_inverse=True)[1]
     columns = _columns(test)
     text = _json(dict(
         targets=_encoded(test.targets),
         num_classes=next(iter(columns.values())).shape[1],
-        clusters=None if clusters is None else _encoded(clusters),
-        source=source,
+        clusters=None if source is None else _encoded(test.ids[source]),
+        source=source, named=True,
         **(dict(multi_class=True) if test.targets.ndim == 2 else {})))
     digest = hashlib.sha256(text).hexdigest()[:12]
     path = store / SAMPLES / f'{digest}.json'

@@ -442,3 +442,21 @@ def test_several_labels_are_compared_by_map_and_differ_in_log_loss(tmp_path):
     assert found.findings[0].verdict == 'helps'
     with pytest.raises(ValueError, match="no run has 'acc/top1'"):
         of(tmp_path, metric='acc/top1')
+
+
+def test_recordings_that_all_folds_test_are_resampled_in_all_of_them(tmp_path):
+    source = np.repeat(np.arange(20), 10)
+    hard = np.random.default_rng(0).permutation(20)[:6]
+    bad = np.where(np.isin(source, hard), (TARGETS + 1) % 10, TARGETS)
+    errors = []
+    for step in (0, 20):  # the same recordings in each fold, or others
+        store = tmp_path / str(step)
+        for fold in range(5):
+            ids = dict(recording=source + step * fold)
+            for seed in range(3):
+                for name, classes in (('joint', bad), ('udi', TARGETS)):
+                    write(store, f'{name}_toy', seed, classes, TARGETS, fold,
+                          ids=ids)
+        found, = of(store)
+        errors.append(found.findings[0].difference.error)
+    assert errors[0] == pytest.approx(errors[1] * 5**.5)

@@ -78,8 +78,8 @@ def test_error_is_that_of_a_bootstrap_of_samples_and_of_the_seeds_spread():
 
 def test_copies_of_samples_are_no_evidence():
     pair = draw(np.random.default_rng(4), .1, 1, 60)
-    pair = Paired(*(np.repeat(p, 4, axis=0) for p in pair))
-    copied = [np.repeat(p, 9, axis=1) for p in pair]
+    pair = Paired(*(np.repeat(p, 4, axis=0) for p in pair[:2]))
+    copied = [np.repeat(p, 9, axis=1) for p in pair[:2]]
     source = np.repeat(np.arange(60), 9)
     naive = difference([Paired(*copied)], TOP1)
     clustered = difference([Paired(*(
@@ -100,6 +100,36 @@ def test_folds_are_averaged_and_many_of_them_bring_their_own_spread():
     assert five.freedom == 4 and five.runs == 20
     errors = [difference([fold], TOP1).error for fold in folds[:4]]
     assert four.error == pytest.approx(np.linalg.norm(errors) / 4)
+
+
+def test_folds_of_the_same_sources_are_no_evidence_of_their_own():
+    """As where windows of one recording are tested in each fold."""
+    whole = draw(np.random.default_rng(7), .1, 1, 180)
+    gains = (whole.method - whole.baseline)[0, :, 0]
+
+    def fold(rows, sources=None):
+        return Paired(*(np.repeat(p[:, rows], 4, axis=0) for p in whole[:2]),
+                      sources)
+
+    first = np.arange(60)
+    once, apart = (difference([fold(first)] * n, TOP1) for n in (1, 5))
+    assert apart.error == pytest.approx(once.error / 5**.5)
+    same = difference([fold(first, first)] * 5, TOP1)
+    assert (same.error, same.freedom) == pytest.approx(
+        (once.error, once.freedom))
+    # Each fold with sources of its own is what it was.
+    own = [fold(first, first + 60 * k) for k in range(5)]
+    assert difference(own, TOP1) == pytest.approx(apart)
+    # Half of them shared with the next fold: by the sources' influence.
+    rows = [first + 30 * k for k in range(5)]
+    influence = np.zeros(180)
+    for r in rows:
+        influence[r] += (gains[r] - gains[r].mean()) / 60 / 5
+    found = difference([fold(r, r) for r in rows], TOP1)
+    assert found.error == pytest.approx(np.linalg.norm(influence), rel=.1)
+    # Folds of two sources: resamples without any of them say nothing.
+    few = [fold(r[:2] if r[0] else r, r[:2] if r[0] else r) for r in rows]
+    assert np.isfinite(difference(few, TOP1).error)
 
 
 def test_two_seeds_say_nothing_and_the_same_model_is_no_difference():
