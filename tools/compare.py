@@ -120,6 +120,7 @@ def report(args: argparse.Namespace, records: list) -> str:
     import yaml
 
     from mmbalance_plugin.analysis.comparison import compare
+    from mmbalance_plugin.analysis.overview import overview
     from mmbalance_plugin.analysis.rows import make_rows
     from mmbalance_plugin.analysis.tables import (
         to_csv,
@@ -128,9 +129,6 @@ def report(args: argparse.Namespace, records: list) -> str:
     )
     found = compare(make_rows(records), args.metric, args.split,
                     args.baseline)
-    if args.overview:
-        from mmbalance_plugin.analysis.overview import overview
-        return overview(found)
     path = Path('results/published.yml')
     published = yaml.safe_load(path.read_text('utf-8')) \
         if path.is_file() else {}
@@ -145,7 +143,7 @@ def report(args: argparse.Namespace, records: list) -> str:
                            ('json', to_json(found))):
             Path(folder, f'comparison.{kind}').write_text(
                 text, encoding='utf-8')
-    return '\n'.join(texts)
+    return overview(found) if args.overview else '\n'.join(texts)
 
 
 @command
@@ -184,7 +182,7 @@ def main() -> int:
                          args.folds, **where)
         failed += train(runs, args)
         from mmbalance_plugin.analysis.records import read_record
-        records = [read_record(run.record) for run in runs
+        records = [read_record(run.record, run.work_dir) for run in runs
                    if run.record.is_file()]
     try:
         if records:

@@ -7,8 +7,8 @@ A store is a folder of them::
     STORE/samples/9c0d1e2f.json                     what was predicted
 
 What runs were tested on is kept once, under its hash. Probabilities stay in
-``predictions.npz`` of the work dir, which is found where it lies beside the
-record, in a folder of its name.
+``predictions.npz`` of the work dir, which is looked for beside the record, in
+a folder of its name, by whom is told of no other.
 """
 import base64
 import hashlib
@@ -69,11 +69,14 @@ class Record:
     Attributes:
         path (Path): Of the JSON.
         data (dict): Its content.
+        work_dir (Path): Where it was trained.
     """
 
-    def __init__(self, path: Path, data: Mapping[str, Any]) -> None:
+    def __init__(self, path: Path, data: Mapping[str, Any],
+                 work_dir: Optional[Path] = None) -> None:
         self.path = path
         self.data = data
+        self.work_dir = work_dir or path.with_suffix('')
 
     def __getattr__(self, name: str) -> Any:
         """A top-level entry: config, options, key, seed, fold, cost ..."""
@@ -127,12 +130,11 @@ class Record:
             rows = np.eye(self.tested.num_classes)[classes]
             rows[classes < 0] = np.nan
             return rows
-        folder = self.path.with_suffix('')
-        if not (folder / FILENAME).is_file():
+        if not (self.work_dir / FILENAME).is_file():
             raise FileNotFoundError(
                 f'{self.path} keeps predicted classes only: differences of '
-                f'this metric need {folder / FILENAME}')
-        return load_predictions(folder)['test'].of_suffix(suffix)
+                f'this metric need {self.work_dir / FILENAME}')
+        return load_predictions(self.work_dir)['test'].of_suffix(suffix)
 
 
 def write_record(path: Path, work_dir: Path, run: Mapping[str, Any],
@@ -199,7 +201,7 @@ def read_records(folders: Sequence[str]) -> List[Record]:
     return records
 
 
-def read_record(path: Path) -> Record:
+def read_record(path: Path, work_dir: Optional[Path] = None) -> Record:
     """Read one record; see :func:`read_records`."""
     try:
         data = json.loads(path.read_text(encoding='utf-8'))
@@ -213,7 +215,25 @@ def read_record(path: Path) -> Record:
     if problem:
         raise ValueError(f'{path} is damaged or of another version '
                          f'({problem}): without it the run is trained again')
-    return Record(path, data)
+    return Record(path, data, work_dir)
+
+
+def read_tuning(store: Path) -> List[Dict[str, Any]]:
+    """What a store knows of tuning, see :mod:`mmbalance_plugin.cli.tuning`.
+
+    Raises:
+        ValueError: It is damaged; names it.
+    """
+    path = store / f'{TUNING}.json'
+    if not path.is_file():
+        return []
+    try:
+        told = json.loads(path.read_text(encoding='utf-8'))
+        return [{**entry, 'key': entry['key']} for entry in told]
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(
+            f'{path} is damaged or of another version ({error}): without it '
+            'what was tried is not told') from error
 
 
 def _samples_of(record: Path, name: str) -> Path:

@@ -1,7 +1,5 @@
 """Records in rows: one setting of a config each, over seeds and folds."""
-import json
 from collections import defaultdict
-from pathlib import Path
 from statistics import mean, stdev
 from typing import (
     Any,
@@ -16,7 +14,7 @@ from typing import (
 )
 
 from ..shipped import shipped_root
-from .records import TUNING, Record
+from .records import Record, read_tuning
 
 Key = Tuple[str, str]
 
@@ -139,10 +137,8 @@ def _names(rows: Sequence[Row],
 
 def _tuning(records: Sequence[Record]) -> List[Mapping[str, Any]]:
     """What the records' stores know of the tuning before."""
-    stores: Dict[Path, None] = dict.fromkeys(
-        r.path.parent.parent / f'{TUNING}.json' for r in records)
-    return [told for path in stores if path.is_file()
-            for told in json.loads(path.read_text(encoding='utf-8'))]
+    stores = dict.fromkeys(r.path.parent.parent for r in records)
+    return [told for store in stores for told in read_tuning(store)]
 
 
 def without_data(name: str, data: str) -> str:

@@ -258,20 +258,21 @@ def by_submitit(runs: Sequence[Run], jobs: int, cluster: str,
         tuple[Run, str | None]: As they end; with what ended it, if it failed.
 
     Raises:
-        UsageError: submitit is not installed, or does not know a parameter.
+        UsageError: submitit is not installed, finds no cluster, or does not
+            know a parameter.
     """
     try:
         import submitit
     except ImportError as error:
         raise UsageError("--executor needs submitit: pip install "
                          "'mmbalance_plugin[slurm]'") from error
-    executor = submitit.AutoExecutor(
-        Path(runs[0].out, 'submitit'), cluster=cluster)
     try:
+        executor = submitit.AutoExecutor(
+            Path(runs[0].out, 'submitit'), cluster=cluster)
         executor.update_parameters(
             name='compare', slurm_array_parallelism=jobs, **parameters)
     except Exception as error:
-        raise UsageError(f'--executor-options: {error}') from error
+        raise UsageError(f'--executor {cluster}: {error}') from error
     waiting = dict(zip(executor.map_array(_attempt, runs), runs))
     for job in submitit.helpers.as_completed(list(waiting)):
         killed = job.exception()

@@ -96,7 +96,7 @@ def choose(grid: Dict[str, List[Run]], count: int, metric: Optional[str],
         UsageError: A run has no such metric.
     """
     from mmbalance_plugin.analysis.comparison import sign_of, usual_metric
-    from mmbalance_plugin.analysis.records import read_record
+    from mmbalance_plugin.analysis.records import read_record, read_tuning
     found = {spec: [read_record(run.record).scores('val') for run in runs]
              for spec, runs in grid.items()
              if all(run.record.is_file() for run in runs)}
@@ -108,7 +108,7 @@ def choose(grid: Dict[str, List[Run]], count: int, metric: Optional[str],
         means[spec] = sum(s[metric] for s in scores) / len(scores)
     specs, chosen = list(grid), []
     path = Path(store, FILENAME)
-    told = json.loads(path.read_text('utf-8')) if path.is_file() else []
+    told = read_tuning(path.parent)
     for base, *others in zip(*[iter(specs)] * count):
         own = {spec: spec[len(base):].strip(':') for spec in (base, *others)}
         if not means.keys() & own.keys():

@@ -11,7 +11,7 @@ from mmbalance_plugin.analysis.cells import cost_cells, score_cells
 from mmbalance_plugin.analysis.comparison import compare
 from mmbalance_plugin.analysis.measures import MEASURES
 from mmbalance_plugin.analysis.page import update_page
-from mmbalance_plugin.analysis.records import read_records
+from mmbalance_plugin.analysis.records import read_record, read_records
 from mmbalance_plugin.analysis.rows import make_rows
 from mmbalance_plugin.analysis.tables import (
     command,
@@ -121,7 +121,12 @@ def test_a_metric_of_a_modality_and_one_of_probabilities(store):
     found, = of(store, 'log_loss')
     assert {f.row.method: f.verdict for f in found.findings} == {
         'udi': 'helps', 'ogm': 'within noise'}
-    next(store.glob('udi*/seed_0/predictions.npz')).unlink()
+    # Work dirs elsewhere than beside the records, as those of --store.
+    rows = make_rows([
+        read_record(r.path, r.work_dir.rename(r.work_dir.with_suffix('.x')))
+        for r in read_records([str(store)])])
+    assert compare(rows, 'log_loss')[0].findings[0].difference == (
+        found.findings[0].difference)
     with pytest.raises(FileNotFoundError, match='predicted classes only'):
         of(store, 'log_loss')
     assert of(store)[0].findings[0]  # which needs no more than classes
@@ -320,6 +325,14 @@ def test_what_tuning_chose_is_no_difference_between_rows(tmp_path):
     assert '| opm | as it is: failed / **optim.lr=3: 70.00** |' in table
     rows = {row['method']: row for row in to_data(found)['rows']}
     assert rows['opm_av_digits']['tuning'] == [told[2]]
+    for text in ('{"half', '{}', '[]', '[3]'):
+        (tmp_path / 'tuning.json').write_text(text)
+        if text in ('{}', '[]'):
+            assert 'Each had' not in to_markdown(of(tmp_path)[0])
+        else:
+            with pytest.raises(ValueError, match='tuning.json is damaged'):
+                of(tmp_path)
+    (tmp_path / 'tuning.json').write_text(json.dumps(told))
     # Without the untuned one it has its plain name.
     for path in tmp_path.glob('joint_av_digits-joint0/*'):
         if path.is_file():

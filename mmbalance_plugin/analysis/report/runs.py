@@ -80,8 +80,7 @@ def _sections(found: Comparison, end: str) -> List[Section]:
 
 def _course(row: Row, metric: str) -> Optional[Line]:
     """A metric over epochs in percent, if the runs' logs are there."""
-    folders = [r.path.with_suffix('') for r in row.records]
-    logs = [read_scalars(str(folder)) for folder in folders]
+    logs = [read_scalars(str(r.work_dir)) for r in row.records]
     if not all(logs):
         return None
     try:
