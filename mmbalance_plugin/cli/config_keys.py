@@ -112,6 +112,26 @@ def refuse_near_misses(cfg: Config, options: dict) -> None:
             path = f'{path}.{key}' if path else key
 
 
+def unmatched_keys(cfg: Config, model: Any) -> List[str]:
+    """Find ``custom_keys`` that no weight of the model has in its name.
+
+    Args:
+        cfg (Config): Of the run.
+        model (nn.Module): Built of it.
+
+    Returns:
+        list[str]: One sentence for each.
+    """
+    stages = (cfg.get('train_cfg') or {}).get('stages') or ()
+    names = [name for name, _ in model.named_parameters()]
+    keys = [key for part in (cfg, *stages) for key in (
+        (part.get('optim_wrapper') or {}).get('paramwise_cfg') or {}).get(
+            'custom_keys') or ()]
+    return [f'paramwise_cfg.custom_keys: no weight has {key!r} in its name; '
+            f'the first one is called {names[0]}'
+            for key in keys if not any(key in name for name in names)]
+
+
 def unused_parts(cfg: Config) -> List[str]:
     """Find parts of inherited methods that the config does not use.
 
@@ -165,7 +185,8 @@ def import_custom_modules(cfg: Config) -> None:
             **cfg.get('custom_imports') or dict(imports=None))
     except ImportError as error:
         raise UsageError(
-            f'custom_imports: {error}: {error.__context__}') from error
+            f'custom_imports: {error}: {error.__context__} (is its folder on '
+            'PYTHONPATH?)') from error
 
 
 def _sentence(path: str, key: str, owner: str, meant: str) -> str:

@@ -1,7 +1,7 @@
 """One line for a mistake that a user can mend, None for a fault in code."""
 import re
 from types import TracebackType
-from typing import Optional
+from typing import Any, Optional
 
 PACKAGE = 'mmbalance_plugin'
 # Raised on purpose, with a sentence. What else may come out of this
@@ -13,10 +13,10 @@ TOOLKIT_SPOKEN = (ValueError, RuntimeError, AssertionError)
 # A data loader hands on what a worker process raised.
 WORKER = re.compile(r'^Caught \w+ in .*?Original Traceback', re.DOTALL)
 FRAME = re.compile(r'^  File "(.+?)", line \d+', re.MULTILINE)
-NOT_REGISTERED = re.compile(r"^'?([\w.]+) is not in the (\S+) registry")
+NOT_REGISTERED = re.compile(r"^'?([\w.]+) is not in the (.+?) registry")
 OPERANDS = re.compile('not supported between instances|unsupported operand')
 ARGUMENTS = re.compile(r'\(\) (got an unexpected keyword|missing \d+ requir|'
-                       r'got multiple values)')
+                       r"got multiple values)|^Can't instantiate abstract")
 
 
 def explain(error: BaseException) -> Optional[str]:
@@ -41,8 +41,9 @@ def explain(error: BaseException) -> Optional[str]:
                 '(the lines "Epoch(val)" of the log list what it does)')
     built = _being_built(error.__traceback__)
     if built and isinstance(error, (TypeError, ValueError)) and (
-            raised_in == 'torch' or OPERANDS.search(text)):
-        return f'{built} cannot be built: {" ".join(text.split())}'
+            raised_in == 'torch' or OPERANDS.search(text)
+            or built.__module__.partition('.')[0] in ('torch', *TOOLKIT)):
+        return f'{built.__name__} cannot be built: {" ".join(text.split())}'
     own = type(error).__module__.partition('.')[0] == PACKAGE
     if WORKER.match(text):
         files = FRAME.findall(text)
@@ -97,14 +98,13 @@ def _given_to_a_backbone(traceback: Optional[TracebackType]
     return given
 
 
-def _being_built(traceback: Optional[TracebackType]) -> Optional[str]:
+def _being_built(traceback: Optional[TracebackType]) -> Any:
     """Class of the config that was being built."""
     built = None
     while traceback is not None:
         frame = traceback.tb_frame
         if frame.f_code.co_name == 'build_from_cfg':
-            name = frame.f_locals.get('obj_cls')
-            built = getattr(name, '__name__', built)
+            built = frame.f_locals.get('obj_cls', built)
         traceback = traceback.tb_next
     return built
 

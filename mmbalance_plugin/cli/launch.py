@@ -16,6 +16,7 @@ from .command import Interrupted, UsageError
 from .config_keys import (
     import_custom_modules,
     refuse_near_misses,
+    unmatched_keys,
     unread_keys,
     unused_parts,
 )
@@ -98,12 +99,6 @@ def apply_train_args(cfg: Config, args: argparse.Namespace) -> Config:
             finished run would be replaced.
         FileNotFoundError: The checkpoint to resume from is gone.
     """
-    for key in ('train_dataloader', 'train_cfg', 'optim_wrapper'):
-        if not cfg.get(key):
-            raise UsageError(
-                f'{cfg.filename} has no {key}: inherit from a method, such as '
-                "'mmbalance_plugin::_base_/methods/udi.py', beside what your "
-                'data fix')
     cfg.launcher = args.launcher
     cfg.setdefault('load_strict', True)
     if args.work_dir is not None:
@@ -190,6 +185,7 @@ def build_runner(cfg: Config) -> 'Runner':
     import mmbalance_plugin.registry  # noqa: F401
     import_custom_modules(cfg)
     require_supported(cfg)
+    require_training(cfg)
     require_optimizer(cfg)
     require_whole_numbers(cfg)
     problems = unread_keys(cfg)
@@ -208,7 +204,7 @@ def build_runner(cfg: Config) -> 'Runner':
         for problem in filter(speaks, problems):
             print(f'warning: {problem}', file=sys.stderr)
         raise
-    for problem in problems:
+    for problem in problems + unmatched_keys(cfg, runner.model):
         runner.logger.warning(problem)
     runner.logger.info(f'Environment, config and log are in {runner.log_dir}')
     return runner
@@ -228,6 +224,21 @@ def require_supported(cfg: Config) -> None:
     require_runner(cfg.get('runner_type', flexible), 'mmbalance_plugin')
     wrapper = cfg.get('model_wrapper_cfg') or {}
     require_wrapper(wrapper.get('type'), 'mmbalance_plugin')
+
+
+def require_training(cfg: Config) -> None:
+    """Refuse a part of what training takes, which MMEngine prints whole.
+
+    Raises:
+        UsageError: Names what there is not.
+    """
+    parts = ('train_dataloader', 'train_cfg', 'optim_wrapper')
+    missing = [part for part in parts if cfg.get(part) is None]
+    if 0 < len(missing) < len(parts):
+        raise UsageError(
+            f'{cfg.filename} has no {" and no ".join(missing)}: inherit from '
+            "a method, such as 'mmbalance_plugin::_base_/methods/udi.py', "
+            'beside what your data fix')
 
 
 def require_optimizer(cfg: Config) -> None:
@@ -250,15 +261,18 @@ def require_whole_numbers(cfg: Config) -> None:
     """Refuse counts that PyTorch's loader refuses without naming the key.
 
     Raises:
-        UsageError: A loader's batch_size or num_workers is none.
+        UsageError: A loader's batch_size or num_workers, or the micro-batches
+            of an update, are none.
     """
-    for split in ('train', 'val', 'test'):
-        loader = cfg.get(f'{split}_dataloader') or {}
-        for key, least in (('batch_size', 1), ('num_workers', 0)):
-            value = loader.get(key, least)
-            if not isinstance(value, int) or value < least:
-                raise UsageError(f'{split}_dataloader.{key}={value!r}: a '
-                                 f'whole number from {least} on is needed')
+    for section, key, least in (
+            *((f'{split}_dataloader', key, least)
+              for split in ('train', 'val', 'test')
+              for key, least in (('batch_size', 1), ('num_workers', 0))),
+            ('optim_wrapper', 'accumulative_counts', 1)):
+        value = (cfg.get(section) or {}).get(key, least)
+        if not isinstance(value, int) or value < least:
+            raise UsageError(f'{section}.{key}={value!r}: a whole number from '
+                             f'{least} on is needed')
 
 
 @contextlib.contextmanager

@@ -3,12 +3,14 @@ from pathlib import Path
 
 import mmaction
 import pytest
+import torch
 from mmengine.config import Config
 
 from mmbalance_plugin.cli import launch
 from mmbalance_plugin.cli.command import UsageError
 from mmbalance_plugin.cli.config_keys import (
     refuse_near_misses,
+    unmatched_keys,
     unread_keys,
     unused_parts,
 )
@@ -168,6 +170,17 @@ class KeyHead:
     refuse_near_misses(cfg, {'model.head.widths': 1})
     with pytest.raises(UsageError, match='KeyHead does not read'):
         refuse_near_misses(cfg, {'model.head.widhts': 1})
+
+
+def test_custom_keys_that_fit_no_weight():
+    model = torch.nn.ModuleDict(dict(encoders=torch.nn.Linear(1, 1)))
+    keys = [dict(optim_wrapper=dict(paramwise_cfg=dict(custom_keys={
+        key: dict(lr_mult=.1)}))) for key in ('encoders', 'encodr', 'had')]
+    told = unmatched_keys(Config(dict(
+        keys[1], train_cfg=dict(stages=[keys[0], keys[2], {}]))), model)
+    assert told == [f'paramwise_cfg.custom_keys: no weight has {key!r} in its '
+                    'name; the first one is called encoders.weight'
+                    for key in ('encodr', 'had')]
 
 
 def test_a_method_that_is_inherited_but_not_used(tmp_path, capsys):

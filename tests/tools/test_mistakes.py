@@ -81,6 +81,15 @@ MISTAKES = dict(
                'no optimiser is called Adm; did you mean Adam?'),
     learning_rate=('train', options('optim_wrapper.optimizer.lr=fast'), None,
                    "SGD cannot be built: '<' not supported between"),
+    schedule=('train', ['toy.py'], replaced(
+        'val_cfg =', "param_scheduler = dict(type='CosineLR')\nval_cfg ="),
+        'CosineLR is not in the mmaction::parameter scheduler registry: mis'),
+    milestones=('train', ['toy.py'], replaced(
+        'val_cfg =', "param_scheduler = dict(type='MultiStepLR', "
+        'milestones=5)\nval_cfg ='), 'MultiStepLR cannot be built: '),
+    micro_batches=(
+        'train', options('optim_wrapper.accumulative_counts=1.5'), None,
+        'optim_wrapper.accumulative_counts=1.5: a whole number from 1'),
     no_loop=('train', options('train_cfg=None'), None,
              'toy.py has no train_cfg: inherit from a method, such as'),
     archive_for_weights=(
