@@ -106,9 +106,15 @@ class CoefficientMethod(GradientMethod):
                 'or its score_mode taken away?')
         scores, ratios = read.means, discrepancy_ratios(*read)
         if update.active:
+            found = self.coefficients(scores, ratios)
+            if not set(self.weights) <= set(found or ()):
+                raise ValueError(
+                    f'{type(self).__name__}.coefficients() must give one for '
+                    f'each of {[*self.weights]}, but gave {found}')
             coefficients = {
-                m: update.unless_skipped(k, self.neutral)
-                for m, k in self.coefficients(scores, ratios).items()
+                m: update.unless_skipped(
+                    torch.as_tensor(k, device=ratios[m].device), self.neutral)
+                for m, k in found.items()
             }
             for modality, weights in self.weights.items():
                 grads = [w.grad for w in weights if w.grad is not None]

@@ -1,4 +1,4 @@
-"""Can every encoder take what the data give?"""
+"""Can encoders and head take what the data give?"""
 from typing import Any
 
 import torch
@@ -19,8 +19,8 @@ def try_encoders(model: Any, dataloader: Any) -> None:
         dataloader (DataLoader): Whose first sample it is.
 
     Raises:
-        ValueError: An encoder gives other channels than it says, or an input
-            has none.
+        ValueError: An encoder gives other channels than it says, an input
+            has none, or the head gives other logits.
         RuntimeError: One cannot take its input; the command line says which.
     """
     if not isinstance(model, MultimodalRecognizer):
@@ -32,5 +32,12 @@ def try_encoders(model: Any, dataloader: Any) -> None:
             dataset, '__getitems__') else [dataset[0]] * 2
         data = model.data_preprocessor(dataloader.collate_fn(samples), False)
         model.check_known(data['inputs'], 'there is no encoder for the inputs')
-        for name, value in data['inputs'].items():
-            model.encoders[name](value)
+        features = {name: model.encoders[name](value)
+                    for name, value in data['inputs'].items()}
+        head = model.head
+        if 'present' not in data and set(features) == set(head.in_channels):
+            shape = tuple(head(features).shape)
+            if shape != (2, head.num_classes):
+                raise ValueError(
+                    f'{type(head).__name__} gives logits of shape {shape} for '
+                    f'2 samples, but num_classes={head.num_classes}')

@@ -68,8 +68,12 @@ class CombinedGradientStep(TrainStep):
         if optim_wrapper.should_update():
             gradients = average_gradients(self._waiting)
             self._waiting = {}
-            for parameter, grad in zip(
-                    parameters, self.combine(inner, names, gradients)):
+            combined = self.combine(inner, names, gradients)
+            if len(combined) != len(names):
+                raise ValueError(
+                    f'{type(self).__name__}.combine() gave {len(combined)} '
+                    f'gradients for {len(names)} parameters')
+            for parameter, grad in zip(parameters, combined):
                 parameter.grad = grad
             optim_wrapper.step()
             optim_wrapper.zero_grad()

@@ -255,11 +255,17 @@ class MultimodalRecognizer(InitialWeights, UnimodalScores, Stepping):
         losses: Dict[str, Tensor] = {}
         for term in self.terms:
             found = term(record)
+            if not isinstance(found, dict):
+                raise TypeError(f'{type(term).__name__} must return losses by '
+                                f'name, a dict, not a {type(found).__name__}')
             repeated = sorted(set(found) & set(losses))
             if repeated:
                 raise ValueError(
                     f'two terms of the objective give {repeated}')
             losses.update(found)
+        if not any('loss' in name for name in losses):
+            raise ValueError(f'the objective trains nothing: of {[*losses]} '
+                             "none has 'loss' in its name")
         if scored:
             self._hand_out_scores()
         return losses
