@@ -109,6 +109,9 @@ class ClipReader:
     def _from_arrays(self, name: str, arrays: Mapping[str, Any]) -> Clip:
         self._check_known(name, arrays)
         inputs = {m: to_tensor(name, m, x) for m, x in arrays.items()}
+        if self.missing == 'mask':
+            # As OwnArraysDataset has it: nothing but NaN is nothing.
+            inputs = {m: x for m, x in inputs.items() if not x.isnan().all()}
         return self._clip(name, inputs)
 
     def _from_files(self, name: str, paths: Mapping[str, str],

@@ -84,7 +84,8 @@ class MultimodalInferencer:
             'probability'.
         missing (str, optional): What to do with a clip that lacks a
             modality: 'error', or 'mask' to predict from the coalition of
-            those that are there, as testing with this policy does. Defaults
+            those that are there, as testing with this policy does (an array
+            of nothing but NaN is not there). Defaults
             to None: 'mask' if that is the policy of the config's data set,
             else 'error'.
         cfg_options (dict, optional): Overrides of the config. Defaults to

@@ -62,6 +62,11 @@ def test_from_python(project):
     shares = [m.share for m in found['prediction'].modalities.values()]
     assert sum(shares) + found['prediction'].baseline == pytest.approx(
         found['prediction'].score, abs=1e-6)
+    gap = dict(sample, skin=np.full(12, np.nan))
+    del sample['skin']
+    without, same = found['inferencer']([sample, gap])
+    assert without.modalities['skin'] is same.modalities['skin'] is None
+    assert same.score == pytest.approx(without.score, abs=1e-6)
     tested = load_predictions(folder / 'work_dirs/from_python')['test']
     assert (label[tested.ids['row']] == tested.targets).all()
     lacking = np.isnan(tested.alone['skin']).all(1)
