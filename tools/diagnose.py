@@ -83,6 +83,8 @@ def main() -> int:
                  seconds=f'{time.monotonic() - begin:.0f}')
     if args.checkpoint:
         facts['checkpoint'] = args.checkpoint
+    if failed:
+        facts['failed'] = '; '.join(failed)
     diagnosis, page, summary = finish(args.config, out, runs, looks, facts)
     (out / 'diagnosis.json').write_text(
         json.dumps(diagnosis, indent=1, allow_nan=False) + '\n', 'utf-8')

@@ -18,6 +18,7 @@ from mmbalance_plugin.analysis.diagnosis.measure import (
 from mmbalance_plugin.analysis.diagnosis.variants import (
     for_measuring,
     variants,
+    without,
 )
 from mmbalance_plugin.analysis.diagnosis.verdict import Verdict, verdicts
 from mmbalance_plugin.analysis.records import read_record
@@ -159,15 +160,16 @@ def _next(config: str, out: Path, verdict: Verdict,
     if verdict.run == GIVEN:
         return dict(command=f'{tool_call("test")} {config} {checkpoint}',
                     why=verdict.why)
-    configs = shipped_root() / 'configs'
-    data = data_of(Path(config).stem)
-    name = f'{_SHIPPED.get(verdict.run, verdict.run)}_{data}.py'
-    if data and (configs / name).is_file():
-        path = f'configs/{name}'
-    else:
-        own = 'decoupled' if verdict.run.startswith('unimodal_') \
-            else verdict.run
-        path = str(out / f'configs/{own}.py')
+    data, own = data_of(Path(config).stem), out / f'configs/{verdict.run}.py'
+    name = _SHIPPED.get(verdict.run, verdict.run)
+    if verdict.drop:
+        rest = without(Config.fromfile(own), verdict.drop)
+        own = own.with_name(f'without_{"_".join(verdict.drop)}.py')
+        rest.dump(own)
+        name = '_'.join(['unimodal', *rest.model['encoders']])
+    path = f'configs/{name}_{data}.py'
+    if not data or not (shipped_root() / path).is_file():
+        path = str(own)
     return dict(command=f'{tool_call("train")} {path}', why=verdict.why)
 
 
@@ -184,6 +186,9 @@ def summary(diagnosis: Mapping[str, Any]) -> str:
     lines.append('fused: ' + ', '.join(
         f'{name} {100 * value[0]:.1f}'
         for name, value in diagnosis['accuracy'].items()))
+    differences = dict(diagnosis['differences'])
+    if 'interaction' in diagnosis:
+        differences['interaction'] = diagnosis['interaction']
     lines += [f'{name}: {percent(value, sign=True)} points'
-              for name, value in diagnosis['differences'].items()]
+              for name, value in differences.items()]
     return '\n'.join(lines)

@@ -177,6 +177,8 @@ class Measured:
                 for v in better},
             # That none gains much needs no correction: all are to agree.
             each={v: gain(self.right(v), self.right(base)) for v in better},
+            sampled={v: gain(*(self.right(x).mean(axis=0)[None]
+                               for x in (v, base))) for v in better},
             ratios=self.ratios(),
             shapley=self.shapley(),
             conflict=self.conflict(),

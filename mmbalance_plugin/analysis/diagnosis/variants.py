@@ -1,12 +1,13 @@
 """The baselines of a config: the same encoders and data, trained otherwise."""
 import copy
-from typing import Any, Dict
+from typing import Any, Dict, Sequence
 
 from mmengine.config import Config
 
 from mmbalance_plugin.apis.building import default_scope, recognizer_config
 from mmbalance_plugin.datasets import ArrayDataset, AudioVisualDataset
 from mmbalance_plugin.datasets.pairing import sound_follows_picture
+from mmbalance_plugin.datasets.transforms import PackMultimodalInputs
 from mmbalance_plugin.models.heads import (
     ConcatHead,
     DecisionHead,
@@ -129,6 +130,39 @@ def for_measuring(config: Config, epochs: int, observed: bool) -> Config:
         mixed = 'Amp' if 'Amp' in config.optim_wrapper['type'] else ''
         config.optim_wrapper.update(
             type=f'{_OWN}OGM{mixed}OptimWrapper', alpha=0.)
+    return config
+
+
+def without(config: Config, dropped: Sequence[str]) -> Config:
+    """Take modalities out of a config of joint training.
+
+    Args:
+        config (Config): 'joint' of :func:`variants`.
+        dropped (Sequence[str]): Modalities.
+
+    Returns:
+        Config: Another one.
+    """
+    config = Config(copy.deepcopy(config.to_dict()))
+    model = config.model
+    if len(model['encoders']) - len(dropped) == 1:
+        # Some heads need two.
+        model['head'] = dict(type=f'{_OWN}ConcatHead',
+                             num_classes=model['head']['num_classes'])
+    owners = [model['encoders'],
+              model.get('data_preprocessor', {}).get('preprocessors', {})]
+    for split in ('train', 'val', 'test'):
+        loader = config.get(f'{split}_dataloader') or dict(dataset={})
+        for pack in _innermost(loader['dataset']).get('pipeline', [])[-1:]:
+            if 'collect_keys' in pack:  # MMAction2's
+                pack['collect_keys'] = [
+                    k for k in pack['collect_keys'] if k not in dropped]
+                continue
+            pack['inputs'] = PackMultimodalInputs(pack.get('inputs')).inputs
+            owners.append(pack['inputs'])
+    for owner in owners:
+        for name in dropped:
+            owner.pop(name, None)
     return config
 
 

@@ -33,14 +33,16 @@ class Verdict(NamedTuple):
         kind (str): 'pair', 'useless', 'imbalanced', 'balanced' or
             'unknown'.
         text (str): In plain words, with its numbers.
-        run (str): Variant to run next, or 'unimodal_<modality>', or what is
-            diagnosed if nothing is better.
+        run (str): Variant to run next, or what is diagnosed if nothing is
+            better.
         why (str): Why that.
+        drop (tuple[str]): Modalities that it is to do without.
     """
     kind: str
     text: str
     run: str
     why: str
+    drop: Tuple[str, ...] = ()
 
     @property
     def tone(self) -> str:
@@ -58,9 +60,9 @@ def verdicts(measured: Mapping[str, Any]) -> List[Verdict]:
             ``alone``, ``probe``, ``inside`` and ``gaps`` (the better of the
             first two minus the third) by modality, ``accuracy`` by model,
             ``differences`` by 'multi_loss - <base>' and the like, ``each``
-            of these at 95 % by itself, ``excess`` and ``worst`` (how much
-            more one modality loses than another), and ``interaction`` where
-            it was measured.
+            of these at 95 % by itself, ``sampled`` the same for these very
+            runs, ``excess`` and ``worst`` (how much more one modality loses
+            than another), and ``interaction`` where it was measured.
 
     Returns:
         list[Verdict]: The most important first, at least one. 'balanced' and
@@ -71,7 +73,7 @@ def verdicts(measured: Mapping[str, Any]) -> List[Verdict]:
         return [nothing]
     found: List[Optional[Verdict]] = [_pair(measured)]
     if found[0] is None:
-        found = [_useless(measured, m) for m in measured['modalities']]
+        found = [*_useless(measured)]
     found.append(_imbalanced(measured))
     said = [v for v in found if v is not None]
     return said or [_balanced(measured)]
@@ -111,19 +113,22 @@ def _nothing(measured: Mapping[str, Any]) -> Optional[Verdict]:
         'and learning rate, or train longer', measured['base'], _NOTHING)
 
 
-def _useless(measured: Mapping[str, Any], name: str) -> Optional[Verdict]:
-    alone, chance = measured['alone'][name], measured['chance'][name]
-    others = [m for m in measured['modalities'] if m != name]
-    carrying = [m for m in others if _carries(measured, m, 1)]
-    if _carries(measured, name, 2) or not carrying:
-        return None
-    run = f'unimodal_{carrying[0]}' if len(others) == 1 else 'decoupled'
-    much = 'hardly any' if alone[1] > chance else 'no'
-    return Verdict(
-        'useless', f'{name} carries {much} label information on validation: '
-        f'alone it reaches {_percent(alone)}, the most frequent class is '
-        f'{100 * chance:.1f}. Drop it or weight it down', run,
-        'It does without that modality.')
+def _useless(measured: Mapping[str, Any]) -> List[Verdict]:
+    """One verdict for each, if something else carries information."""
+    names, chances = measured['modalities'], measured['chance']
+    found = tuple(m for m in names if not _carries(measured, m, 2))
+    if not any(_carries(measured, m, 1) for m in names):
+        return []
+    said = []
+    for name in found:
+        alone, chance = measured['alone'][name], chances[name]
+        much = 'hardly any' if alone[1] > chance else 'no'
+        said.append(Verdict(
+            'useless', f'{name} carries {much} label information on '
+            f'validation: alone it reaches {_percent(alone)}, the most '
+            f'frequent class is {100 * chance:.1f}. Drop it or weight it '
+            'down', 'joint', 'It does without that modality.', found))
+    return said
 
 
 class _Best(NamedTuple):
@@ -190,21 +195,26 @@ def _imbalanced(measured: Mapping[str, Any]) -> Optional[Verdict]:
         f'{m} reaches {100 * measured["inside"][m][0]:.1f} of its '
         f'{100 * max(alone[m][0], probe[m][0]):.1f}' for m in held_back)
     size = _points(best.gain)
-    if best.surely:
-        pays = f'recovers it, expected gain {size}'
-    elif best.open:
-        pays = f'may recover it; too few data to tell what is gained ({size})'
-    else:
-        pays = f'gives it its due, but no gain is expected ({size})'
     # Not even alone do they learn what their own features tell.
-    late = ''.join(
+    late = [m for m in held_back if alone[m][2] < probe[m][1]]
+    if best.surely:
+        pays = f'{best.words} recovers it, expected gain {size}'
+    elif late:
+        pays = f'{best.words} changes {size}' if best.open else \
+            f'no gain is expected of {best.words} ({size})'
+    elif best.open:
+        pays = f'{best.words} may recover it; too few data to tell what is ' \
+            f'gained ({size})'
+    else:
+        pays = f'{best.words} gives it its due, but no gain is expected ' \
+            f'({size})'
+    pays += ''.join(
         f'. {m} learns late: alone it reaches {_percent(alone[m])}, a linear '
         f'probe of its features {_percent(probe[m])}; scale its input, raise '
-        'its learning rate or train longer' for m in held_back
-        if alone[m][2] < probe[m][1])
+        'its learning rate or train longer' for m in late)
     return Verdict(
         'imbalanced', f'imbalanced: {reach} inside {_called(measured)}; '
-        f'{best.words} {pays}{late}', *best.next(measured['base']))
+        + pays, *best.next(measured['base']))
 
 
 def _balanced(measured: Mapping[str, Any]) -> Verdict:
@@ -219,8 +229,8 @@ def _balanced(measured: Mapping[str, Any]) -> Verdict:
         noise = 100 * (best.widest[2] - best.widest[0])
         return Verdict(
             'unknown', f'not enough data to tell: differences below '
-            f'{noise:.1f} points are noise here ({changes}). More samples '
-            'help more than more seeds', *best.next(measured['base']))
+            f'{noise:.1f} points are noise here ({changes}). '
+            + _more(measured), *best.next(measured['base']))
     if best.surely and named:
         return Verdict(
             'unknown', 'not enough data to tell whether a modality is held '
@@ -234,6 +244,17 @@ def _balanced(measured: Mapping[str, Any]) -> Verdict:
     return Verdict(
         'balanced', 'balanced: modulation is not expected to help '
         f'({changes}){doubt}', *best.next(measured['base']))
+
+
+def _more(measured: Mapping[str, Any]) -> str:
+    """Whether samples or seeds leave most open."""
+    def reach(intervals: Mapping[str, Interval]) -> float:
+        return max(high - low for _, low, high in intervals.values())
+
+    samples = reach(measured['sampled'])
+    if 2 * samples**2 > reach(measured['each'])**2:
+        return 'More samples help more than more seeds'
+    return 'It is seeds that differ: more of them help more than more samples'
 
 
 def _called(measured: Mapping[str, Any]) -> str:

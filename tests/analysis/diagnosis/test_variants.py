@@ -1,10 +1,12 @@
 """The baselines of any config are those that are shipped."""
 import pytest
 from mmengine.config import Config
+from mmengine.runner import Runner
 
 from mmbalance_plugin.analysis.diagnosis.variants import (
     for_measuring,
     variants,
+    without,
 )
 from mmbalance_plugin.apis.building import default_scope, recognizer_config
 from mmbalance_plugin.shipped import shipped_root
@@ -92,3 +94,23 @@ def test_what_cannot_be_diagnosed():
     cfg.model.head.multi_class = True
     with pytest.raises(ValueError, match='a diagnosis is of one class per'):
         variants(cfg)
+
+
+def test_a_config_without_a_modality_trains(tmp_path):
+    joint = variants(config('useless', 'seen', epochs=1))['joint']
+    cfg = without(joint, ['two'])
+    cfg.work_dir = str(tmp_path)
+    runner = Runner.from_cfg(cfg)
+    runner.train()
+    assert list(runner.model.encoders) == ['one']
+    assert list(joint.model.encoders) == ['one', 'two']
+
+
+def test_what_prepares_a_clip_is_taken_out_too():
+    joint = variants(shipped('udi_crema_d'))['joint']
+    cfg = without(joint, ['audio'])
+    assert list(cfg.model.encoders) == ['visual']
+    assert list(cfg.model.data_preprocessor.preprocessors) == ['visual']
+    for split in ('train', 'val', 'test'):
+        pack = cfg[f'{split}_dataloader'].dataset.pipeline[-1]
+        assert pack.inputs == dict(visual='imgs')

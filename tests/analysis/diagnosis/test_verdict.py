@@ -41,7 +41,8 @@ def measured(alone=(.8, .8), inside=(.79, .79), multi_loss=NOTHING,
         worst={m: dict.fromkeys(names, worst) for m in names},
         accuracy={base: near(fused)},
         differences=differences, interaction=interaction,
-        each=dict(multi_loss=multi_loss, decoupled=decoupled))
+        each=dict(multi_loss=multi_loss, decoupled=decoupled),
+        sampled=dict(multi_loss=multi_loss, decoupled=decoupled))
 
 
 def kinds(**numbers):
@@ -116,16 +117,24 @@ def test_noise_is_the_half_width():
     assert said.tone == 'unknown'
 
 
+@pytest.mark.parametrize('sampled, words', [
+    (.02, 'More samples help more than more seeds'),
+    (.01, 'It is seeds that differ: more of them help more than more')])
+def test_what_would_tell_more(sampled, words):
+    said, = verdicts(dict(measured(decoupled=near(.015, .021)),
+                          sampled=dict(decoupled=near(.015, sampled))))
+    assert words in said.text
+
+
 def test_useless_names_what_is_left():
     said = verdicts(measured(alone=(.26, .8), inside=(.25, .8)))
     assert [v.kind for v in said] == ['useless']
-    assert said[0].run == 'unimodal_visual'
+    assert (said[0].run, said[0].drop) == ('joint', ('audio', ))
     assert 'audio carries no label information' in said[0].text
     assert 'most frequent class is 25.0' in said[0].text
-    # Three modalities: no config trains the other two alone.
-    said = verdicts(measured(alone=(.26, .8, .8), inside=(.2, .8, .8),
+    said = verdicts(measured(alone=(.26, .8, .25), inside=(.2, .8, .2),
                              names='abc'))
-    assert said[0].run == 'decoupled'
+    assert [v.drop for v in said] == [('a', 'c')] * 2
 
 
 def test_useless_and_imbalanced_together():
@@ -168,6 +177,9 @@ def test_what_is_learned_late_is_held_back():
         'imbalanced: audio reaches 25.0 of its 70.0 inside the joint model; ')
     assert 'audio learns late: alone it reaches 30.0 (29.0 to 31.0), a ' \
         'linear probe of its features 70.0' in said.text
+    # No training gave it its due.
+    assert 'no gain is expected of ' in said.text
+    assert 'its due' not in said.text
 
 
 def test_what_has_nothing_to_lose_sets_no_measure():
