@@ -12,7 +12,8 @@ from mmbalance_plugin.registry import DATASETS
 
 NAMES = ('one', 'two', 'three', 'four')
 #: Training and validation samples, where they are not these.
-SIZES = dict(small=(100, 50), tiny=(600, 40), lacking=(600, 1000))
+SIZES = dict(small=(100, 50), tiny=(600, 40), lacking=(600, 1000),
+             overfitted=(400, 1500), fifty=(1500, 1500))
 
 
 @TRANSFORMS.register_module()
@@ -276,8 +277,33 @@ def waves(rng, size):
 
 
 LAST = dict(mistaken=mistaken, waves=waves)
+
+
+# ---- by somebody who had not set the thresholds --------------------------
+def graded(rng, size):
+    """Five grades of the sum of two scores: either tells some of it, but of
+    one class, the larger the one the smaller the other."""
+    scores = rng.normal(size=(2, size))
+    turns = np.random.default_rng(6).normal(size=(2, 10))
+    return tuple(score[:, None] * turn + .5 * rng.normal(size=(size, 10))
+                 for score, turn in zip(scores, turns)), \
+        np.digitize(scores.sum(axis=0), [-1.2, -.35, .35, 1.2])
+
+
+def overfitted(rng, size):
+    """Five hundred numbers that tell nothing, of four hundred samples."""
+    y = rng.integers(4, size=size)
+    return (clusters(rng, y, 20, 2.), rng.normal(size=(size, 500))), y
+
+
+def fifty(rng, size):
+    y = rng.integers(50, size=size)
+    return (clusters(rng, y, 30, 1.2), clusters(rng, y, 31, 1.2, .1)), y
+
+
+ANOTHER = dict(graded=graded, overfitted=overfitted, fifty=fifty)
 MAKES = dict(seen=SEEN, other=OTHER, third=THIRD, outside=OUTSIDE,
-             fresh=FRESH, last=LAST)
+             fresh=FRESH, last=LAST, another=ANOTHER)
 KINDS = dict(
     balanced='balanced', uneven='imbalanced', useless='useless', pair='pair',
     shared='imbalanced', small='unknown', priors='balanced',
@@ -285,7 +311,8 @@ KINDS = dict(
     label_noise='balanced', three_bits='pair', constant='useless',
     copied='imbalanced', common='imbalanced', nothing='unknown',
     tiny='unknown', lacking='imbalanced', redundant='imbalanced',
-    mistaken='imbalanced', waves='imbalanced')
+    mistaken='imbalanced', waves='imbalanced', graded='pair',
+    overfitted='useless', fifty='imbalanced')
 #: Of those that are imbalanced, where mending it gains nothing.
 NO_GAIN = ('copied', 'common', 'waves')
 
