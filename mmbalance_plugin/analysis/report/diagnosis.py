@@ -6,8 +6,8 @@ from .plots import Interval, intervals, lines
 
 Diagnosis = Mapping[str, Any]
 
-_NAMES = dict(alone='trained alone', inside='inside the joint model',
-              probe='probe of the joint encoder')
+_NAMES = dict(alone='trained alone', inside='inside the model',
+              probe='probe of its encoder')
 
 
 def diagnosis_report(diagnosis: Diagnosis) -> str:
@@ -44,12 +44,12 @@ def _modalities(diagnosis: Diagnosis) -> Section:
                          for k in kinds)] for m, row in rows.items()])
     return Section(
         'Does a modality starve?',
-        'A modality that reaches less inside the joint model than alone is '
+        'A modality that reaches less inside the model than alone is '
         'held back by the others. The probe is a new linear classifier on '
-        "the joint encoder's features: where it is low too, the encoder "
+        "its encoder's features: where it is low too, the encoder "
         'itself learned less.',
         [Figure(intervals(rows, 'accuracy, %'),
-                'Accuracy of each modality alone, inside the joint model '
+                'Accuracy of each modality alone, inside the model '
                 'and by a probe, with 95 % intervals.')], [table])
 
 
@@ -116,7 +116,7 @@ def _shapley(diagnosis: Diagnosis) -> Section:
                 [[m, percent(v, True, digits)] for m, v in scaled.items()]))
     return Section(
         'What does each modality contribute?',
-        'Shapley values of the joint model over every subset of '
+        'Shapley values of the model over every subset of '
         f'modalities. {diagnosis["shapley"]["baseline"]}', figures, tables)
 
 
@@ -127,7 +127,7 @@ def _conflict(diagnosis: Diagnosis) -> Section:
                      for name, value in diagnosis['conflict'].items()])]
     return Section(
         'Do the losses pull against each other?',
-        'Cosines between gradients in the joint model: between the fused '
+        'Cosines between gradients in the model: between the fused '
         "and a modality's own loss in its encoder, and between the "
         "modalities' losses in what they share.", tables=tables)
 
@@ -145,9 +145,9 @@ def _robustness(diagnosis: Diagnosis) -> Section:
                    for m, points in found['noise'].items()},
                   'noise, in standard deviations of the input',
                   'accuracy, %'),
-            'Accuracy of the joint model when one modality is noisy.'))
+            'Accuracy of the model when one modality is noisy.'))
     return Section(
-        'What if a modality is missing or noisy?', 'What the joint model '
+        'What if a modality is missing or noisy?', 'What the model '
         'reaches without one, and with noise in one.', figures, tables)
 
 
