@@ -70,12 +70,23 @@ class Row(NamedTuple):
         return dict(folds)
 
     def by_seed(self, split: str, metric: str) -> Dict[int, float]:
-        """A metric's mean over folds, of each seed that has it."""
-        values: Dict[int, List[float]] = defaultdict(list)
-        for record in self.records:
-            if metric in record.scores(split):
-                values[record.seed].append(record.scores(split)[metric])
-        return {seed: mean(several) for seed, several in values.items()}
+        """A metric's mean over folds, of each seed that has it.
+
+        Folds that a seed lacks, as a run failed, count with their mean: an
+        easy fold that is missing makes no method worse.
+        """
+        folds = {fold: own for fold, records in self.by_fold().items() if (
+            own := {seed: r.scores(split)[metric] for seed, r
+                    in records.items() if metric in r.scores(split)})}
+        usual = {fold: mean(own.values()) for fold, own in folds.items()}
+        found = {}
+        for seed in dict.fromkeys(s for own in folds.values() for s in own):
+            there = {f: own[seed] for f, own in folds.items() if seed in own}
+            found[seed] = mean(there.values())
+            if len(there) < len(folds):
+                found[seed] += mean(usual.values()) - mean(
+                    usual[f] for f in there)
+        return found
 
     def score(self, split: str, metric: str) -> Optional[Score]:
         """A metric's mean and spread, None if no run has it."""

@@ -191,6 +191,22 @@ def test_three_folds_are_three_verdicts_and_five_are_one(tmp_path, folds):
             [1 - .05 / 3, 1 - .05 / 2, .95])
 
 
+def test_a_run_that_is_missing_makes_no_method_better(tmp_path):
+    shares = {0: .5, 1: .3, 2: .1}  # of what is wrong, by fold
+    for fold, share in shares.items():
+        for seed in range(3):
+            for name in ('joint', 'udi'):
+                if (name, fold, seed) != ('udi', 0, 1):
+                    write(tmp_path, f'{name}_toy', seed,
+                          wrong(share + .02 * seed, seed), TARGETS, fold)
+    rows = {row.method: row for row in of(tmp_path)[0].rows}
+    joint, udi = (rows[f'{n}_toy'].score('test', 'acc/top1')
+                  for n in ('joint', 'udi'))
+    assert joint == pytest.approx((.68, .02))
+    # By the mean of what is there it would be .713 +- .05.
+    assert udi == pytest.approx(joint, abs=.005)
+
+
 def test_settings_of_one_config_are_rows_of_their_own(tmp_path):
     for options in ((), ('model.q_base=0.25', ), ('model.q_base=0.75', )):
         write(tmp_path, 'opm_av_digits', 0, TARGETS, TARGETS,
