@@ -55,6 +55,9 @@ class OwnArraysDataset(ArrayDataset):
         require_choice('missing', missing, ('error', 'mask'))
         if fold is not None:
             require_choice('fold', fold, range(folds))
+        if isinstance(modalities, str) or not modalities:
+            raise ValueError('modalities must be a list of the names of '
+                             f'arrays, but got {modalities!r}')
         self.split, self.modalities = split, tuple(modalities)
         self.fold, self.folds, self.missing = fold, folds, missing
         super().__init__(data_root=data_root, **kwargs)

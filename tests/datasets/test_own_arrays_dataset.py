@@ -116,6 +116,8 @@ def test_what_is_wrong_names_the_file(save, changed, kwargs, message):
 
 def test_files_that_are_not_there_or_damaged(save, tmp_path):
     root = save()
+    with pytest.raises(ValueError, match="a list of the names .*'ab'"):
+        OwnArraysDataset(root, 'ab')
     with pytest.raises(ValueError, match=r"c.* does not exist; there are "
                        r"\['a', 'b', 'group', 'label', 'split'\]"):
         OwnArraysDataset(root, ('a', 'c'))
