@@ -1,5 +1,6 @@
 """Drawings for a page: SVG whose colours follow the page's light or dark."""
 import re
+import textwrap
 from io import StringIO
 from typing import Any, Dict, Mapping, Sequence, Tuple
 
@@ -37,8 +38,12 @@ def intervals(rows: Mapping[str, Mapping[str, Interval]],
         str: An ``<svg>`` element.
     """
     series = list(dict.fromkeys(s for row in rows.values() for s in row))
-    figure, axis = _figure(.55 + (.24 + .2 * len(series)) * len(rows)
-                           + (.25 if len(series) > 1 else 0))
+    # Long names would leave the drawing no room.
+    names = [textwrap.fill(name, 22) for name in rows]
+    figure, axis = _figure(
+        .55 + (.25 if len(series) > 1 else 0) + len(rows) * max(
+            .24 + .2 * len(series),
+            .17 * max((name.count('\n') + 1 for name in names), default=0)))
     for k, name in enumerate(series):
         points = [(i, row[name]) for i, row in enumerate(rows.values())
                   if name in row]
@@ -50,7 +55,7 @@ def intervals(rows: Mapping[str, Mapping[str, Interval]],
                   [100 * p[2] - e for e, (_, p) in zip(estimates, points)]],
             fmt=_MARKERS[k % 6], color=_SERIES[k % 6], label=name,
             markersize=5, capsize=2.5, linewidth=1.6)
-    axis.set_yticks(range(len(rows)), list(rows))
+    axis.set_yticks(range(len(rows)), names)
     axis.set_ylim(len(rows) - .5, -.5)
     axis.grid(False, axis='y')
     axis.set_xlabel(label)

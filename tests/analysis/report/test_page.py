@@ -7,6 +7,7 @@ from mmbalance_plugin.analysis.report.diagnosis import (
     diagnosis_report,
     percent,
 )
+from mmbalance_plugin.analysis.report.plots import intervals
 from tests.analysis.report.browser import chromium, look
 from tests.analysis.report.diagnosed import DIAGNOSIS
 
@@ -27,6 +28,13 @@ def test_no_colour_of_matplotlib_is_left(html):
     assert 'var(--s1)' in drawings and 'var(--ink)' in drawings
     left = set(re.findall('#[0-9a-f]{6}', drawings)) - {'#ffffff'}
     assert not left
+
+
+@pytest.mark.filterwarnings('error::UserWarning')
+def test_a_long_name_leaves_room_for_the_drawing():
+    name = 'joint type=mmbalance_plugin.MLPHead pairing=within_class, fold 0'
+    drawing = intervals({name: {'': (.1, 0, .2)}}, 'points')
+    assert 'joint' in drawing and 'fold 0' in drawing
 
 
 def test_what_was_not_measured_has_no_section():
