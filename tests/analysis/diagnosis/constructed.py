@@ -12,8 +12,8 @@ from mmbalance_plugin.registry import DATASETS
 
 NAMES = ('one', 'two', 'three', 'four')
 #: Training and validation samples, where they are not these.
-SIZES = dict(small=(100, 50), tiny=(600, 40), lacking=(600, 1000),
-             overfitted=(400, 1500), fifty=(1500, 1500))
+SIZES = dict(small=(100, 50), tiny=(600, 40), lacking=(450, 700),
+             overfitted=(400, 1500), fifty=(900, 800))
 
 
 @TRANSFORMS.register_module()
