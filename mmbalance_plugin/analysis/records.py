@@ -7,8 +7,8 @@ A store is a folder of them::
     STORE/samples/9c0d1e2f.json                     what was predicted
 
 What runs were tested on is kept once, under its hash. Probabilities stay in
-``predictions.npz`` of the work dir, which is looked for beside the record, in
-a folder of its name, by whom is told of no other.
+``predictions.npz`` of the work dir: unless another place is given, a folder
+beside the record that has its name.
 """
 import base64
 import hashlib

@@ -3,12 +3,31 @@ import json
 
 import numpy as np
 
+from mmbalance_plugin.analysis.comparison import compare
 from mmbalance_plugin.analysis.records import (
     Record,
     read_record,
+    read_records,
     write_record,
 )
+from mmbalance_plugin.analysis.rows import make_rows
 from mmbalance_plugin.evaluation import Predictions, save_predictions
+
+N = 200
+TARGETS = np.arange(N) % 10
+
+
+def wrong(share, seed=0):
+    """Predictions of which a share is wrong, other ones for each seed."""
+    classes = TARGETS.copy()
+    hit = np.random.default_rng(seed).permutation(N)[:round(share * N)]
+    classes[hit] = (classes[hit] + 1) % 10
+    return classes
+
+
+def of(store, *args, **kwargs):
+    """Comparisons of the runs of a store."""
+    return compare(make_rows(read_records([str(store)])), *args, **kwargs)
 
 
 def probabilities(classes, num_classes=10, confidence=.7):

@@ -288,6 +288,7 @@ class TrainedParts(SeededParts):
         return terms
 
     def check_known(self, names: Iterable[str], verb: str) -> None:
+        """Refuse names that are no modality's; ``verb`` says of what."""
         unknown = [name for name in names if name not in self.modalities]
         if unknown:
             raise ValueError(f'{verb} {unknown}, but the modalities are '
